@@ -69,9 +69,7 @@ export function certificateValidity(pem: string): Validity {
 
 /** When a certificate should be replaced: two thirds into its life. */
 export function renewAtMs(validity: Validity): number {
-  return (
-    validity.notBeforeMs + Math.floor(((validity.notAfterMs - validity.notBeforeMs) * 2) / 3)
-  );
+  return validity.notBeforeMs + Math.floor(((validity.notAfterMs - validity.notBeforeMs) * 2) / 3);
 }
 
 /** First 16 hex digits of the SHA-256 over the PEM text: names a CA or a bundle in annotations. */
@@ -103,7 +101,8 @@ export function planAuthority(
   if (state.previousPem !== undefined) {
     // The last leaf of the old CA was issued no later than the promotion, which is no later than
     // one leaf life before this; leaves are re-issued at once, so this is generous.
-    const dropAtMs = current.notBeforeMs + CLOCK_SLACK_MS + policy.propagationMs * 2 + policy.leafLifetimeMs;
+    const dropAtMs =
+      current.notBeforeMs + CLOCK_SLACK_MS + policy.propagationMs * 2 + policy.leafLifetimeMs;
     if (nowMs >= dropAtMs) return { kind: "drop-previous" };
     return { kind: "keep", recheckAtMs: dropAtMs };
   }

@@ -1,0 +1,107 @@
+import { describe, expect, it } from "@jest/globals";
+import fc from "fast-check";
+
+import type { CollectionSpec } from "#api/gen/oaas-admin_pb.ts";
+
+import type { FormattedMember, NextGeneration, WantedCollection } from "./assignment.ts";
+import { initialSlots, nextGeneration, SLOT_COUNT } from "./assignment.ts";
+
+function member(ordinal: number, incarnation = `i${ordinal}`): FormattedMember {
+  const host = `c-${ordinal}.c.ns.svc`;
+  const [linkAddress, dataUrl] = [`${host}:8081`, `http://${host}:8080`];
+  return { environment: "default", ordinal, incarnation, linkAddress, dataUrl };
+}
+
+function wanted(change: Partial<WantedCollection> = {}): WantedCollection {
+  return {
+    collection: "shop.Cart",
+    package: "shop",
+    partitioning: "Hashed",
+    partitions: 4,
+    shardType: "Basic",
+    persistent: true,
+    disabled: false,
+    options: {},
+    functions: [],
+    members: [member(0), member(1)],
+    resolvedClassJson: "{}",
+    ...change,
+  };
+}
+
+function spec(next: NextGeneration): CollectionSpec {
+  if (next.kind === "refused") throw new Error(next.message);
+  return next.spec;
+}
+
+describe("nextGeneration", () => {
+  it("starts at 1 and spreads partitions evenly", () => {
+    const first = nextGeneration(undefined, wanted());
+    expect(first.kind).toBe("propose");
+    expect(spec(first).generation).toBe(1n);
+    expect(spec(first).partitions.map((entry) => entry.members)).toEqual([[1n], [2n], [1n], [2n]]);
+  });
+
+  it("is settled when nothing changed, whatever the order of the input", () => {
+    const first = spec(nextGeneration(undefined, wanted()));
+    const again = nextGeneration(first, wanted({ members: [member(1), member(0)] }));
+    expect(again).toEqual({ kind: "current", spec: first });
+  });
+
+  it("counts up when a route changes and keeps the placement", () => {
+    const first = spec(nextGeneration(undefined, wanted()));
+    const next = nextGeneration(first, wanted({ disabled: true }));
+    expect(next.kind).toBe("propose");
+    expect(spec(next).generation).toBe(2n);
+    expect(spec(next).partitions).toEqual(first.partitions);
+  });
+
+  it("never moves data to a member that joins", () => {
+    const first = spec(nextGeneration(undefined, wanted()));
+    const members = [member(0), member(1), member(2)];
+    const grown = spec(nextGeneration(first, wanted({ members })));
+    expect(grown.partitions).toEqual(first.partitions);
+    expect(grown.members.map((entry) => entry.id)).toEqual([1n, 2n, 3n]);
+  });
+
+  it("puts new Explicit partitions on the emptiest member", () => {
+    const explicit = { partitioning: "Explicit", partitions: 2 } as const;
+    const first = spec(nextGeneration(undefined, wanted(explicit)));
+    const members = [member(0), member(1), member(2)];
+    const grown = spec(nextGeneration(first, wanted({ ...explicit, partitions: 3, members })));
+    expect(grown.partitions.map((entry) => entry.members)).toEqual([[1n], [2n], [3n]]);
+    expect(grown.slots).toEqual([]);
+  });
+
+  it.each([
+    ["fewer partitions", { partitions: 2 }, "collection.partitions"],
+    ["more Hashed partitions", { partitions: 8 }, "collection.partitions"],
+    ["an owner that leaves", { members: [member(0)] }, "collection.nodes"],
+    [
+      "an owner whose store is another one",
+      { members: [member(0), member(1, "x")] },
+      "collection.nodes",
+    ],
+  ])("refuses %s by path", (_name, change, path) => {
+    const first = spec(nextGeneration(undefined, wanted()));
+    const next = nextGeneration(first, wanted(change));
+    expect(next).toMatchObject({ kind: "refused", path });
+  });
+});
+
+describe("initialSlots", () => {
+  it("covers every slot exactly once for any count of partitions", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: SLOT_COUNT }), (count) => {
+        let next = 0;
+        for (const slot of initialSlots(count)) {
+          expect(slot.first).toBe(next);
+          expect(slot.last).toBeGreaterThanOrEqual(slot.first);
+          next = slot.last + 1;
+        }
+        expect(next).toBe(SLOT_COUNT);
+      }),
+      { numRuns: 100 },
+    );
+  });
+});

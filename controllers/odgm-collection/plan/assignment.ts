@@ -1,0 +1,199 @@
+// Who holds what: computes the next generation of a collection from the current one and what is
+// wanted. Data of Basic shards is never re-placed automatically, so every decision that was taken
+// before stands; only what is new is placed, on the member with the fewest partitions.
+import { clone, create, equals } from "@bufbuild/protobuf";
+
+import type {
+  CollectionFunction,
+  CollectionMember,
+  CollectionSpec,
+} from "#api/gen/oaas-admin_pb.ts";
+import {
+  CollectionFunctionSchema,
+  CollectionMemberSchema,
+  CollectionSpecSchema,
+  PartitionAssignmentSchema,
+  SlotAssignmentSchema,
+} from "#api/gen/oaas-admin_pb.ts";
+
+/** Slots of a Hashed collection, hash version 1: XXH3-64 of the id's UTF-8 bytes mod this. */
+export const SLOT_COUNT = 4096;
+
+/** A store that was formatted for this collection. */
+export interface FormattedMember {
+  readonly environment: string;
+  readonly ordinal: number;
+  readonly incarnation: string;
+  readonly linkAddress: string;
+  readonly dataUrl: string;
+}
+
+/** A function as members route it. */
+export interface RoutedFunction {
+  readonly name: string;
+  readonly url: string;
+  readonly stateless: boolean;
+  readonly standby: boolean;
+  readonly disabled: boolean;
+  readonly access: "Public" | "Internal" | "Private";
+  readonly timeoutMs: number;
+  readonly immutable: boolean;
+  readonly concurrency: "Exclusive" | "Shared" | "Reentrant";
+}
+
+/** What the collection's spec asks for. */
+export interface WantedCollection {
+  readonly collection: string;
+  readonly package: string;
+  readonly partitioning: "Hashed" | "Explicit";
+  readonly partitions: number;
+  readonly shardType: "Basic" | "Mst" | "Raft";
+  readonly persistent: boolean;
+  readonly disabled: boolean;
+  readonly options: Readonly<Record<string, string>>;
+  readonly functions: readonly RoutedFunction[];
+  readonly members: readonly FormattedMember[];
+  readonly resolvedClassJson: string;
+}
+
+/** The answer: as it is, a next generation, or why not. `path` is relative to `.spec`. */
+export type NextGeneration =
+  | { readonly kind: "current"; readonly spec: CollectionSpec }
+  | { readonly kind: "propose"; readonly spec: CollectionSpec }
+  | { readonly kind: "refused"; readonly path: string; readonly message: string };
+
+/** Contiguous, near-equal slot ranges for `partitions` partitions, in order. */
+export function initialSlots(
+  partitions: number,
+): readonly { readonly first: number; readonly last: number; readonly partition: number }[] {
+  return Array.from({ length: partitions }, (_, partition) => ({
+    first: Math.floor((partition * SLOT_COUNT) / partitions),
+    last: Math.floor(((partition + 1) * SLOT_COUNT) / partitions) - 1,
+    partition,
+  }));
+}
+
+function placeMembers(
+  current: CollectionSpec | undefined,
+  members: readonly FormattedMember[],
+): readonly CollectionMember[] {
+  const known = current?.members ?? [];
+  let nextId = known.reduce((max, member) => (member.id > max ? member.id : max), 0n) + 1n;
+  return [...members]
+    .sort((a, b) => a.ordinal - b.ordinal)
+    .map((member) => {
+      const same = known.find(
+        (other) =>
+          other.environment === member.environment &&
+          other.ordinal === member.ordinal &&
+          other.incarnation === member.incarnation,
+      );
+      const id = same?.id ?? nextId++;
+      return create(CollectionMemberSchema, { ...member, id });
+    });
+}
+
+function placePartitions(
+  current: CollectionSpec | undefined,
+  partitions: number,
+  members: readonly CollectionMember[],
+): readonly { readonly partition: number; readonly members: bigint[] }[] {
+  const load = new Map(members.map((member) => [member.id, 0]));
+  const kept = new Map(current?.partitions.map((entry) => [entry.partition, [...entry.members]]));
+  for (const owners of kept.values()) {
+    for (const id of owners) load.set(id, (load.get(id) ?? 0) + 1);
+  }
+  return Array.from({ length: partitions }, (_, partition) => {
+    const owners = kept.get(partition);
+    if (owners !== undefined) return { partition, members: owners };
+    let least = members[0]?.id ?? 0n;
+    for (const { id } of members) {
+      if ((load.get(id) ?? 0) < (load.get(least) ?? 0)) least = id;
+    }
+    load.set(least, (load.get(least) ?? 0) + 1);
+    return { partition, members: [least] };
+  });
+}
+
+function refusal(
+  current: CollectionSpec | undefined,
+  wanted: WantedCollection,
+): Extract<NextGeneration, { kind: "refused" }> | undefined {
+  if (current === undefined) return undefined;
+  const had = current.partitions.length;
+  if (wanted.partitions < had) {
+    return {
+      kind: "refused",
+      path: "collection.partitions",
+      message: `${had} partitions hold data; set it to at least ${had}`,
+    };
+  }
+  if (wanted.partitioning === "Hashed" && wanted.partitions !== had) {
+    return {
+      kind: "refused",
+      path: "collection.partitions",
+      message: `moving slots is not served yet; set it back to ${had}`,
+    };
+  }
+  const owners = new Set(current.partitions.flatMap((entry) => entry.members));
+  const lost = current.members.filter(
+    (member) =>
+      owners.has(member.id) &&
+      !wanted.members.some(
+        (other) => other.ordinal === member.ordinal && other.incarnation === member.incarnation,
+      ),
+  );
+  const [first] = lost;
+  if (first === undefined) return undefined;
+  return {
+    kind: "refused",
+    path: "collection.nodes",
+    message: `member ${first.ordinal} holds partitions; it must stay`,
+  };
+}
+
+/** Computes the next generation. `current` is the meta group's committed one. Pure, repeatable. */
+export function nextGeneration(
+  current: CollectionSpec | undefined,
+  wanted: WantedCollection,
+): NextGeneration {
+  const refused = refusal(current, wanted);
+  if (refused !== undefined) return refused;
+  const members = placeMembers(current, wanted.members);
+  const slots =
+    wanted.partitioning === "Explicit"
+      ? []
+      : (current?.slots ?? initialSlots(wanted.partitions)).map((slot) =>
+          create(SlotAssignmentSchema, { ...slot }),
+        );
+  const spec = create(CollectionSpecSchema, {
+    collection: wanted.collection,
+    package: wanted.package,
+    generation: current?.generation ?? 0n,
+    partitioning: wanted.partitioning,
+    hashVersion: wanted.partitioning === "Hashed" ? 1 : 0,
+    members: [...members],
+    partitions: placePartitions(current, wanted.partitions, members).map((entry) =>
+      create(PartitionAssignmentSchema, entry),
+    ),
+    slots,
+    functions: sortedFunctions(wanted.functions),
+    options: { ...wanted.options },
+    shardType: wanted.shardType,
+    persistent: wanted.persistent,
+    disabled: wanted.disabled,
+    resolvedClassJson: wanted.resolvedClassJson,
+  });
+  if (current !== undefined && equals(CollectionSpecSchema, spec, current)) {
+    return { kind: "current", spec: current };
+  }
+  const next = clone(CollectionSpecSchema, spec);
+  next.generation = (current?.generation ?? 0n) + 1n;
+  return { kind: "propose", spec: next };
+}
+
+function sortedFunctions(functions: readonly RoutedFunction[]): CollectionFunction[] {
+  return [...functions]
+    .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
+    .map((fn) => create(CollectionFunctionSchema, { ...fn }));
+}
