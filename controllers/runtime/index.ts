@@ -1,0 +1,55 @@
+// Public face of the operator framework. See README.md for a worked example.
+export { KINDS } from "./kinds/builtin.ts";
+export {
+  defineKind,
+  describeObject,
+  isOfKind,
+  keyOf,
+  keyText,
+  kindId,
+  parseKey,
+} from "./kinds/kind.ts";
+export type { Kind, KubeObject, Live, LiveObject, ObjectKey } from "./kinds/kind.ts";
+export { defineController, index, watch } from "./controller/types.ts";
+export type {
+  AnyController,
+  Change,
+  ChangeSet,
+  Child,
+  ChildKind,
+  ConditionDraft,
+  Controller,
+  EventDraft,
+  Finalization,
+  Finalizer,
+  Index,
+  ListFilter,
+  Outcome,
+  PermissionRule,
+  PolicyChild,
+  Reader,
+  Refusal,
+  Rendered,
+  Source,
+  StatusDraft,
+  WatchedKind,
+} from "./controller/types.ts";
+export { findUnsupported } from "./fields/unsupported.ts";
+export type { FieldTable } from "./fields/unsupported.ts";
+export { SERVICE_ACCOUNT_DIR } from "./client/config.ts";
+export type {
+  ClusterConfig,
+  InClusterConfig,
+  InlineConfig,
+  KubeconfigFile,
+} from "./client/config.ts";
+export type {
+  ApiRequest,
+  ApiResponse,
+  Transport,
+  WatchLine,
+  WatchResponse,
+} from "./client/transport.ts";
+export type { LeaderElectionOptions, ManagerOptions } from "./lifecycle/options.ts";
+export { backoffMs, sleep, systemClock, systemRng, systemTimers } from "./lifecycle/timers.ts";
+export type { CancelTimer, Timers, World } from "./lifecycle/timers.ts";
