@@ -47,10 +47,7 @@ export interface ReplicaCount {
  * The smallest number of places, worst first, whose quorum availability reaches `target`; if none
  * does, all of them (at most {@link REPLICAS_MAX}, at least one).
  */
-export function replicasForTarget(
-  availabilities: readonly number[],
-  target: number,
-): ReplicaCount {
+export function replicasForTarget(availabilities: readonly number[], target: number): ReplicaCount {
   const worstFirst = availabilities.toSorted((a, b) => a - b).slice(0, REPLICAS_MAX);
   const wanted = Math.min(target, TARGET_MAX);
   for (let n = 1; n <= worstFirst.length; n += 1) {
