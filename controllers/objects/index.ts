@@ -1,7 +1,7 @@
 // Public face: pure builders of Kubernetes objects, shared by all kinds.
 export { networkPolicy, service } from "./network.ts";
 export type { NetworkPolicyInput, PeerInput, PortInput, ServiceInput } from "./network.ts";
-export { container, mergeEnv, podTemplate } from "./pods.ts";
+export { container, mergeEnv, podTemplate, pullPolicyOf } from "./pods.ts";
 export type { ContainerInput, PodInput } from "./pods.ts";
 export {
   configMap,

@@ -10,6 +10,7 @@ import {
   podDisruptionBudget,
   podTemplate,
   present,
+  pullPolicyOf,
   probe,
   restrictedPodSecurity,
   service,
@@ -114,6 +115,18 @@ describe("builders", () => {
   });
 });
 
+describe("pullPolicyOf", () => {
+  it.each([
+    ["echo", "Always"],
+    ["echo:latest", "Always"],
+    ["registry:5000/echo", "Always"],
+    ["registry:5000/echo:dev", "IfNotPresent"],
+    ["echo:latest@sha256:00", "IfNotPresent"],
+  ])("of %s is %s", (image, want) => {
+    expect(pullPolicyOf(image)).toBe(want);
+  });
+});
+
 describe("the restricted profile", () => {
   // https://kubernetes.io/docs/concepts/security/pod-security-standards: one line per control.
   const pod = podTemplate({
@@ -133,6 +146,16 @@ describe("the restricted profile", () => {
 
   it("gives no token", () => {
     expect(pod?.automountServiceAccountToken).toBe(false);
+  });
+
+  it("lets an account that the user brought decide about its token", () => {
+    const own = podTemplate({
+      labels: {},
+      containers: [],
+      serviceAccountName: "mine",
+      automountServiceAccountToken: "ServiceAccount",
+    });
+    expect(own.spec).not.toHaveProperty("automountServiceAccountToken");
   });
 
   it("gives volumes to the group only where there are volumes to write", () => {

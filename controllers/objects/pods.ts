@@ -44,8 +44,11 @@ export interface PodInput {
   readonly containers: readonly Container[];
   readonly volumes?: readonly Volume[] | undefined;
   readonly serviceAccountName?: string | undefined;
-  /** Default false: no pod of ours talks to the API server unless it says so. */
-  readonly automountServiceAccountToken?: boolean | undefined;
+  /**
+   * Default false: no pod of ours talks to the API server unless it says so. ServiceAccount: the
+   * account's own setting decides (for an account that the user brought).
+   */
+  readonly automountServiceAccountToken?: boolean | "ServiceAccount" | undefined;
   readonly imagePullSecrets?: readonly LocalObjectReference[] | undefined;
   readonly nodeSelector?: Readonly<Record<string, string>> | undefined;
   readonly affinity?: Affinity | undefined;
@@ -57,12 +60,12 @@ export interface PodInput {
   readonly ownsVolumes?: boolean | undefined;
 }
 
-/** A complete container. Pull policy IfNotPresent unless said otherwise, whatever the tag. */
+/** A complete container. The pull policy is always written: see {@link pullPolicyOf}. */
 export function container(input: ContainerInput): Container {
   return present({
     name: input.name,
     image: input.image,
-    imagePullPolicy: input.imagePullPolicy ?? "IfNotPresent",
+    imagePullPolicy: input.imagePullPolicy ?? pullPolicyOf(input.image),
     command: nonEmpty(input.command),
     args: nonEmpty(input.args),
     env: nonEmpty(input.env),
@@ -79,6 +82,15 @@ export function container(input: ContainerInput): Container {
   });
 }
 
+/** Kubernetes' own default, made visible: Always for `:latest` or no tag, else IfNotPresent. */
+export function pullPolicyOf(image: string): "Always" | "IfNotPresent" {
+  if (image.includes("@")) return "IfNotPresent";
+  const lastPart = image.slice(image.lastIndexOf("/") + 1);
+  const colon = lastPart.indexOf(":");
+  const tag = colon === -1 ? "latest" : lastPart.slice(colon + 1);
+  return tag === "latest" ? "Always" : "IfNotPresent";
+}
+
 /** A complete pod template: restricted, no service links, no token unless asked for. */
 export function podTemplate(input: PodInput): PodTemplateSpec {
   return {
@@ -88,7 +100,10 @@ export function podTemplate(input: PodInput): PodTemplateSpec {
     }),
     spec: present({
       affinity: input.affinity,
-      automountServiceAccountToken: input.automountServiceAccountToken ?? false,
+      automountServiceAccountToken:
+        input.automountServiceAccountToken === "ServiceAccount"
+          ? undefined
+          : (input.automountServiceAccountToken ?? false),
       containers: [...input.containers],
       enableServiceLinks: false,
       imagePullSecrets: nonEmpty(
