@@ -15,6 +15,7 @@ import {
 } from "#api/gen/oaas-admin_pb.ts";
 import type { Retry } from "#api/base/index.ts";
 import { PlatformError } from "#api/base/index.ts";
+import type { MemberTarget, MemberView } from "#controllers/odgm-collection/port.ts";
 
 import { methodDefinition } from "./definition.ts";
 import type { OwnCertificate } from "./identity.ts";
@@ -45,22 +46,11 @@ export class MemberError extends PlatformError {
 }
 
 /** Where a member is and who it must be. */
-export interface MemberAddress {
-  /** host:port of its admin service. */
-  readonly target: string;
-  /** URI SAN of its certificate. */
-  readonly identity: string;
-}
-
-/** What the member last said, or why it says nothing. */
-export type MemberView =
-  | { readonly kind: "connecting" }
-  | { readonly kind: "unreachable"; readonly message: string }
-  | { readonly kind: "known"; readonly status: MemberStatus };
+export type MemberAddress = Pick<MemberTarget, "address" | "identity">;
 
 /** A connection to one member. `onChange` fires after every change of `view`. */
 export class MemberClient {
-  readonly address: MemberAddress;
+  readonly target: MemberAddress;
   #view: MemberView = { kind: "connecting" };
   readonly #client: Client;
   readonly #onChange: () => void;
@@ -69,10 +59,10 @@ export class MemberClient {
   #failures = 0;
   #closed = false;
 
-  constructor(address: MemberAddress, own: OwnCertificate, onChange: () => void) {
-    this.address = address;
+  constructor(target: MemberAddress, own: OwnCertificate, onChange: () => void) {
+    this.target = target;
     this.#onChange = onChange;
-    this.#client = new Client(address.target, clientCredentials(own, address.identity), {
+    this.#client = new Client(target.address, clientCredentials(own, target.identity), {
       "grpc.keepalive_time_ms": 10_000,
       "grpc.keepalive_timeout_ms": 5_000,
       "grpc.keepalive_permit_without_calls": 1,
@@ -180,7 +170,7 @@ export class MemberClient {
   }
 
   #failure(path: string, error: Error | ServiceError): MemberError {
-    const text = `${this.address.target} ${path}: ${error.message}`;
+    const text = `${this.target.address} ${path}: ${error.message}`;
     if (!("code" in error)) return new MemberError("MEMBER_UNREACHABLE", text, error);
     const reason = error.metadata?.get("oaas-reason")[0]?.toString();
     if (reason === "GENERATION_CONFLICT")
