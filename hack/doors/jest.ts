@@ -1,0 +1,68 @@
+// Starts Jest for some of the projects of jest.config.mjs. Everything that a door may not forget
+// is here: modules as ECMAScript modules, one file at a time where a cluster or a port is shared.
+import { spawn } from "node:child_process";
+import { join } from "node:path";
+
+/** The projects of jest.config.mjs, in the order in which `npm test` runs them. */
+export const JEST_PROJECTS = ["unit", "conformance", "simulation", "integration", "e2e"] as const;
+export type JestProject = (typeof JEST_PROJECTS)[number];
+
+/** Projects whose files share a machine-wide thing: they never run beside each other. */
+const SERIAL: readonly JestProject[] = ["conformance", "integration", "e2e"];
+
+/** How long one test of a project may take before it counts as hung, in milliseconds. */
+const TEST_TIMEOUT_MS: Readonly<Record<JestProject, number>> = {
+  unit: 20_000,
+  conformance: 300_000,
+  simulation: 300_000,
+  integration: 300_000,
+  e2e: 900_000,
+};
+
+const ROOT = join(import.meta.dirname, "..", "..");
+
+/** The command line of Node for these projects, without the path of Node itself. */
+export function jestArguments(
+  projects: readonly JestProject[],
+  args: readonly string[],
+): readonly string[] {
+  const isGolden = args.includes("--golden");
+  const isSerial = projects.some((project) => SERIAL.includes(project));
+  const timeoutMs = Math.max(...projects.map((project) => TEST_TIMEOUT_MS[project]));
+  return [
+    "--experimental-vm-modules",
+    join(ROOT, "node_modules", "jest", "bin", "jest.js"),
+    "--selectProjects",
+    ...projects,
+    ...(isGolden ? ["--ci=false", "--updateSnapshot"] : ["--ci"]),
+    ...(isSerial ? ["--runInBand"] : []),
+    `--testTimeout=${timeoutMs}`,
+    "--passWithNoTests",
+    ...args.filter((arg) => arg !== "--golden"),
+  ];
+}
+
+/** Runs Jest with this process's output; resolves to its exit code, 1 if a signal ended it. */
+export async function runJest(
+  projects: readonly JestProject[],
+  args: readonly string[],
+): Promise<number> {
+  return runNode(jestArguments(projects, args));
+}
+
+/** Runs Node in the repository root with this process's output; SIGTERM and SIGHUP are passed on. */
+export async function runNode(args: readonly string[]): Promise<number> {
+  const child = spawn(process.execPath, args, { cwd: ROOT, stdio: "inherit" });
+  const forward = (signal: NodeJS.Signals): void => {
+    child.kill(signal);
+  };
+  process.on("SIGTERM", forward).on("SIGHUP", forward);
+  try {
+    return await new Promise<number>((resolve, reject) => {
+      child.on("error", reject);
+      child.on("exit", (code) => resolve(code ?? 1));
+    });
+  } finally {
+    process.off("SIGTERM", forward).off("SIGHUP", forward);
+  }
+}

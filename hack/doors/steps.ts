@@ -1,0 +1,148 @@
+// The steps of `npm test` and `npm run check`, cheapest first, and how they are run and told.
+import { mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+
+import { jestArguments, JEST_PROJECTS, runNode, type JestProject } from "./jest.ts";
+import { budgetTable, closingLine, tallyCheck, tallyJest, type StepResult } from "./tally.ts";
+
+const ROOT = join(import.meta.dirname, "..", "..");
+const REPORTS = join(ROOT, ".build", "reports");
+/** Where tests put the logs of a cluster on which something failed, one folder per test. */
+const FAILURE_LOGS = join(ROOT, ".build", "logs");
+
+/** Static checks: name and the command line of Node. */
+const CHECKS: Readonly<Record<string, readonly string[]>> = {
+  format: ["node_modules/prettier/bin/prettier.cjs", "--check", "--log-level", "warn", "."],
+  lint: ["node_modules/eslint/bin/eslint.js", "--max-warnings", "0", "."],
+  types: ["node_modules/typescript/bin/tsc", "-b"],
+  tidy: ["hack/tidy/main.ts"],
+  gen: ["hack/gen/main.ts", "--check"],
+};
+
+/** Every step, in order. */
+export const ALL_STEPS: readonly string[] = [...Object.keys(CHECKS), ...JEST_PROJECTS];
+/** The steps that need no cluster, no network and no disk of their own. */
+export const CHECK_STEPS: readonly string[] = [...Object.keys(CHECKS), "unit"];
+
+/** Shares of the warm budget, in seconds; together 15 minutes. */
+const STEP_BUDGETS_SECONDS: Readonly<Record<string, number>> = {
+  format: 20,
+  lint: 60,
+  types: 60,
+  tidy: 15,
+  gen: 45,
+  unit: 120,
+  conformance: 180,
+  simulation: 60,
+  integration: 60,
+  e2e: 280,
+};
+const WARM_BUDGET_MINUTES = 15;
+/** With empty caches: the programs of the cluster are built first. */
+const COLD_BUDGET_MINUTES = 40;
+
+/**
+ * The door with these steps and the command line's `--only a,b`: runs them one after the other, all
+ * of them, and tells the result. Returns the exit code, 2 for a command line that means nothing.
+ */
+export async function runDoor(
+  available: readonly string[],
+  args: readonly string[],
+): Promise<number> {
+  const steps = selectSteps(available, args);
+  if (steps !== undefined) return runSteps(steps);
+  console.error(`usage: [--only STEP,STEP], with steps out of ${available.join(",")}`);
+  return args.includes("--help") ? 0 : 2;
+}
+
+/** The steps to run, in their order; undefined if the arguments are anything but `--only a,b`. */
+export function selectSteps(
+  available: readonly string[],
+  args: readonly string[],
+): readonly string[] | undefined {
+  const words = args.flatMap((arg) => (arg.startsWith("--only=") ? arg.split("=") : [arg]));
+  if (words.length === 0) return available;
+  const [flag, value, ...rest] = words;
+  const names = (value ?? "").split(",").filter((name) => name !== "");
+  const isKnown = names.length > 0 && names.every((name) => available.includes(name));
+  if (flag !== "--only" || rest.length > 0 || !isKnown) return undefined;
+  return available.filter((name) => names.includes(name));
+}
+
+async function runSteps(steps: readonly string[]): Promise<number> {
+  const isCold = !(await hasClusterPrograms());
+  await mkdir(REPORTS, { recursive: true });
+  await rm(FAILURE_LOGS, { recursive: true, force: true });
+  const results: StepResult[] = [];
+  for (const [index, step] of steps.entries()) {
+    console.log(`\n== ${step} (${index + 1} of ${steps.length}) ==`);
+    const result = await runStep(step);
+    results.push(result);
+    console.log(
+      `== ${step}: ${closingLine([result])}, ${(result.elapsedMs / 1000).toFixed(1)} s ==`,
+    );
+  }
+  await tell(results, isCold);
+  return results.some((result) => result.failed > 0) ? 1 : 0;
+}
+
+async function runStep(step: string): Promise<StepResult> {
+  const startedMs = performance.now();
+  const elapsedMs = (): number => performance.now() - startedMs;
+  const check = CHECKS[step];
+  if (check !== undefined) {
+    const exitCode = await runNode(check);
+    return tallyCheck(step, exitCode, elapsedMs());
+  }
+  const reportPath = join(REPORTS, `${step}.json`);
+  await rm(reportPath, { force: true });
+  const args = jestArguments([step as JestProject], ["--json", `--outputFile=${reportPath}`]);
+  const exitCode = await runNode(args);
+  const report = await readReport(reportPath);
+  return tallyJest({ step, exitCode, report, root: ROOT, elapsedMs: elapsedMs() });
+}
+
+async function tell(results: readonly StepResult[], isCold: boolean): Promise<void> {
+  const budget = {
+    results,
+    stepBudgetsSeconds: isCold ? {} : STEP_BUDGETS_SECONDS,
+    totalBudgetMinutes: isCold ? COLD_BUDGET_MINUTES : WARM_BUDGET_MINUTES,
+    label: isCold ? "cold caches" : "warm caches",
+  };
+  console.log(`\n${budgetTable(budget).join("\n")}`);
+  const skipped = results.filter((result) => result.skipped > 0);
+  for (const result of skipped) console.log(`${result.step}: ${result.skipped} skipped`);
+  const failures = results.flatMap((result) => result.failures);
+  if (failures.length > 0) {
+    console.log(`\nfailed:\n${failures.map((failure) => `  ${failure}`).join("\n")}`);
+    for (const folder of await namesIn(FAILURE_LOGS)) {
+      console.log(`logs: ${join(".build", "logs", folder)}`);
+    }
+  }
+  console.log(`\n${closingLine(results)}`);
+}
+
+/** False if the caches hold nothing but Node: this run builds or installs the cluster. */
+async function hasClusterPrograms(): Promise<boolean> {
+  const caches = process.env["OAAS_CACHE_DIR"];
+  if (caches === undefined) return true;
+  return (await namesIn(caches)).some((name) => !name.startsWith("node-"));
+}
+
+async function readReport(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw cause;
+  }
+}
+
+async function namesIn(folder: string): Promise<readonly string[]> {
+  try {
+    return await readdir(folder);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw cause;
+  }
+}
