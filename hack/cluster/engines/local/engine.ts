@@ -1,0 +1,192 @@
+// Engine `local`: a real Kubernetes from processes, network namespaces and cgroups of this machine.
+// Order of `up`: state on disk, processes, readiness, and only then phase `up`; so whatever died
+// half-way is recognised as a leftover and cleared by the next `up` or `down` of that name.
+import { rmSync } from "node:fs";
+import { ensureBinaries } from "../../build/binaries.ts";
+import type { Binaries, Say } from "../../build/binaries.ts";
+import type { Cluster, ClusterEngine, ClusterSpec, DiskSpec, PartStatus } from "../../engine.ts";
+import { withLock } from "../../lock.ts";
+import { ClusterError } from "../../run.ts";
+import type { CommandRunner } from "../../run.ts";
+import { attach } from "./cluster.ts";
+import {
+  ready,
+  startApiserver,
+  startControllerManager,
+  startScheduler,
+  writeControlPlaneFiles,
+} from "./control-plane.ts";
+import { assertHost } from "./host.ts";
+import { assertClusterName, clusterLayout } from "./layout.ts";
+import type { ClusterLayout } from "./layout.ts";
+import { removeNetwork } from "./network.ts";
+import { bringUpNodes, prepareNodes, removeNodes } from "./nodes.ts";
+import { writePki } from "./pki.ts";
+import { endProcesses, isAlive, processRecords } from "./processes.ts";
+import { allocateSlot, forget, readState, slotOf, stateBase, writeState } from "./state.ts";
+import type { ClusterState } from "./state.ts";
+
+const LOCK_DEADLINE_MS = 15 * 60_000;
+const DISKS_DEFAULT: Required<DiskSpec> = { volumes: 8, volumeMib: 256, raw: 2, rawMib: 512 };
+
+/** What the engine needs from outside. */
+export interface LocalEngineOptions {
+  readonly runner: CommandRunner;
+  readonly say: Say;
+  /** Parent of the clusters' folders; {@link stateBase} by default. */
+  readonly base?: string;
+}
+
+/** The engine that makes clusters of this machine's own parts. */
+export function localEngine(options: LocalEngineOptions): ClusterEngine {
+  const { runner, say } = options;
+  const base = options.base ?? stateBase();
+  const locked = <T>(name: string, body: () => Promise<T>): Promise<T> => {
+    assertClusterName(name);
+    const onWait = (): void => say(`waiting for another command that works on cluster ${name}`);
+    return withLock(`cluster/${base}/${name}`, { deadlineMs: LOCK_DEADLINE_MS, onWait }, body);
+  };
+  return {
+    name: "local",
+    up: (spec) => locked(spec.name, () => up({ runner, say, base }, spec)),
+    find: async (spec) => {
+      const state = readState(base, spec.name);
+      if (state?.phase !== "up") return undefined;
+      return await Promise.resolve(attach({ runner, say, base }, layoutOf(base, state)));
+    },
+    down: (spec) => locked(spec.name, () => clear({ runner, say, base }, spec.name)),
+    status: (spec) => status(base, spec.name),
+  };
+}
+
+/** Everything that the functions of the engine pass on. */
+export interface LocalContext {
+  readonly runner: CommandRunner;
+  readonly say: Say;
+  readonly base: string;
+}
+
+/** The layout that belongs to a remembered state. */
+export function layoutOf(base: string, state: ClusterState): ClusterLayout {
+  return clusterLayout({ name: state.name, slot: state.slot, nodeCount: state.nodeCount, base });
+}
+
+async function up(context: LocalContext, spec: ClusterSpec): Promise<Cluster> {
+  const { base, say } = context;
+  const nodeCount = spec.controlPlaneOnly === true ? 0 : (spec.nodes ?? 2);
+  const found = readState(base, spec.name);
+  if (found !== undefined && spec.fresh !== true && (await isHealthy(base, found))) {
+    if (found.nodeCount !== nodeCount && (spec.nodes !== undefined || nodeCount === 0)) {
+      throw new ClusterError(
+        "CLUSTER_USAGE",
+        `cluster ${spec.name} is up with ${found.nodeCount} nodes; ` +
+          `npm run cluster -- down --name ${spec.name} first, or choose another --name`,
+      );
+    }
+    return attach(context, layoutOf(base, found));
+  }
+  await clear(context, spec.name);
+  await assertHost(context, { nodes: nodeCount > 0 });
+  const programs = await ensureBinaries(
+    context.runner,
+    say,
+    nodeCount === 0 ? ["kube", "etcd"] : undefined,
+  );
+  const startedAt = performance.now();
+  const state: ClusterState = {
+    name: spec.name,
+    slot: await allocateSlot(context.runner, base, spec.name),
+    nodeCount,
+    controllerManager: nodeCount > 0 || spec.controllerManager === true,
+    audit: spec.audit ?? true,
+    disks: { ...DISKS_DEFAULT, ...spec.disks },
+    phase: "starting",
+    away: {},
+  };
+  writeState(base, state);
+  await start(context, state, programs);
+  writeState(base, { ...state, phase: "up" });
+  say(`cluster ${spec.name} is up after ${((performance.now() - startedAt) / 1000).toFixed(1)} s`);
+  return attach(context, layoutOf(base, state));
+}
+
+async function start(
+  context: LocalContext,
+  state: ClusterState,
+  programs: Binaries,
+): Promise<void> {
+  const layout = layoutOf(context.base, state);
+  const apiAddress = state.nodeCount > 0 ? layout.bridgeAddress : layout.loopbackAddress;
+  const options = { apiAddress, controllerManager: state.controllerManager, audit: state.audit };
+  await writePki(layout);
+  writeControlPlaneFiles(layout, options);
+  // Disks, namespaces and containerd need no API server, and the other way round.
+  const prepared =
+    state.nodeCount === 0 ? undefined : prepareNodes(context, layout, state, programs);
+  await Promise.all([
+    prepared?.network,
+    startApiserverAfter(prepared?.network, layout, programs, options),
+  ]);
+  if (state.controllerManager) await startControllerManager(layout, programs);
+  if (prepared === undefined) return;
+  await startScheduler(layout, programs);
+  await prepared.nodes;
+  await bringUpNodes(context, layout, state, programs);
+}
+
+async function startApiserverAfter(
+  network: Promise<void> | undefined,
+  layout: ClusterLayout,
+  programs: Binaries,
+  options: Parameters<typeof startApiserver>[2],
+): Promise<void> {
+  await network;
+  await startApiserver(layout, programs, options);
+}
+
+/** Removes processes, nodes, network and files of a cluster, however much of it is there. */
+async function clear(context: LocalContext, name: string): Promise<void> {
+  const { base } = context;
+  const slot = readState(base, name)?.slot ?? slotOf(base, name);
+  if (slot === undefined) {
+    rmSync(clusterLayout({ name, slot: 0, nodeCount: 0, base }).folder, {
+      recursive: true,
+      force: true,
+    });
+    return;
+  }
+  const nodeCount = readState(base, name)?.nodeCount ?? 0;
+  const layout = clusterLayout({ name, slot, nodeCount, base });
+  await endProcesses(layout, { all: true });
+  if (nodeCount > 0) {
+    await removeNodes(context, layout);
+    await removeNetwork(context, layout);
+  }
+  await forget(base, name);
+}
+
+async function isHealthy(base: string, state: ClusterState): Promise<boolean> {
+  const layout = layoutOf(base, state);
+  if (state.phase !== "up") return false;
+  const records = processRecords(layout);
+  if (records.length === 0 || !records.every(isAlive)) return false;
+  const apiAddress = state.nodeCount > 0 ? layout.bridgeAddress : layout.loopbackAddress;
+  try {
+    return (await ready(layout, apiAddress)).done;
+  } catch {
+    return false;
+  }
+}
+
+async function status(base: string, name: string): Promise<readonly PartStatus[]> {
+  const state = readState(base, name);
+  if (state === undefined) return [];
+  const parts = processRecords(layoutOf(base, state)).map((record): PartStatus => {
+    const state = isAlive(record) ? "running" : "dead";
+    return { part: record.name, state, detail: `pid ${record.pid}` };
+  });
+  const away = Object.entries(state.away).map(([part, how]): PartStatus => {
+    return { part, state: how, detail: "on purpose" };
+  });
+  return await Promise.resolve([...parts, ...away]);
+}

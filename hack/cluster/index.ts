@@ -1,0 +1,63 @@
+// Clusters for tests and doors: `openCluster` brings one up (or finds it up) and hands out a handle.
+import type { Say } from "./build/binaries.ts";
+import type { Cluster, ClusterEngine, ClusterSpec, EngineName } from "./engine.ts";
+import { localEngine } from "./engines/local/engine.ts";
+import { ClusterError } from "./run.ts";
+import type { CommandRunner } from "./run.ts";
+import { hostRunner } from "./run-host.ts";
+
+export type {
+  Cluster,
+  ClusterEngine,
+  ClusterSpec,
+  DiskSpec,
+  EngineName,
+  KubectlOptions,
+  NodeControl,
+  PartStatus,
+} from "./engine.ts";
+export { ClusterError } from "./run.ts";
+export type { ClusterErrorCode, CommandResult } from "./run.ts";
+
+/** A cluster to open. Without `engine`: `local` if this is Linux with root, else `kind`. */
+export interface OpenOptions extends ClusterSpec {
+  readonly engine?: EngineName;
+  /** Told about progress, one line at a time; stderr by default. */
+  readonly say?: Say;
+}
+
+/** Brings a cluster up and returns when it is ready, or finds it up. Throws {@link ClusterError}. */
+export async function openCluster(options: OpenOptions): Promise<Cluster> {
+  const engine = await chooseEngine(options);
+  return await engine.up(options);
+}
+
+/** The engine that was asked for, or the one that fits this machine. */
+export async function chooseEngine(
+  options: {
+    readonly engine?: EngineName;
+    readonly controlPlaneOnly?: boolean;
+    readonly say?: Say;
+  },
+  runner: CommandRunner = hostRunner,
+): Promise<ClusterEngine> {
+  const say =
+    options.say ?? ((line: string): void => void process.stderr.write(`cluster: ${line}\n`));
+  switch (options.engine ?? (await fittingEngine(options, runner))) {
+    case "local":
+      return localEngine({ runner, say });
+    case "kind":
+    case "kubeconfig":
+      throw new ClusterError("CLUSTER_UNSUPPORTED", "not yet");
+  }
+}
+
+async function fittingEngine(
+  options: { readonly controlPlaneOnly?: boolean },
+  runner: CommandRunner,
+): Promise<EngineName> {
+  const linux = process.platform === "linux";
+  if (linux && (process.getuid?.() === 0 || options.controlPlaneOnly === true)) return "local";
+  const docker = await runner.run(["docker", "info"], { timeoutMs: 10_000 });
+  return docker.code === 0 ? "kind" : "local";
+}
