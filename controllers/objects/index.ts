@@ -1,4 +1,5 @@
 // Public face: pure builders of Kubernetes objects, shared by all kinds.
+export { DATA_SERVICE_PORT, dataServiceAddress, dataServiceName } from "./data-service.ts";
 export { networkPolicy, service } from "./network.ts";
 export type { NetworkPolicyInput, PeerInput, PortInput, ServiceInput } from "./network.ts";
 export { container, mergeEnv, podTemplate, pullPolicyOf } from "./pods.ts";
@@ -14,6 +15,8 @@ export { compareText, nonEmpty, nonEmptyMap, present } from "./present.ts";
 export type { Present } from "./present.ts";
 export { probe } from "./probes.ts";
 export type { ProbePace, ProbeTarget } from "./probes.ts";
+export { canonicalQuantity, parseQuantity, sumQuantities } from "./quantity.ts";
+export type { ParsedQuantity } from "./quantity.ts";
 export { metadataOf, sortObjects } from "./rendered.ts";
 export type { MetadataInput, Rendered } from "./rendered.ts";
 export { NONROOT_ID, restrictedContainerSecurity, restrictedPodSecurity } from "./security.ts";
