@@ -1,0 +1,36 @@
+// What unset fields of a collection's shape mean.
+
+import type { Partitioning } from "./class-spec.ts";
+import { effectiveStorage } from "./class-spec.funcs.ts";
+import type { EffectiveStorage } from "./class-spec.funcs.ts";
+import type { CollectionShape, ShardType } from "./collection-spec.ts";
+
+/** Slots of Hashed partitioning; fixed for ever, recorded with each collection. */
+export const HASH_SLOTS = 4096;
+/** Version of the hash: XXH3-64, seed 0, over the id's bytes, modulo {@link HASH_SLOTS}. */
+export const HASH_VERSION = 1;
+
+/** A shape with its defaults filled in. */
+export interface EffectiveCollection {
+  readonly partitions: number;
+  readonly replicas: number;
+  readonly nodes: number;
+  readonly shardType: ShardType;
+  readonly partitioning: Partitioning;
+  readonly storage: EffectiveStorage;
+  readonly spreadBy: string;
+}
+
+/** `shape` with its defaults. */
+export function effectiveCollection(shape: CollectionShape): EffectiveCollection {
+  const replicas = shape.replicas ?? 1;
+  return {
+    partitions: shape.partitions ?? 1,
+    replicas,
+    nodes: shape.nodes ?? replicas,
+    shardType: shape.shardType ?? "Basic",
+    partitioning: shape.partitioning ?? "Hashed",
+    storage: effectiveStorage(shape.storage),
+    spreadBy: shape.placement?.spreadBy ?? "kubernetes.io/hostname",
+  };
+}
