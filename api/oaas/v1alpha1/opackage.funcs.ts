@@ -3,7 +3,12 @@
 import type { KindId } from "../../meta/index.ts";
 import { OAAS_GROUP } from "../../meta/index.ts";
 
-import type { EnabledState, OPackageDeployment, OPackageSpec } from "./opackage.ts";
+import type {
+  DeploymentMember,
+  EnabledState,
+  OPackageDeployment,
+  OPackageSpec,
+} from "./opackage.ts";
 import type { DeletionPolicy, Template } from "./requirements.ts";
 import { DEFAULT_DELETION_POLICY } from "./requirements.funcs.ts";
 
@@ -43,7 +48,7 @@ export interface EffectiveMember {
  * from 1 in their order, else none (planning decides).
  */
 export function effectiveMembers(deployment: OPackageDeployment): readonly EffectiveMember[] {
-  const members =
+  const members: readonly DeploymentMember[] =
     deployment.members ??
     (deployment.environments ?? []).map((environment, index) => ({ id: index + 1, environment }));
   return members.map((member) => ({
