@@ -1,0 +1,22 @@
+// Public face of gRPC for workloads.
+export { createGrpcClient, openChannel } from "./client.ts";
+export type { ClientCallOptions, GrpcClient, GrpcTarget } from "./client.ts";
+export {
+  bufferOf,
+  encodeMessage,
+  messageDefinition,
+  methodPath,
+  rawDefinition,
+  same,
+} from "./definition.ts";
+export {
+  fromServiceError,
+  GENERATION_TRAILER,
+  GrpcFailure,
+  REASON_TRAILER,
+  RIGHT_PARTITION_TRAILER,
+  toStatus,
+} from "./failure.ts";
+export type { FailureFields } from "./failure.ts";
+export { addService, GRPC_MESSAGE_BYTES_MAX, startGrpcServer } from "./server.ts";
+export type { GrpcServer, GrpcServerOptions, ServerContext, ServiceHandlers } from "./server.ts";

@@ -1,0 +1,183 @@
+// The answering side of oaas.Link and oaas.DataStream. Reads as long as few calls are in flight and
+// the peer takes its replies; a stream that ends cancels what it asked for.
+import type { Server, ServerDuplexStream } from "@grpc/grpc-js";
+import { status } from "@grpc/grpc-js";
+
+import { errorMessage } from "#api/base/index.ts";
+import { DataStream, Link, Method } from "#api/gen/oaas-stream_pb.ts";
+
+import { GrpcFailure, rawDefinition, toStatus } from "../grpc/index.ts";
+import type { WireCall, WireReply } from "./codec.ts";
+import { decodeCalls, encodeReplies } from "./codec.ts";
+import { Outbox } from "./outbox.ts";
+
+/** Ends one call: all responses in order, or a failure. Only the first use counts. */
+export interface Responder {
+  ok(responses: readonly Uint8Array[]): void;
+  fail(failure: GrpcFailure): void;
+}
+
+/**
+ * Answers one call through `respond`, now or later. May return what to run when the caller cancels
+ * or goes away. Must not throw.
+ */
+export type StreamHandler = (call: WireCall, respond: Responder) => (() => void) | undefined;
+
+/** Calls in flight on one stream before reading pauses. */
+const INFLIGHT_MAX = 4096;
+/** Reply bytes that the peer has not taken before reading pauses. */
+const UNSENT_BYTES_MAX = 16 * 1024 * 1024;
+
+/** Adds the service to a server that does not listen yet. */
+export function addExchange(
+  server: Server,
+  service: "Link" | "DataStream",
+  handler: StreamHandler,
+): void {
+  server.addService(rawDefinition(service === "Link" ? Link : DataStream), {
+    exchange: (stream: ServerDuplexStream<Buffer, Buffer>) => {
+      new Exchange(stream, handler).start();
+    },
+  });
+}
+
+class Exchange {
+  readonly #stream: ServerDuplexStream<Buffer, Buffer>;
+  readonly #handler: StreamHandler;
+  readonly #inflight = new Map<number, (() => void) | undefined>();
+  readonly #outbox: Outbox<WireReply>;
+  #ended = false;
+  #gone = false;
+
+  constructor(stream: ServerDuplexStream<Buffer, Buffer>, handler: StreamHandler) {
+    this.#stream = stream;
+    this.#handler = handler;
+    this.#outbox = new Outbox({
+      encode: encodeReplies,
+      sizeOf: (reply) => reply.response.byteLength + reply.message.length,
+      onDrain: () => this.#afterProgress(),
+    });
+  }
+
+  start(): void {
+    this.#outbox.attach(this.#stream);
+    this.#stream.on("data", (frame: Buffer) => this.#receive(frame));
+    this.#stream.on("end", () => {
+      this.#ended = true;
+      this.#afterProgress();
+    });
+    const leave = (): void => this.#leave();
+    this.#stream.on("cancelled", leave);
+    this.#stream.on("close", leave);
+    this.#stream.on("error", leave);
+  }
+
+  #receive(frame: Buffer): void {
+    let calls: readonly WireCall[];
+    try {
+      calls = decodeCalls(frame);
+    } catch (cause: unknown) {
+      const text = `not a CallBatch: ${errorMessage(cause)}`;
+      const refusal = new GrpcFailure(status.INVALID_ARGUMENT, "MALFORMED_BATCH", text);
+      this.#stream.emit("error", toStatus(refusal));
+      return;
+    }
+    for (const call of calls) {
+      if (call.method === Method.CANCEL) this.#cancel(call.id);
+      else this.#handle(call);
+    }
+    this.#pauseIfBusy();
+  }
+
+  #handle(call: WireCall): void {
+    if (this.#inflight.has(call.id)) {
+      const text = `call ${call.id} is in flight on this stream`;
+      this.#reply(failureReply(call.id, new GrpcFailure(status.ALREADY_EXISTS, "CALL_ID", text)));
+      return;
+    }
+    this.#inflight.set(call.id, undefined);
+    const cancel = this.#handler(call, {
+      ok: (responses) => {
+        if (this.#finish(call.id)) this.#replyAll(call.id, responses);
+      },
+      fail: (failure) => {
+        if (this.#finish(call.id)) this.#reply(failureReply(call.id, failure));
+      },
+    });
+    if (cancel !== undefined && this.#inflight.has(call.id)) this.#inflight.set(call.id, cancel);
+  }
+
+  #finish(id: number): boolean {
+    return this.#inflight.delete(id) && !this.#gone;
+  }
+
+  #replyAll(id: number, responses: readonly Uint8Array[]): void {
+    const last = responses.length - 1;
+    if (last < 0) this.#reply(okReply(id, new Uint8Array(0), false));
+    responses.forEach((response, at) => this.#reply(okReply(id, response, at < last)));
+  }
+
+  #reply(reply: WireReply): void {
+    if (!this.#gone) this.#outbox.add(reply);
+  }
+
+  #cancel(id: number): void {
+    const cancel = this.#inflight.get(id);
+    if (!this.#inflight.delete(id)) return;
+    cancel?.();
+    this.#afterProgress();
+  }
+
+  #pauseIfBusy(): void {
+    if (this.#isBusy()) this.#stream.pause();
+  }
+
+  #afterProgress(): void {
+    if (this.#gone) return;
+    if (this.#stream.isPaused() && !this.#isBusy()) this.#stream.resume();
+    if (this.#ended && this.#inflight.size === 0 && this.#outbox.queuedBytes === 0) {
+      this.#gone = true;
+      this.#stream.end();
+    }
+  }
+
+  #isBusy(): boolean {
+    return this.#inflight.size >= INFLIGHT_MAX || this.#outbox.queuedBytes > UNSENT_BYTES_MAX;
+  }
+
+  #leave(): void {
+    if (this.#gone) return;
+    this.#gone = true;
+    this.#outbox.attach(undefined);
+    this.#outbox.takeAll();
+    const open = [...this.#inflight.values()];
+    this.#inflight.clear();
+    for (const cancel of open) cancel?.();
+  }
+}
+
+function okReply(id: number, response: Uint8Array, more: boolean): WireReply {
+  return {
+    id,
+    code: status.OK,
+    message: "",
+    response,
+    more,
+    reason: "",
+    rightPartition: 0,
+    generation: 0n,
+  };
+}
+
+function failureReply(id: number, failure: GrpcFailure): WireReply {
+  return {
+    id,
+    code: failure.status,
+    message: failure.message,
+    response: new Uint8Array(0),
+    more: false,
+    reason: failure.code,
+    rightPartition: failure.rightPartition ?? 0,
+    generation: failure.generation ?? 0n,
+  };
+}
