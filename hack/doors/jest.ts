@@ -5,6 +5,7 @@ import { join } from "node:path";
 
 /** The projects of jest.config.mjs, in the order in which `npm test` runs them. */
 export const JEST_PROJECTS = ["unit", "conformance", "simulation", "integration", "e2e"] as const;
+/** One of them. */
 export type JestProject = (typeof JEST_PROJECTS)[number];
 
 /** Projects whose files share a machine-wide thing: they never run beside each other. */
@@ -50,7 +51,7 @@ export async function runJest(
   return runNode(jestArguments(projects, args));
 }
 
-/** Runs Node in the repository root with this process's output; SIGTERM and SIGHUP are passed on. */
+/** Runs Node in the repository root with this process's output; passes SIGTERM and SIGHUP on. */
 export async function runNode(args: readonly string[]): Promise<number> {
   const child = spawn(process.execPath, args, { cwd: ROOT, stdio: "inherit" });
   const forward = (signal: NodeJS.Signals): void => {

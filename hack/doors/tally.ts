@@ -85,7 +85,8 @@ export function budgetTable(options: {
     const elapsed = `${(elapsedMs / 1000).toFixed(1)} s`;
     const budget = budgetSeconds === undefined ? "" : `${budgetSeconds} s`;
     const isOver = budgetSeconds !== undefined && elapsedMs > budgetSeconds * 1000;
-    return `  ${name.padEnd(14)}${elapsed.padStart(10)}${budget.padStart(10)}${isOver ? "  over" : ""}`;
+    const over = isOver ? "  over" : "";
+    return `  ${name.padEnd(14)}${elapsed.padStart(10)}${budget.padStart(10)}${over}`;
   };
   const totalMs = options.results.reduce((sum, result) => sum + result.elapsedMs, 0);
   return [

@@ -23,7 +23,7 @@ export async function discoverImages(root: string): Promise<readonly ImageSource
   return found.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** The images of these names, in the order of `sources`. Throws IMAGE_UNKNOWN for any other name. */
+/** The images of these names, in the order of `sources`; IMAGE_UNKNOWN for any other name. */
 export function selectImages(
   sources: readonly ImageSource[],
   names: readonly string[] | undefined,
