@@ -28,8 +28,8 @@ export const LABELS = {
   /** The inventory: uid of the object of ours that renders this one. */
   oaasOwnerUid: "oaas.io/owner-uid",
   rawstorOwnerUid: "rawstor.io/owner-uid",
-  /** Marks the TLS Secrets that the operator watches by metadata. */
-  tls: "oaas.io/tls",
+  /** Marks the Secrets with certificates, which the operator watches by metadata only. */
+  certificate: "oaas.io/certificate",
 } as const;
 
 /** Inventory label of a group: `<group>/owner-uid`. */
@@ -45,8 +45,8 @@ export const ANNOTATIONS = {
   abandonRawstor: "rawstor.io/abandon",
   /** Names the stale copy that may become the current one of a lost volume. */
   promoteCopy: "rawstor.io/promote-copy",
-  /** RFC 3339 end of the certificate in a TLS Secret. */
-  tlsNotAfter: "oaas.io/tls-not-after",
+  /** RFC 3339 end of the certificate in such a Secret. */
+  certificateExpiry: "oaas.io/certificate-expiry",
   /** Changes when a pod template must roll though nothing else in it did. */
   restartedAt: "oaas.io/restarted-at",
 } as const;
