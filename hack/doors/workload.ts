@@ -19,5 +19,5 @@ if (image === undefined) {
   process.chdir(process.env["INIT_CWD"] ?? process.cwd());
   const program = [process.execPath, join(ROOT, image.folder, "main.ts"), ...args];
   if (process.execve === undefined) throw new Error("this system cannot replace a process");
-  process.execve(process.execPath, program, process.env as Record<string, string>);
+  process.execve(process.execPath, program);
 }
