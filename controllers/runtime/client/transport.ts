@@ -28,6 +28,8 @@ export interface ApiResponse {
   readonly body: unknown;
   /** Bytes of the body as received. */
   readonly bytes: number;
+  /** Bytes of the body as sent; 0 without one. */
+  readonly sentBytes: number;
 }
 
 /** A running watch. `events` yields decoded lines and returns when the stream ends cleanly. */

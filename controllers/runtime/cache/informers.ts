@@ -1,0 +1,164 @@
+// One informer per kind and selector, shared by everything in a manager: a store and the
+// reflectors that fill it (one, or one per watched namespace).
+
+import { assert } from "#api/base/index.ts";
+import type { Logger } from "#api/base/index.ts";
+import type { KindId } from "#api/meta/index.ts";
+
+import type { LabelMatcher } from "../client/paths.ts";
+import { compileSelector } from "../client/paths.ts";
+import type { RestClient } from "../client/rest-client.ts";
+import type { Live, ObjectKey } from "../kinds/kind.ts";
+import { kindId } from "../kinds/kind.ts";
+import type { Metrics } from "../lifecycle/metrics.ts";
+import type { World } from "../lifecycle/timers.ts";
+import { Reflector } from "./reflector.ts";
+import { Store } from "./store.ts";
+
+/** What to keep in memory. */
+export interface InformerRequest {
+  readonly kind: KindId;
+  /** Everything if empty or not given. */
+  readonly labelSelector?: string;
+  readonly metadataOnly?: boolean;
+}
+
+/** See the head of this file. */
+export interface Informer {
+  readonly kind: KindId;
+  readonly labelSelector: string;
+  readonly metadataOnly: boolean;
+  readonly store: Store;
+  /** True once every reflector has had its first list. */
+  readonly synced: boolean;
+  /** What holds up the reflectors; empty if nothing does. */
+  readonly problems: readonly string[];
+  whenSynced(): Promise<void>;
+}
+
+/** Settings of {@link Informers}. */
+export interface InformersOptions {
+  readonly rest: RestClient;
+  readonly world: World;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** Only these; all if not given. */
+  readonly namespaces?: readonly string[];
+  readonly freeze?: boolean;
+}
+
+class SharedInformer implements Informer {
+  readonly kind: KindId;
+  readonly labelSelector: string;
+  readonly metadataOnly: boolean;
+  readonly store: Store;
+  readonly matches: LabelMatcher;
+  readonly reflectors: readonly Reflector[];
+
+  constructor(request: InformerRequest, options: InformersOptions) {
+    this.kind = request.kind;
+    this.labelSelector = request.labelSelector ?? "";
+    this.metadataOnly = request.metadataOnly ?? false;
+    this.matches = compileSelector(this.labelSelector);
+    this.store = new Store({ logger: options.logger, freeze: options.freeze ?? false });
+    const namespaces = request.kind.namespaced ? (options.namespaces ?? [""]) : [""];
+    this.reflectors = namespaces.map(
+      (namespace) =>
+        new Reflector({
+          kind: this.kind,
+          namespace,
+          labelSelector: this.labelSelector,
+          metadataOnly: this.metadataOnly,
+          rest: options.rest,
+          store: this.store,
+          world: options.world,
+          logger: options.logger,
+          metrics: options.metrics,
+        }),
+    );
+  }
+
+  get synced(): boolean {
+    return this.reflectors.every((reflector) => reflector.synced);
+  }
+
+  get problems(): readonly string[] {
+    return this.reflectors
+      .filter((reflector) => reflector.lastError !== "")
+      .map((reflector) => `${this.kind.plural}: ${reflector.lastError}`);
+  }
+
+  async whenSynced(): Promise<void> {
+    await Promise.all(this.reflectors.map((reflector) => reflector.whenSynced()));
+  }
+}
+
+/** All informers of one cluster. */
+export class Informers {
+  readonly #options: InformersOptions;
+  readonly #shared = new Map<string, SharedInformer>();
+  readonly #running: Promise<void>[] = [];
+  #signal: AbortSignal | undefined;
+
+  constructor(options: InformersOptions) {
+    assert(options.namespaces?.length !== 0, "an empty list of namespaces watches nothing");
+    this.#options = options;
+  }
+
+  /** The shared informer; starts at once if the others already run. */
+  want(request: InformerRequest): Informer {
+    const metadataOnly = request.metadataOnly ?? false;
+    const key = `${kindId(request.kind)}|${request.labelSelector ?? ""}|${metadataOnly}`;
+    let informer = this.#shared.get(key);
+    if (informer === undefined) {
+      informer = new SharedInformer(request, this.#options);
+      this.#shared.set(key, informer);
+      if (this.#signal !== undefined) this.#run(informer, this.#signal);
+    }
+    return informer;
+  }
+
+  get all(): readonly Informer[] {
+    return [...this.#shared.values()];
+  }
+
+  /** Starts everything; ends when `signal` aborts. */
+  start(signal: AbortSignal): void {
+    assert(this.#signal === undefined, "informers are started once");
+    this.#signal = signal;
+    for (const informer of this.#shared.values()) this.#run(informer, signal);
+  }
+
+  /** Resolves once every loop has ended after the signal. */
+  async stopped(): Promise<void> {
+    await Promise.all(this.#running);
+  }
+
+  /** Passes the answer to an own write on to every cache that would see it. */
+  wrote(kind: KindId, object: Live, writer: string): void {
+    for (const informer of this.#of(kind)) {
+      if (!informer.matches(object.metadata.labels)) continue;
+      informer.store.wrote(informer.metadataOnly ? metadataOf(object) : object, writer);
+    }
+  }
+
+  /** Passes a confirmed deletion on. */
+  deleted(kind: KindId, key: ObjectKey, uid: string, writer: string): void {
+    for (const informer of this.#of(kind)) informer.store.deleted(key, uid, writer);
+  }
+
+  *#of(kind: KindId): Generator<SharedInformer> {
+    for (const informer of this.#shared.values()) {
+      if (kindId(informer.kind) === kindId(kind)) yield informer;
+    }
+  }
+
+  #run(informer: SharedInformer, signal: AbortSignal): void {
+    for (const reflector of informer.reflectors) this.#running.push(reflector.run(signal));
+  }
+}
+
+/** What a metadata-only cache may hold: not the data of a Secret that we have just written. */
+function metadataOf(object: Live): Live {
+  return { apiVersion: object.apiVersion, kind: object.kind, metadata: object.metadata };
+}

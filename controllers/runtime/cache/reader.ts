@@ -1,0 +1,92 @@
+// What a reconciler reads: the informers that its controller has declared, as one view per kind.
+
+import { assert } from "#api/base/index.ts";
+
+import type { ListFilter, Reader } from "../controller/types.ts";
+import type { Kind, Live, ObjectKey } from "../kinds/kind.ts";
+import { keyOf, keyText, kindId } from "../kinds/kind.ts";
+import type { Informer } from "./informers.ts";
+
+/** Index that every informer of a controller has: the inventory label of its group. */
+export const OWNER_INDEX = "owner-uid";
+
+/** The declared informers by {@link kindId}; several where a kind was declared with two selectors. */
+export type View = ReadonlyMap<string, readonly Informer[]>;
+
+/** Groups informers into a view. */
+export function viewOf(informers: readonly Informer[]): View {
+  const view = new Map<string, Informer[]>();
+  for (const informer of informers) {
+    const id = kindId(informer.kind);
+    const known = view.get(id);
+    if (known === undefined) view.set(id, [informer]);
+    else if (!known.includes(informer)) known.push(informer);
+  }
+  return view;
+}
+
+/** See {@link Reader}. */
+export class CacheReader implements Reader {
+  readonly signal: AbortSignal;
+  readonly #view: View;
+
+  constructor(view: View, signal: AbortSignal) {
+    this.#view = view;
+    this.signal = signal;
+  }
+
+  get<T extends object>(kind: Kind<T>, key: ObjectKey): Live<T> | undefined {
+    for (const informer of this.#informers(kind)) {
+      const object = informer.store.get(key);
+      if (object !== undefined) return typed<T>(object);
+    }
+    return undefined;
+  }
+
+  list<T extends object>(kind: Kind<T>, filter: ListFilter = {}): readonly Live<T>[] {
+    const wanted = Object.entries(filter.labels ?? {});
+    return this.#collect<T>(kind, (informer) => {
+      const candidates =
+        filter.index !== undefined
+          ? informer.store.lookup(filter.index.name, filter.index.value)
+          : filter.namespace !== undefined
+            ? informer.store.lookup("namespace", filter.namespace)
+            : informer.store.values();
+      return [...candidates].filter(
+        (object) =>
+          (filter.namespace === undefined ||
+            (object.metadata.namespace ?? "") === filter.namespace) &&
+          wanted.every(([label, value]) => object.metadata.labels?.[label] === value),
+      );
+    });
+  }
+
+  owned<T extends object>(kind: Kind<T>, ownerUid: string): readonly Live<T>[] {
+    return this.#collect<T>(kind, (informer) => informer.store.lookup(OWNER_INDEX, ownerUid));
+  }
+
+  #collect<T extends object>(
+    kind: Kind<T>,
+    find: (informer: Informer) => readonly Live[],
+  ): readonly Live<T>[] {
+    const found = new Map<string, Live<T>>();
+    for (const informer of this.#informers(kind)) {
+      for (const object of find(informer)) {
+        const text = keyText(keyOf(object));
+        if (!found.has(text)) found.set(text, typed<T>(object));
+      }
+    }
+    return [...found].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, object]) => object);
+  }
+
+  #informers(kind: Kind): readonly Informer[] {
+    const informers = this.#view.get(kindId(kind));
+    assert(informers !== undefined, `kind ${kind.kind} is read but not declared`);
+    return informers;
+  }
+}
+
+/** The store of a kind holds objects of that kind only. */
+function typed<T extends object>(object: Live): Live<T> {
+  return object as Live<T>;
+}

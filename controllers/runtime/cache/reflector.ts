@@ -1,0 +1,362 @@
+// Keeps a store equal to what the API server has: list once, then follow the watch from that
+// version, for ever. Every failure ends in another attempt; nothing ends the loop but its signal.
+//
+// - Streaming list (sendInitialEvents) where the server has it, else pages of one snapshot.
+// - Bookmarks keep the resume point fresh on quiet kinds. A stream that is silent for longer than
+//   bookmarks allow is dead and is opened again from the same point.
+// - 410 leads to a new list, which replaces the store in one step; what vanished meanwhile is told
+//   as gone.
+// Lists ask for the most recent state (no resourceVersion), so a lagging server cannot take the
+// store back in time.
+
+import type { Logger } from "#api/base/index.ts";
+import { errorMessage } from "#api/base/index.ts";
+import type { KindId } from "#api/meta/index.ts";
+
+import { parseList } from "../client/client.ts";
+import { ApiError, parseStatus, TransportError } from "../client/errors.ts";
+import { collectionPath } from "../client/paths.ts";
+import type { RestClient } from "../client/rest-client.ts";
+import type { WatchLine, WatchResponse } from "../client/transport.ts";
+import type { Live } from "../kinds/kind.ts";
+import type { Metrics } from "../lifecycle/metrics.ts";
+import type { World } from "../lifecycle/timers.ts";
+import { backoffMs, sleep } from "../lifecycle/timers.ts";
+import { decodeObject } from "./decode.ts";
+import { compareVersions } from "./resource-version.ts";
+import type { Store } from "./store.ts";
+
+/** Settings of a {@link Reflector}. */
+export interface ReflectorOptions {
+  readonly kind: KindId;
+  /** Empty for all namespaces. */
+  readonly namespace: string;
+  readonly labelSelector: string;
+  readonly metadataOnly: boolean;
+  readonly rest: RestClient;
+  readonly store: Store;
+  readonly world: World;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+/** Why a full list was made. */
+export type RelistReason = "initial" | "expired" | "rejected" | "stuck";
+
+const BACKOFF = { baseMs: 800, maxMs: 30_000 };
+/** The server sends a bookmark every 60 s. */
+const SILENCE_MS_MAX = 75_000;
+const WATCH_SECONDS_MIN = 300;
+const PAGE_SIZE = 500;
+/** A watch that lived this long was healthy: the next failure starts from a short pause again. */
+const HEALTHY_MS = 30_000;
+/** A stream that ends sooner than this, even cleanly, counts as a failure: no reconnect storms. */
+const CLEAN_MS_MIN = 1_000;
+/** So many failures in a row without one event make the resume point suspect. */
+const STUCK_ATTEMPTS = 12;
+const INITIAL_EVENTS_END = "k8s.io/initial-events-end";
+
+/** Thrown inside the loop: the resume point is of no use any more. */
+class RelistNeeded extends Error {
+  override readonly name = "RelistNeeded";
+  readonly reason: RelistReason;
+
+  constructor(reason: RelistReason, message: string) {
+    super(message);
+    this.reason = reason;
+  }
+}
+
+/** See the head of this file. */
+export class Reflector {
+  readonly #options: ReflectorOptions;
+  readonly #log: Logger;
+  /** Where the next watch resumes; empty if a list is needed. */
+  #version = "";
+  /** The newest version ever seen here. */
+  #seen = "";
+  #streamingList = true;
+  #relistReason: RelistReason = "initial";
+  #attempt = 0;
+  #waitMs = 0;
+  #synced = false;
+  readonly #syncWaiters: (() => void)[] = [];
+  #lastError = "";
+
+  constructor(options: ReflectorOptions) {
+    this.#options = options;
+    this.#log = options.logger.child({ kind: options.kind.kind, namespace: options.namespace });
+  }
+
+  /** True once the first list is in the store. */
+  get synced(): boolean {
+    return this.#synced;
+  }
+
+  /** Why it is not synced, or why the last attempt failed; empty if all is well. */
+  get lastError(): string {
+    return this.#lastError;
+  }
+
+  /** Resolves when synced. */
+  whenSynced(): Promise<void> {
+    if (this.#synced) return Promise.resolve();
+    return new Promise((resolve) => this.#syncWaiters.push(resolve));
+  }
+
+  /** Runs until `signal` aborts. Never rejects. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const startedAtMs = this.#options.world.clock.monotonicMs();
+      try {
+        await this.#pass(signal);
+        if (signal.aborted) return;
+        const livedMs = this.#options.world.clock.monotonicMs() - startedAtMs;
+        if (livedMs < CLEAN_MS_MIN) throw new TransportError("watch ended at once");
+        this.#attempt = 0;
+      } catch (cause) {
+        if (signal.aborted) return;
+        this.#failed(cause, this.#options.world.clock.monotonicMs() - startedAtMs);
+        await sleep(this.#options.world.timers, this.#waitMs, signal);
+      }
+    }
+  }
+
+  /** One list if needed, and one watch to its end. */
+  async #pass(signal: AbortSignal): Promise<void> {
+    if (this.#version === "") {
+      this.#options.metrics.relists.inc({
+        kind: this.#options.kind.kind,
+        reason: this.#relistReason,
+      });
+      if (this.#streamingList && (await this.#streamList(signal))) return;
+      await this.#pageList(signal);
+    }
+    await this.#follow(await this.#open(signal, this.#watchQuery()), signal);
+  }
+
+  /** False if the server does not know streaming lists; otherwise list and watch are both done. */
+  async #streamList(signal: AbortSignal): Promise<boolean> {
+    let response: WatchResponse;
+    try {
+      response = await this.#open(signal, {
+        ...this.#watchQuery(),
+        sendInitialEvents: "true",
+        resourceVersionMatch: "NotOlderThan",
+      });
+    } catch (cause) {
+      const unknown = cause instanceof ApiError && (cause.status === 400 || cause.status === 422);
+      if (!unknown) throw cause;
+      this.#streamingList = false;
+      this.#log.info("no streaming list here, paging instead", { cause: errorMessage(cause) });
+      return false;
+    }
+    await this.#follow(response, signal, new Map());
+    return true;
+  }
+
+  async #pageList(signal: AbortSignal): Promise<void> {
+    const { kind, namespace, rest, metrics } = this.#options;
+    const objects: Live[] = [];
+    let next = "";
+    let version = "";
+    do {
+      const response = await rest.call({
+        method: "GET",
+        path: collectionPath(kind, namespace),
+        query: {
+          ...this.#selectorQuery(),
+          limit: String(PAGE_SIZE),
+          ...(next === "" ? {} : { continue: next }),
+        },
+        ...(this.#options.metadataOnly ? { accept: partial("PartialObjectMetadataList") } : {}),
+        signal,
+      });
+      metrics.informerBytes.inc({ kind: kind.kind }, response.bytes);
+      const page = parseList(response.body);
+      for (const item of page.items) objects.push(decodeObject(kind, item));
+      version = page.resourceVersion;
+      next = page.next;
+    } while (next !== "");
+    this.#replace(objects, version);
+  }
+
+  async #open(
+    signal: AbortSignal,
+    query: Readonly<Record<string, string>>,
+  ): Promise<WatchResponse> {
+    const { kind, namespace, rest } = this.#options;
+    const path = collectionPath(kind, namespace);
+    const response = await rest.watch({
+      method: "GET",
+      path,
+      query,
+      ...(this.#options.metadataOnly ? { accept: partial("PartialObjectMetadata") } : {}),
+      signal,
+    });
+    if (response.status === 200) return response;
+    throw new ApiError({
+      status: response.status,
+      body: response.body,
+      what: `WATCH ${path}`,
+      ...(response.retryAfterMs === undefined ? {} : { retryAfterMs: response.retryAfterMs }),
+    });
+  }
+
+  /** Reads one stream to its end. `initial` collects a streaming list until its last bookmark. */
+  async #follow(
+    response: WatchResponse,
+    signal: AbortSignal,
+    initial?: Map<string, Live>,
+  ): Promise<void> {
+    const { world, metrics, kind } = this.#options;
+    let collecting = initial;
+    let silent = false;
+    const watchdog = (): (() => void) =>
+      world.timers.schedule(SILENCE_MS_MAX, () => {
+        silent = true;
+        response.close();
+      });
+    let cancel = watchdog();
+    const onAbort = (): void => response.close();
+    signal.addEventListener("abort", onAbort, { once: true });
+    try {
+      for await (const line of response.events) {
+        cancel();
+        const startedAtMs = world.clock.monotonicMs();
+        metrics.informerBytes.inc({ kind: kind.kind }, line.bytes);
+        collecting = this.#take(line, collecting);
+        const lagMs = world.clock.monotonicMs() - startedAtMs;
+        metrics.cacheLagSeconds.observe({ kind: kind.kind }, lagMs / 1000);
+        cancel = watchdog();
+      }
+    } finally {
+      cancel();
+      signal.removeEventListener("abort", onAbort);
+      response.close();
+    }
+    if (signal.aborted) return;
+    if (silent) throw new TransportError("watch was silent for too long");
+    if (collecting !== undefined) throw new TransportError("streaming list ended half-way");
+  }
+
+  #take(line: WatchLine, collecting: Map<string, Live> | undefined): Map<string, Live> | undefined {
+    const { kind, store } = this.#options;
+    if (line.type === "ERROR") throw this.#streamError(line.object);
+    if (line.type === "BOOKMARK") {
+      const { version, ends } = readBookmark(line.object);
+      if (collecting === undefined) {
+        this.#version = version;
+        this.#seen = version;
+        return undefined;
+      }
+      if (!ends) return collecting;
+      this.#replace([...collecting.values()], version);
+      return undefined;
+    }
+    const object = decodeObject<object>(kind, line.object);
+    if (collecting !== undefined) {
+      const key = `${object.metadata.namespace ?? ""}/${object.metadata.name}`;
+      if (line.type === "DELETED") collecting.delete(key);
+      else collecting.set(key, object);
+      return collecting;
+    }
+    if (line.type === "DELETED") store.remove(object);
+    else if (line.type === "ADDED" || line.type === "MODIFIED") store.put(object);
+    else throw new TransportError(`unknown watch event ${line.type}`);
+    this.#version = object.metadata.resourceVersion;
+    this.#seen = this.#version;
+    this.#options.metrics.cacheObjects.set({ kind: kind.kind }, store.size);
+    return undefined;
+  }
+
+  #replace(objects: readonly Live[], version: string): void {
+    const { metrics, kind, store, namespace } = this.#options;
+    const order = compareVersions(version, this.#seen);
+    if (this.#seen !== "" && order !== undefined && order < 0) {
+      this.#log.warn("the API server's data went back in time", { from: this.#seen, to: version });
+      store.forgetOwnWrites();
+    }
+    store.replace(objects, version, namespace === "" ? undefined : namespace);
+    this.#version = version;
+    this.#seen = version;
+    this.#lastError = "";
+    metrics.cacheObjects.set({ kind: kind.kind }, store.size);
+    if (this.#synced) return;
+    this.#synced = true;
+    for (const resolve of this.#syncWaiters.splice(0)) resolve();
+  }
+
+  #streamError(status: unknown): Error {
+    const code = (status as { readonly code?: unknown } | null)?.code;
+    const parsed = parseStatus(status);
+    if (code === 410 || parsed.reason === "Expired" || parsed.reason === "Gone") {
+      return new RelistNeeded("expired", parsed.message);
+    }
+    return new ApiError({
+      status: typeof code === "number" ? code : 500,
+      body: status,
+      what: `WATCH ${this.#options.kind.plural}`,
+    });
+  }
+
+  /** Decides how the next attempt begins and how long to wait before it. */
+  #failed(cause: unknown, livedMs: number): void {
+    if (livedMs >= HEALTHY_MS) this.#attempt = 0;
+    const reason = this.#needsRelist(cause);
+    if (reason !== undefined) {
+      this.#version = "";
+      this.#relistReason = reason;
+    }
+    // The first reconnect after an expiry or a break is quick, all further ones back off.
+    this.#waitMs = backoffMs(BACKOFF, this.#attempt, this.#options.world.rng);
+    const asked = cause instanceof ApiError && cause.retry.kind === "after" ? cause.retry.delayMs : 0;
+    this.#waitMs = Math.max(this.#waitMs, asked);
+    this.#attempt++;
+    const message = errorMessage(cause);
+    const fields = { cause: message, waitMs: Math.round(this.#waitMs), relist: reason ?? "no" };
+    if (message === this.#lastError) this.#log.debug("watch failed again", fields);
+    else this.#log.warn("watch failed", fields);
+    this.#lastError = message;
+  }
+
+  #needsRelist(cause: unknown): RelistReason | undefined {
+    if (this.#version === "") return this.#synced ? this.#relistReason : "initial";
+    if (cause instanceof RelistNeeded) return cause.reason;
+    if (cause instanceof ApiError) {
+      if (cause.status === 410) return "expired";
+      // A version that the server has not reached: its data went back, say from a backup.
+      const tooLarge = cause.causes.some((one) => one.reason === "ResourceVersionTooLarge");
+      if (tooLarge || cause.status === 400 || cause.status === 422) return "rejected";
+    }
+    return this.#attempt >= STUCK_ATTEMPTS ? "stuck" : undefined;
+  }
+
+  #watchQuery(): Readonly<Record<string, string>> {
+    const spread = Math.floor(this.#options.world.rng.next() * WATCH_SECONDS_MIN);
+    return {
+      ...this.#selectorQuery(),
+      watch: "true",
+      allowWatchBookmarks: "true",
+      timeoutSeconds: String(WATCH_SECONDS_MIN + spread),
+      ...(this.#version === "" ? {} : { resourceVersion: this.#version }),
+    };
+  }
+
+  #selectorQuery(): Readonly<Record<string, string>> {
+    const { labelSelector } = this.#options;
+    return labelSelector === "" ? {} : { labelSelector };
+  }
+}
+
+function readBookmark(object: unknown): { readonly version: string; readonly ends: boolean } {
+  const metadata = (object as { readonly metadata?: Record<string, unknown> } | null)?.metadata;
+  const version = metadata?.["resourceVersion"];
+  if (typeof version !== "string") throw new TransportError("bookmark without a version");
+  const annotations = metadata?.["annotations"] as Record<string, unknown> | undefined;
+  return { version, ends: annotations?.[INITIAL_EVENTS_END] === "true" };
+}
+
+function partial(kind: string): string {
+  return `application/json;as=${kind};g=meta.k8s.io;v=v1`;
+}

@@ -1,0 +1,281 @@
+// The cached objects of one kind and selector. Two things feed it: what the API server tells
+// (lists and watches, through reflectors) and what this process has just written, which counts at
+// once, so that no reconcile ever acts on a view that is older than its own last write.
+//
+// Every own write leaves a floor: until the watch has caught up with it, older news about that key
+// is not believed. Source of the idea: JOSDK 5.3 read-cache-after-write, KEP-5647.
+
+import type { Logger } from "#api/base/index.ts";
+
+import type { Index } from "../controller/types.ts";
+import type { Live, ObjectKey } from "../kinds/kind.ts";
+import { keyOf, keyText } from "../kinds/kind.ts";
+import { compareVersions } from "./resource-version.ts";
+
+/** A change of one key, told after the store has it. */
+export interface StoreChange {
+  /** The new object, or the last known state of one that is gone. */
+  readonly object: Live;
+  readonly previous: Live | undefined;
+  readonly gone: boolean;
+  /** `Initial` comes with the first list, `Relist` with later ones. */
+  readonly cause: "Initial" | "Relist" | "Watch" | "OwnWrite";
+  /** For `OwnWrite`: who wrote, as given to {@link Store.wrote}. */
+  readonly writer: string;
+}
+
+/** Must not throw; if it does, it is logged and the others are still told. */
+export type StoreListener = (change: StoreChange) => void;
+
+type Floor =
+  | { readonly kind: "written"; readonly uid: string; readonly version: string }
+  /** The server has confirmed that this uid is gone. */
+  | { readonly kind: "deleted"; readonly uid: string; readonly version: string };
+
+/** Settings of a {@link Store}. */
+export interface StoreOptions {
+  readonly logger: Logger;
+  /** Freezes every object deeply, so that a reconciler that changes one fails; for tests. */
+  readonly freeze?: boolean;
+}
+
+/** Objects handed out are shared and must not be changed. */
+export class Store {
+  readonly #logger: Logger;
+  readonly #freeze: boolean;
+  readonly #objects = new Map<string, Live>();
+  readonly #floors = new Map<string, Floor>();
+  readonly #indexes = new Map<string, DerivedIndex>();
+  readonly #listeners = new Set<StoreListener>();
+  #filled = false;
+
+  constructor(options: StoreOptions) {
+    this.#logger = options.logger;
+    this.#freeze = options.freeze ?? false;
+    this.addIndex("namespace", (object) => [object.metadata.namespace ?? ""]);
+    this.addIndex("uid", (object) => [object.metadata.uid]);
+  }
+
+  get size(): number {
+    return this.#objects.size;
+  }
+
+  /** Keys whose own write the watch has not shown yet; 0 at rest. */
+  get pending(): number {
+    return this.#floors.size;
+  }
+
+  get(key: ObjectKey): Live | undefined {
+    return this.#objects.get(keyText(key));
+  }
+
+  values(): IterableIterator<Live> {
+    return this.#objects.values();
+  }
+
+  /** Objects under `value` of a declared index, in no particular order. */
+  lookup(indexName: string, value: string): readonly Live[] {
+    const index = this.#indexes.get(indexName);
+    if (index === undefined) throw new Error(`index ${indexName} is not declared`);
+    const found: Live[] = [];
+    for (const text of index.byValue.get(value) ?? []) {
+      const object = this.#objects.get(text);
+      if (object !== undefined) found.push(object);
+    }
+    return found;
+  }
+
+  /** Declares an index; what is there already is indexed. Again under the same name: no effect. */
+  addIndex(name: string, values: Index["values"]): void {
+    if (this.#indexes.has(name)) return;
+    const index: DerivedIndex = { values, byValue: new Map() };
+    this.#indexes.set(name, index);
+    for (const [text, object] of this.#objects) insert(index, text, object);
+  }
+
+  /** Told of every change from now on; returns how to stop. */
+  subscribe(listener: StoreListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** A watch event. Older news than what is known is dropped. */
+  put(object: Live): void {
+    const text = keyText(keyOf(object));
+    if (this.#accepts(text, object)) this.#set(text, object, "Watch", "");
+  }
+
+  /** A DELETED event; `object` is the last state and carries the version of the deletion. */
+  remove(object: Live): void {
+    const text = keyText(keyOf(object));
+    const floor = this.#floors.get(text);
+    if (floor !== undefined && floor.uid !== object.metadata.uid) {
+      // The end of an earlier object of this name; we have written a later one.
+      const order = compareVersions(object.metadata.resourceVersion, floor.version);
+      if (order === undefined || order < 0) return;
+    }
+    this.#floors.delete(text);
+    const current = this.#objects.get(text);
+    if (current !== undefined) this.#unset(text, current, "Watch", "");
+  }
+
+  /**
+   * A complete list at `version`, in one step: nobody sees a half-filled store. Objects that are no
+   * longer listed are told as gone. `namespace` limits what the list speaks about.
+   */
+  replace(objects: readonly Live[], version: string, namespace?: string): void {
+    const cause = this.#filled ? "Relist" : "Initial";
+    this.#filled = true;
+    const listed = new Set<string>();
+    const told: StoreChange[] = [];
+    for (const object of objects) {
+      const text = keyText(keyOf(object));
+      listed.add(text);
+      if (this.#heldBy(text, object)) continue;
+      const previous = this.#objects.get(text);
+      if (previous?.metadata.resourceVersion === object.metadata.resourceVersion) continue;
+      this.#store(text, object, previous);
+      told.push({ object, previous, gone: false, cause, writer: "" });
+    }
+    for (const [text, object] of [...this.#objects]) {
+      if (listed.has(text) || !inNamespace(object, namespace)) continue;
+      const floor = this.#floors.get(text);
+      if (floor?.kind === "written" && isNewer(floor.version, version)) continue;
+      this.#floors.delete(text);
+      this.#drop(text, object);
+      told.push({ object, previous: object, gone: true, cause, writer: "" });
+    }
+    for (const [text, floor] of [...this.#floors]) {
+      if (floor.kind === "deleted" && !listed.has(text)) this.#floors.delete(text);
+    }
+    for (const change of told) this.#tell(change);
+  }
+
+  /**
+   * The server's answer to a write of this process. Counts at once, unless the watch was faster.
+   * `writer` is passed on to listeners, who may want to ignore their own echo.
+   */
+  wrote(object: Live, writer: string): void {
+    const text = keyText(keyOf(object));
+    const current = this.#objects.get(text);
+    const version = object.metadata.resourceVersion;
+    if (current?.metadata.uid === object.metadata.uid) {
+      const order = compareVersions(version, current.metadata.resourceVersion);
+      if (order !== undefined && order <= 0) return;
+    }
+    this.#floors.set(text, { kind: "written", uid: object.metadata.uid, version });
+    this.#set(text, object, "OwnWrite", writer);
+  }
+
+  /** The server has confirmed to this process that the object with this uid is gone. */
+  deleted(key: ObjectKey, uid: string, writer: string): void {
+    const text = keyText(key);
+    const current = this.#objects.get(text);
+    if (current?.metadata.uid !== uid) return;
+    this.#floors.set(text, { kind: "deleted", uid, version: current.metadata.resourceVersion });
+    this.#unset(text, current, "OwnWrite", writer);
+  }
+
+  /**
+   * The server's data went back in time (restored from a backup): what was written here before may
+   * never have been. The next list is believed.
+   */
+  forgetOwnWrites(): void {
+    this.#floors.clear();
+  }
+
+  #accepts(text: string, object: Live): boolean {
+    if (this.#heldBy(text, object)) return false;
+    const current = this.#objects.get(text);
+    if (current === undefined) return true;
+    const order = compareVersions(
+      object.metadata.resourceVersion,
+      current.metadata.resourceVersion,
+    );
+    return order === undefined || order > 0;
+  }
+
+  /** True if a floor says that this news is old. Lifts the floor when the news has reached it. */
+  #heldBy(text: string, object: Live): boolean {
+    const floor = this.#floors.get(text);
+    if (floor === undefined) return false;
+    if (floor.kind === "deleted" && floor.uid === object.metadata.uid) return true;
+    const order = compareVersions(object.metadata.resourceVersion, floor.version);
+    // Opaque versions: wait for exactly the one that we wrote, or for a relist without the key.
+    if (order === undefined || order < 0) return true;
+    this.#floors.delete(text);
+    return false;
+  }
+
+  #set(text: string, object: Live, cause: StoreChange["cause"], writer: string): void {
+    const previous = this.#objects.get(text);
+    this.#store(text, object, previous);
+    this.#tell({ object, previous, gone: false, cause, writer });
+  }
+
+  #unset(text: string, object: Live, cause: StoreChange["cause"], writer: string): void {
+    this.#drop(text, object);
+    this.#tell({ object, previous: object, gone: true, cause, writer });
+  }
+
+  #store(text: string, object: Live, previous: Live | undefined): void {
+    if (this.#freeze) deepFreeze(object);
+    this.#objects.set(text, object);
+    for (const index of this.#indexes.values()) {
+      if (previous !== undefined) erase(index, text, previous);
+      insert(index, text, object);
+    }
+  }
+
+  #drop(text: string, object: Live): void {
+    this.#objects.delete(text);
+    for (const index of this.#indexes.values()) erase(index, text, object);
+  }
+
+  #tell(change: StoreChange): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener(change);
+      } catch (cause) {
+        this.#logger.error("listener of a cache failed", { cause });
+      }
+    }
+  }
+}
+
+interface DerivedIndex {
+  readonly values: Index["values"];
+  readonly byValue: Map<string, Set<string>>;
+}
+
+function insert(index: DerivedIndex, text: string, object: Live): void {
+  for (const value of index.values(object)) {
+    const keys = index.byValue.get(value);
+    if (keys === undefined) index.byValue.set(value, new Set([text]));
+    else keys.add(text);
+  }
+}
+
+function erase(index: DerivedIndex, text: string, object: Live): void {
+  for (const value of index.values(object)) {
+    const keys = index.byValue.get(value);
+    keys?.delete(text);
+    if (keys?.size === 0) index.byValue.delete(value);
+  }
+}
+
+function inNamespace(object: Live, namespace: string | undefined): boolean {
+  return namespace === undefined || (object.metadata.namespace ?? "") === namespace;
+}
+
+/** False where it cannot be known: then the list, being complete, is believed. */
+function isNewer(version: string, than: string): boolean {
+  const order = compareVersions(version, than);
+  return order !== undefined && order > 0;
+}
+
+function deepFreeze(value: unknown): void {
+  if (typeof value !== "object" || value === null || Object.isFrozen(value)) return;
+  Object.freeze(value);
+  for (const part of Object.values(value)) deepFreeze(part);
+}

@@ -1,0 +1,291 @@
+// Typed calls for the rare direct use, and the only place that writes. Reads of reconcilers go to
+// the caches instead. Nothing is remembered here.
+
+import { assert } from "#api/base/index.ts";
+import type { KindId } from "#api/meta/index.ts";
+
+import { decodeObject } from "../cache/decode.ts";
+import type { Kind, KubeObject, Live, ObjectKey } from "../kinds/kind.ts";
+import { isOfKind, keyOf } from "../kinds/kind.ts";
+import { ApiError, isStatus } from "./errors.ts";
+import { collectionPath, objectPath } from "./paths.ts";
+import type { RestClient } from "./rest-client.ts";
+
+const APPLY = "application/apply-patch+yaml";
+const JSON_PATCH = "application/json-patch+json";
+const PAGE_SIZE = 500;
+const METADATA_ACCEPT = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
+
+/** Common to all calls. */
+export interface CallOptions {
+  readonly signal?: AbortSignal;
+}
+
+/** How an apply meets what is there. */
+export interface ApplyOptions extends CallOptions {
+  readonly fieldManager: string;
+  /** Takes fields over from other managers; true if not given. */
+  readonly force?: boolean;
+  readonly dryRun?: boolean;
+  /** `Create`: fails with 409 or 422 if the object exists. A uid: fails with 409 unless it is this one. */
+  readonly expect?: "Create" | { readonly uid: string };
+  readonly subresource?: "status" | "scale";
+}
+
+/** Which object may be deleted, and how. */
+export interface DeleteOptions extends CallOptions {
+  readonly uid?: string;
+  readonly resourceVersion?: string;
+  readonly propagation?: "Background" | "Foreground" | "Orphan";
+  readonly dryRun?: boolean;
+}
+
+/** `terminating` is still there: finalizers or a grace period hold it. */
+export type Deleted<T extends object> =
+  | { readonly outcome: "gone" }
+  | { readonly outcome: "not-found" }
+  | { readonly outcome: "terminating"; readonly object: Live<T> };
+
+/** Which objects a list returns. */
+export interface ListOptions extends CallOptions {
+  readonly namespace?: string;
+  readonly labelSelector?: string;
+  readonly fieldSelector?: string;
+}
+
+/** One operation of RFC 6902. */
+export interface JsonPatchOperation {
+  readonly op: "add" | "remove" | "replace" | "test";
+  readonly path: string;
+  readonly value?: unknown;
+}
+
+/** All methods throw ApiError, TransportError or NotLeaderError unless they say otherwise. */
+export class Client {
+  readonly #rest: RestClient;
+
+  constructor(rest: RestClient) {
+    this.#rest = rest;
+  }
+
+  /** The calls without the write fence; see RestClient. */
+  unfenced(): Client {
+    return new Client(this.#rest.unfenced());
+  }
+
+  /** The object as it is now (a quorum read), or undefined. */
+  async get<T extends object>(
+    kind: Kind<T>,
+    key: ObjectKey,
+    options: CallOptions & { readonly metadataOnly?: boolean } = {},
+  ): Promise<Live<T> | undefined> {
+    try {
+      const response = await this.#rest.call({
+        method: "GET",
+        path: objectPath(kind, key),
+        ...(options.metadataOnly === true ? { accept: METADATA_ACCEPT } : {}),
+        ...signalOf(options),
+      });
+      return decodeObject<T>(kind, response.body);
+    } catch (cause) {
+      if (isStatus(cause, 404)) return undefined;
+      throw cause;
+    }
+  }
+
+  /** All objects that match, read in pages of 500 of one snapshot. */
+  async list<T extends object>(
+    kind: Kind<T>,
+    options: ListOptions = {},
+  ): Promise<readonly Live<T>[]> {
+    const objects: Live<T>[] = [];
+    let next = "";
+    do {
+      const response = await this.#rest.call({
+        method: "GET",
+        path: collectionPath(kind, options.namespace ?? ""),
+        query: {
+          limit: String(PAGE_SIZE),
+          ...(next === "" ? {} : { continue: next }),
+          ...(options.labelSelector === undefined ? {} : { labelSelector: options.labelSelector }),
+          ...(options.fieldSelector === undefined ? {} : { fieldSelector: options.fieldSelector }),
+        },
+        ...signalOf(options),
+      });
+      const page = parseList(response.body);
+      for (const item of page.items) objects.push(decodeObject<T>(kind, item));
+      next = page.next;
+    } while (next !== "");
+    return objects;
+  }
+
+  /** Creates; 409 AlreadyExists if there is one. */
+  async create<T extends object>(
+    kind: Kind<T>,
+    object: KubeObject,
+    options: CallOptions & { readonly fieldManager: string; readonly dryRun?: boolean },
+  ): Promise<Live<T>> {
+    const response = await this.#rest.call({
+      method: "POST",
+      path: collectionPath(kind, keyOf(object).namespace),
+      query: { ...strict(options.fieldManager), ...dryRunOf(options) },
+      body: object,
+      ...signalOf(options),
+    });
+    return decodeObject<T>(kind, response.body);
+  }
+
+  /** Server-side apply; see {@link ApplyOptions}. Unknown fields are refused. */
+  async apply<T extends object>(
+    kind: Kind<T>,
+    object: KubeObject,
+    options: ApplyOptions,
+  ): Promise<Live<T>> {
+    assert(isOfKind(object, kind), `${object.kind} applied as ${kind.kind}`);
+    const response = await this.#rest.call({
+      method: "PATCH",
+      path: objectPath(kind, keyOf(object), options.subresource),
+      query: {
+        ...strict(options.fieldManager),
+        ...(options.force === false ? {} : { force: "true" }),
+        ...dryRunOf(options),
+      },
+      body: withExpectation(object, options.expect),
+      contentType: APPLY,
+      ...signalOf(options),
+    });
+    return decodeObject<T>(kind, response.body);
+  }
+
+  /** Replaces the whole object at its resourceVersion; 409 if somebody was faster. */
+  async replace<T extends object>(
+    kind: Kind<T>,
+    object: KubeObject,
+    options: CallOptions & { readonly fieldManager: string },
+  ): Promise<Live<T>> {
+    const response = await this.#rest.call({
+      method: "PUT",
+      path: objectPath(kind, keyOf(object)),
+      query: strict(options.fieldManager),
+      body: object,
+      ...signalOf(options),
+    });
+    return decodeObject<T>(kind, response.body);
+  }
+
+  /** RFC 6902 on the object or a subresource; 422 if a `test` fails. */
+  async jsonPatch<T extends object>(
+    kind: Kind<T>,
+    key: ObjectKey,
+    operations: readonly JsonPatchOperation[],
+    options: CallOptions & { readonly fieldManager: string; readonly subresource?: string },
+  ): Promise<Live<T>> {
+    const response = await this.#rest.call({
+      method: "PATCH",
+      path: objectPath(kind, key, options.subresource),
+      query: strict(options.fieldManager),
+      body: operations,
+      contentType: JSON_PATCH,
+      ...signalOf(options),
+    });
+    return decodeObject<T>(kind, response.body);
+  }
+
+  /** Sets the replicas through the scale subresource. */
+  async scale(
+    kind: KindId,
+    key: ObjectKey,
+    replicas: number,
+    options: CallOptions & { readonly fieldManager: string },
+  ): Promise<void> {
+    await this.#rest.call({
+      method: "PATCH",
+      path: objectPath(kind, key, "scale"),
+      query: strict(options.fieldManager),
+      body: { spec: { replicas } },
+      contentType: "application/merge-patch+json",
+      ...signalOf(options),
+    });
+  }
+
+  /** Deletes in the background unless told otherwise; a wrong uid or version is a 409. */
+  async delete<T extends object>(
+    kind: Kind<T>,
+    key: ObjectKey,
+    options: DeleteOptions = {},
+  ): Promise<Deleted<T>> {
+    const preconditions = {
+      ...(options.uid === undefined ? {} : { uid: options.uid }),
+      ...(options.resourceVersion === undefined
+        ? {}
+        : { resourceVersion: options.resourceVersion }),
+    };
+    try {
+      const response = await this.#rest.call({
+        method: "DELETE",
+        path: objectPath(kind, key),
+        body: {
+          apiVersion: "v1",
+          kind: "DeleteOptions",
+          propagationPolicy: options.propagation ?? "Background",
+          ...(Object.keys(preconditions).length === 0 ? {} : { preconditions }),
+          ...(options.dryRun === true ? { dryRun: ["All"] } : {}),
+        },
+        ...signalOf(options),
+      });
+      if (isStatusDocument(response.body)) return { outcome: "gone" };
+      const object = decodeObject<T>(kind, response.body);
+      return object.metadata.deletionTimestamp === undefined
+        ? { outcome: "gone" }
+        : { outcome: "terminating", object };
+    } catch (cause) {
+      if (cause instanceof ApiError && cause.status === 404) return { outcome: "not-found" };
+      throw cause;
+    }
+  }
+}
+
+/** Items and continue token of a list document. */
+export function parseList(body: unknown): {
+  readonly items: readonly unknown[];
+  readonly resourceVersion: string;
+  readonly next: string;
+} {
+  const list = body as {
+    readonly items?: unknown;
+    readonly metadata?: { readonly resourceVersion?: string; readonly continue?: string };
+  };
+  return {
+    items: Array.isArray(list.items) ? list.items : [],
+    resourceVersion: list.metadata?.resourceVersion ?? "",
+    next: list.metadata?.continue ?? "",
+  };
+}
+
+/**
+ * Server-side apply has no precondition "does not exist". This is one all the same: on creation
+ * the server clears deletionGracePeriodSeconds, while on an existing object the field is immutable
+ * (422) unless a deletion is under way. Source: apiserver registry/rest BeforeCreate and
+ * apimachinery ValidateObjectMetaAccessorUpdate; held to the real server by test/integration.
+ */
+function withExpectation(object: KubeObject, expect: ApplyOptions["expect"]): KubeObject {
+  if (expect === undefined) return object;
+  const extra = expect === "Create" ? { deletionGracePeriodSeconds: 0 } : { uid: expect.uid };
+  return { ...object, metadata: { ...object.metadata, ...extra } };
+}
+
+function isStatusDocument(body: unknown): boolean {
+  return (body as { readonly kind?: unknown } | null)?.kind === "Status";
+}
+
+function strict(fieldManager: string): Readonly<Record<string, string>> {
+  return { fieldManager, fieldValidation: "Strict" };
+}
+
+function dryRunOf(options: { readonly dryRun?: boolean }): Readonly<Record<string, string>> {
+  return options.dryRun === true ? { dryRun: "All" } : {};
+}
+
+function signalOf(options: CallOptions): { readonly signal?: AbortSignal } {
+  return options.signal === undefined ? {} : { signal: options.signal };
+}

@@ -1,0 +1,178 @@
+// Calls with everything that every call needs: the write fence, retries where the server did not
+// act, metrics, a log for tests. What may be retried without knowing whether the server acted is
+// decided by the caller's own loop (queue, reflector), which looks at the world again first.
+
+import type { Logger } from "#api/base/index.ts";
+
+import type { Metrics } from "../lifecycle/metrics.ts";
+import type { World } from "../lifecycle/timers.ts";
+import { backoffMs, sleep } from "../lifecycle/timers.ts";
+import { ApiError, TransportError } from "./errors.ts";
+import type { ApiRequest, ApiResponse, Transport, WatchResponse } from "./transport.ts";
+
+/** Says whether writes may go out. */
+export interface WriteFence {
+  /** Throws NotLeaderError if this process may no longer write. */
+  check(): void;
+  /** Aborts when it may no longer write; requests under way are given up. */
+  readonly signal: AbortSignal;
+}
+
+/** One line of the request log. Bodies are not in it. */
+export interface RequestLogEntry {
+  readonly method: string;
+  readonly path: string;
+  readonly query: Readonly<Record<string, string>>;
+  /** 0 if there was no answer. */
+  readonly status: number;
+  readonly watch: boolean;
+}
+
+/** Settings of a {@link RestClient}. */
+export interface RestClientOptions {
+  readonly transport: Transport;
+  readonly world: World;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** Applied to every method but GET. */
+  readonly fence?: WriteFence;
+  /** Sees every request after its answer. */
+  readonly onRequest?: (entry: RequestLogEntry) => void;
+}
+
+const ATTEMPTS_MAX = 5;
+const BACKOFF = { baseMs: 250, maxMs: 5_000 };
+/** A server that wants a longer pause gets it from the caller's queue instead. */
+const WAIT_MS_MAX = 15_000;
+
+/** See the head of this file. */
+export class RestClient {
+  readonly #options: RestClientOptions;
+
+  constructor(options: RestClientOptions) {
+    this.#options = options;
+  }
+
+  /** The same client without the fence: for leader election, which is what the fence is made of. */
+  unfenced(): RestClient {
+    const { fence: _fence, ...rest } = this.#options;
+    return new RestClient(rest);
+  }
+
+  /**
+   * The answer with status 2xx. Throws {@link ApiError} for any other status,
+   * {@link TransportError} where there was none, NotLeaderError behind the fence. Tries again after
+   * 429 and 503 (not executed), once after 401, and for GET after a broken connection.
+   */
+  async call(request: ApiRequest): Promise<ApiResponse> {
+    const isRead = request.method === "GET";
+    for (let attempt = 0; ; attempt++) {
+      const last = attempt >= ATTEMPTS_MAX - 1;
+      let failure: ApiError | TransportError;
+      try {
+        const response = await this.#once(request, isRead);
+        if (response.status >= 200 && response.status < 300) return response;
+        failure = new ApiError({
+          status: response.status,
+          body: response.body,
+          what: `${request.method} ${request.path}`,
+          ...(response.retryAfterMs === undefined ? {} : { retryAfterMs: response.retryAfterMs }),
+        });
+        if (last || !mayRetry(failure, attempt)) throw failure;
+      } catch (cause) {
+        if (!(cause instanceof TransportError) || last || !isRead || cause.aborted) throw cause;
+        failure = cause;
+      }
+      await this.#pause(request, failure, attempt);
+    }
+  }
+
+  /** Opens a watch; one attempt. Throws {@link TransportError} only. */
+  async watch(request: ApiRequest): Promise<WatchResponse> {
+    const { transport, metrics } = this.#options;
+    let status = 0;
+    try {
+      const response = await transport.watch(request);
+      status = response.status;
+      return response;
+    } finally {
+      metrics.requests.inc({ code: codeText(status), method: "GET", host: transport.host });
+      this.#log(request, status, true);
+    }
+  }
+
+  async #once(request: ApiRequest, isRead: boolean): Promise<ApiResponse> {
+    const { fence } = this.#options;
+    if (isRead || fence === undefined) return this.#measured(request);
+    fence.check();
+    // The fence also ends what is under way: a write must not arrive after somebody else leads.
+    const both = new AbortController();
+    const abort = (): void => both.abort();
+    const signals = [fence.signal, ...(request.signal === undefined ? [] : [request.signal])];
+    for (const signal of signals) {
+      if (signal.aborted) both.abort();
+      else signal.addEventListener("abort", abort, { once: true });
+    }
+    try {
+      return await this.#measured({ ...request, signal: both.signal });
+    } finally {
+      for (const signal of signals) signal.removeEventListener("abort", abort);
+    }
+  }
+
+  async #measured(request: ApiRequest): Promise<ApiResponse> {
+    const { transport, metrics, world } = this.#options;
+    const startedAtMs = world.clock.monotonicMs();
+    let status = 0;
+    try {
+      const response = await transport.request(request);
+      status = response.status;
+      const labels = { verb: request.method, host: transport.host };
+      metrics.requestBytes.observe(labels, response.sentBytes);
+      metrics.responseBytes.observe(labels, response.bytes);
+      return response;
+    } finally {
+      const seconds = (world.clock.monotonicMs() - startedAtMs) / 1000;
+      metrics.requestSeconds.observe({ verb: request.method, host: transport.host }, seconds);
+      metrics.requests.inc({
+        code: codeText(status),
+        method: request.method,
+        host: transport.host,
+      });
+      this.#log(request, status, false);
+    }
+  }
+
+  async #pause(
+    request: ApiRequest,
+    failure: ApiError | TransportError,
+    attempt: number,
+  ): Promise<void> {
+    const { metrics, transport, world, logger } = this.#options;
+    const asked = failure.retry.kind === "after" ? failure.retry.delayMs : 0;
+    if (asked > WAIT_MS_MAX) throw failure;
+    // Everybody was told the same Retry-After: come back at different times.
+    const waitMs = Math.max(asked * (1 + world.rng.next() / 4), backoffMs(BACKOFF, attempt, world.rng));
+    const verb = request.method;
+    const code = failure instanceof ApiError ? String(failure.status) : "<error>";
+    metrics.requestRetries.inc({ code, verb, host: transport.host });
+    metrics.rateLimiterSeconds.observe({ verb, host: transport.host }, waitMs / 1000);
+    logger.debug("request is tried again", { verb, path: request.path, code, waitMs });
+    await sleep(world.timers, waitMs, request.signal);
+    if (request.signal?.aborted === true) throw failure;
+  }
+
+  #log(request: ApiRequest, status: number, watch: boolean): void {
+    const { method, path, query } = request;
+    this.#options.onRequest?.({ method, path, query: query ?? {}, status, watch });
+  }
+}
+
+function mayRetry(failure: ApiError, attempt: number): boolean {
+  if (failure.status === 401) return attempt === 0;
+  return failure.status === 429 || failure.status === 503;
+}
+
+function codeText(status: number): string {
+  return status === 0 ? "<error>" : String(status);
+}

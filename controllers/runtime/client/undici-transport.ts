@@ -1,0 +1,266 @@
+// Real connections. One dispatcher for calls and one for watches per cluster, made anew only when
+// the TLS material changes: a TLS handshake costs ten times a request on both sides. Watches have
+// connections of their own, so that a slow stream never delays a call. HTTP/1.1 by default; HTTP/2
+// for calls is a switch.
+
+import type { Dispatcher } from "undici";
+import { Agent } from "undici";
+
+import { errorMessage } from "#api/base/index.ts";
+
+import type { Access, Credentials } from "./credentials.ts";
+import { TransportError } from "./errors.ts";
+import { LineDecoder } from "./line-decoder.ts";
+import type { ApiRequest, ApiResponse, Transport, WatchLine, WatchResponse } from "./transport.ts";
+
+/** Settings of real connections. */
+export interface UndiciTransportOptions {
+  readonly credentials: Credentials;
+  readonly userAgent: string;
+  /** Connections for calls; 16 if not given. */
+  readonly connectionsMax?: number;
+  /** HTTP/2 for calls; false if not given. */
+  readonly http2?: boolean;
+}
+
+const REQUEST_TIMEOUT_MS = 30_000;
+const CONNECT_TIMEOUT_MS = 10_000;
+
+interface Connections {
+  readonly fingerprint: string;
+  readonly calls: Agent;
+  readonly watches: Agent;
+}
+
+/** Opens no connection before the first request. */
+export class UndiciTransport implements Transport {
+  readonly #options: UndiciTransportOptions;
+  #connections: Connections | undefined;
+  #closed = false;
+  host = "";
+
+  constructor(options: UndiciTransportOptions) {
+    this.#options = options;
+  }
+
+  async request(request: ApiRequest): Promise<ApiResponse> {
+    const limit = new Limit(request.signal, request.timeoutMs ?? REQUEST_TIMEOUT_MS);
+    try {
+      const { access, connections } = await this.#connect();
+      const options = this.#compose(access, request, limit);
+      const response = await connections.calls.request(options);
+      const bytes = Buffer.from(await response.body.arrayBuffer());
+      if (response.statusCode === 401) this.#options.credentials.invalidate();
+      return {
+        status: response.statusCode,
+        ...retryAfter(response),
+        body: decodeBody(bytes),
+        bytes: bytes.length,
+        sentBytes: typeof options.body === "string" ? options.body.length : 0,
+      };
+    } catch (cause) {
+      throw limit.explain(cause, `${request.method} ${request.path}`);
+    } finally {
+      limit.end();
+    }
+  }
+
+  async watch(request: ApiRequest): Promise<WatchResponse> {
+    const limit = new Limit(request.signal, request.timeoutMs ?? REQUEST_TIMEOUT_MS);
+    const what = `WATCH ${request.path}`;
+    try {
+      const { access, connections } = await this.#connect();
+      const response = await connections.watches.request(this.#compose(access, request, limit));
+      limit.endTimeout();
+      if (response.statusCode !== 200) {
+        const bytes = Buffer.from(await response.body.arrayBuffer());
+        limit.end();
+        if (response.statusCode === 401) this.#options.credentials.invalidate();
+        return {
+          status: response.statusCode,
+          ...retryAfter(response),
+          body: decodeBody(bytes),
+          events: noEvents(),
+          close: () => undefined,
+        };
+      }
+      return {
+        status: 200,
+        events: readLines(response.body, limit, what),
+        close: () => limit.abort(),
+      };
+    } catch (cause) {
+      limit.end();
+      throw limit.explain(cause, what);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    const open = this.#connections;
+    this.#connections = undefined;
+    if (open !== undefined) await Promise.all([open.calls.destroy(), open.watches.destroy()]);
+  }
+
+  async #connect(): Promise<{ readonly access: Access; readonly connections: Connections }> {
+    const access = await this.#options.credentials.current();
+    if (this.#closed) throw new TransportError("transport is closed", { aborted: true });
+    this.host = new URL(access.server).host;
+    const fingerprint = JSON.stringify([access.server, access.tls]);
+    const old = this.#connections;
+    if (old?.fingerprint === fingerprint) return { access, connections: old };
+    const connections = this.#open(fingerprint, access);
+    this.#connections = connections;
+    if (old !== undefined) {
+      // Running calls and watches end on the old connections by themselves; a connection that fails
+      // while closing has nothing left to lose.
+      void old.calls.close().catch(() => undefined);
+      void old.watches.close().catch(() => undefined);
+    }
+    return { access, connections };
+  }
+
+  #open(fingerprint: string, access: Access): Connections {
+    const connect = {
+      ...access.tls,
+      timeout: CONNECT_TIMEOUT_MS,
+      keepAlive: true,
+      keepAliveInitialDelay: 30_000,
+    };
+    return {
+      fingerprint,
+      calls: new Agent({
+        connections: this.#options.connectionsMax ?? 16,
+        pipelining: 1,
+        allowH2: this.#options.http2 ?? false,
+        keepAliveTimeout: 60_000,
+        headersTimeout: 0,
+        bodyTimeout: 0,
+        connect,
+      }),
+      // A watch is silent for up to a minute at a time; the reflector judges silence.
+      watches: new Agent({
+        pipelining: 1,
+        allowH2: false,
+        headersTimeout: 0,
+        bodyTimeout: 0,
+        connect,
+      }),
+    };
+  }
+
+  #compose(access: Access, request: ApiRequest, limit: Limit): Dispatcher.RequestOptions {
+    const server = new URL(access.server);
+    const query = new URLSearchParams(request.query ?? {}).toString();
+    const prefix = server.pathname === "/" ? "" : server.pathname;
+    return {
+      origin: server.origin,
+      path: `${prefix}${request.path}${query === "" ? "" : `?${query}`}`,
+      method: request.method,
+      headers: {
+        accept: request.accept ?? "application/json",
+        "user-agent": this.#options.userAgent,
+        ...(access.authorization === undefined ? {} : { authorization: access.authorization }),
+        ...(request.body === undefined
+          ? {}
+          : { "content-type": request.contentType ?? "application/json" }),
+      },
+      body: request.body === undefined ? null : JSON.stringify(request.body),
+      signal: limit.signal,
+    };
+  }
+}
+
+/** The caller's signal and a time limit as one signal, without leaving listeners behind. */
+class Limit {
+  readonly #controller = new AbortController();
+  readonly #caller: AbortSignal | undefined;
+  readonly #onAbort = (): void => this.#controller.abort();
+  #timer: NodeJS.Timeout | undefined;
+  #timedOut = false;
+  #closed = false;
+
+  constructor(caller: AbortSignal | undefined, timeoutMs: number) {
+    this.#caller = caller;
+    if (caller?.aborted === true) this.#controller.abort();
+    else caller?.addEventListener("abort", this.#onAbort, { once: true });
+    this.#timer = setTimeout(() => {
+      this.#timedOut = true;
+      this.#controller.abort();
+    }, timeoutMs);
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  endTimeout(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  end(): void {
+    this.endTimeout();
+    this.#caller?.removeEventListener("abort", this.#onAbort);
+  }
+
+  abort(): void {
+    this.#closed = true;
+    this.end();
+    this.#controller.abort();
+  }
+
+  explain(cause: unknown, what: string): TransportError {
+    if (cause instanceof TransportError) return cause;
+    if (this.#timedOut) return new TransportError(`${what}: no answer in time`, { cause });
+    const aborted = this.#caller?.aborted === true || this.#closed;
+    return new TransportError(`${what}: ${aborted ? "aborted" : errorMessage(cause)}`, {
+      cause,
+      aborted,
+    });
+  }
+}
+
+async function* readLines(
+  body: AsyncIterable<Uint8Array>,
+  limit: Limit,
+  what: string,
+): AsyncGenerator<WatchLine> {
+  const decoder = new LineDecoder();
+  try {
+    for await (const chunk of body) yield* decoder.push(chunk);
+  } catch (cause) {
+    if (limit.closed) return;
+    throw limit.explain(cause, what);
+  } finally {
+    limit.abort();
+  }
+}
+
+function noEvents(): AsyncIterable<WatchLine> {
+  return {
+    [Symbol.asyncIterator]: () => ({ next: () => Promise.resolve({ done: true, value: undefined }) }),
+  };
+}
+
+function retryAfter(response: Dispatcher.ResponseData): { readonly retryAfterMs?: number } {
+  const header = response.headers["retry-after"];
+  const seconds = Number(Array.isArray(header) ? header[0] : header);
+  return Number.isFinite(seconds) && seconds >= 0 && header !== undefined
+    ? { retryAfterMs: seconds * 1000 }
+    : {};
+}
+
+function decodeBody(bytes: Buffer): unknown {
+  const text = bytes.toString("utf8");
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (cause) {
+    if (cause instanceof SyntaxError) return text;
+    throw cause;
+  }
+}

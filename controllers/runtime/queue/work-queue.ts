@@ -1,0 +1,236 @@
+// The keys that wait for their pass. A key is there once however often it is added, is never
+// worked on twice at a time, and comes back after the pass if it was added meanwhile. Urgent keys
+// go first, but every eighth turn the longest waiting key of the lowest level goes, so that a flood
+// of edits does not starve a resync.
+
+import type { Metrics } from "../lifecycle/metrics.ts";
+import type { CancelTimer, World } from "../lifecycle/timers.ts";
+import { backoffMs } from "../lifecycle/timers.ts";
+
+/** How urgent a key is. `edit` is a user's change, `background` is start-up and resync. */
+export type Priority = "edit" | "change" | "background";
+
+const LEVELS: readonly Priority[] = ["edit", "change", "background"];
+/** Values of the `priority` label, as controller-runtime numbers them. */
+const LEVEL_LABEL: Readonly<Record<Priority, string>> = {
+  edit: "10",
+  change: "0",
+  background: "-100",
+};
+const FAIR_TURN = 8;
+
+/** Pauses after failures of one key: 5 ms doubling to 1,000 s. */
+export const ITEM_BACKOFF = { baseMs: 5, maxMs: 1_000_000 } as const;
+
+/** Settings of a {@link WorkQueue}. */
+export interface WorkQueueOptions {
+  readonly name: string;
+  readonly world: World;
+  readonly metrics: Metrics;
+}
+
+interface Waiting {
+  readonly sinceMs: number;
+}
+
+/** See the head of this file. Keys are the texts of object keys. */
+export class WorkQueue {
+  readonly #options: WorkQueueOptions;
+  /** Insertion order is waiting order. */
+  readonly #levels: Readonly<Record<Priority, Map<string, Waiting>>> = {
+    edit: new Map(),
+    change: new Map(),
+    background: new Map(),
+  };
+  readonly #running = new Map<string, number>();
+  /** Added while running. */
+  readonly #again = new Map<string, Priority>();
+  readonly #later = new Map<string, { readonly atMs: number; readonly cancel: CancelTimer }>();
+  readonly #failures = new Map<string, number>();
+  readonly #takers: ((key: string | undefined) => void)[] = [];
+  readonly #idle: (() => void)[] = [];
+  #turn = 0;
+  #closed = false;
+
+  constructor(options: WorkQueueOptions) {
+    this.#options = options;
+  }
+
+  /** Keys that wait now, without those that are due later. */
+  get depth(): number {
+    return LEVELS.reduce((sum, level) => sum + this.#levels[level].size, 0);
+  }
+
+  /** True if nothing waits, runs or is due later. */
+  get isQuiet(): boolean {
+    return this.depth === 0 && this.#running.size === 0 && this.#later.size === 0;
+  }
+
+  /** Adds a key, or raises its priority if it waits already. Without effect once closed. */
+  add(key: string, priority: Priority): void {
+    if (this.#closed) return;
+    if (this.#running.has(key)) {
+      this.#again.set(key, higher(this.#again.get(key), priority));
+      return;
+    }
+    const known = LEVELS.find((level) => this.#levels[level].has(key));
+    if (known !== undefined) {
+      if (rank(priority) < rank(known)) this.#move(key, known, priority);
+      return;
+    }
+    this.#options.metrics.queueAdds.inc(this.#labels());
+    const sinceMs = this.#options.world.clock.monotonicMs();
+    this.#levels[priority].set(key, { sinceMs });
+    this.#measureDepth();
+    this.#serve();
+  }
+
+  /** Adds the key after a while; the sooner of two such wishes counts. */
+  addAfter(key: string, delayMs: number, priority: Priority): void {
+    if (this.#closed) return;
+    if (delayMs <= 0) {
+      this.add(key, priority);
+      return;
+    }
+    const atMs = this.#options.world.clock.monotonicMs() + delayMs;
+    const known = this.#later.get(key);
+    if (known !== undefined) {
+      if (known.atMs <= atMs) return;
+      known.cancel();
+    }
+    const cancel = this.#options.world.timers.schedule(delayMs, () => {
+      this.#later.delete(key);
+      this.add(key, priority);
+    });
+    this.#later.set(key, { atMs, cancel });
+  }
+
+  /** Adds the key after its own pause, which doubles with every failure; returns the pause. */
+  addFailed(key: string, atLeastMs = 0): number {
+    const failures = this.#failures.get(key) ?? 0;
+    this.#failures.set(key, failures + 1);
+    this.#options.metrics.queueRetries.inc(this.#labels());
+    const delayMs = Math.max(atLeastMs, backoffMs(ITEM_BACKOFF, failures, this.#options.world.rng));
+    this.addAfter(key, delayMs, "change");
+    return delayMs;
+  }
+
+  /** The key is well: its next failure starts from a short pause. */
+  succeeded(key: string): void {
+    this.#failures.delete(key);
+  }
+
+  /** Failures of this key in a row. */
+  failures(key: string): number {
+    return this.#failures.get(key) ?? 0;
+  }
+
+  /** Drops what is due later, when the object is gone. */
+  forget(key: string): void {
+    this.#failures.delete(key);
+    this.#later.get(key)?.cancel();
+    this.#later.delete(key);
+  }
+
+  /** The next key, which then counts as running until {@link done}; undefined once closed. */
+  take(): Promise<string | undefined> {
+    if (this.#closed) return Promise.resolve(undefined);
+    const key = this.#next();
+    if (key !== undefined) return Promise.resolve(key);
+    return new Promise((resolve) => this.#takers.push(resolve));
+  }
+
+  /** The pass of a taken key is over. */
+  done(key: string): void {
+    const startedAtMs = this.#running.get(key);
+    if (startedAtMs === undefined) return;
+    this.#running.delete(key);
+    const seconds = (this.#options.world.clock.monotonicMs() - startedAtMs) / 1000;
+    this.#options.metrics.workSeconds.observe(this.#labels(), seconds);
+    const again = this.#again.get(key);
+    this.#again.delete(key);
+    if (again !== undefined) this.add(key, again);
+    if (this.#running.size === 0) for (const resolve of this.#idle.splice(0)) resolve();
+  }
+
+  /** Stops handing out keys; those that wait are dropped, those that run go on. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const { cancel } of this.#later.values()) cancel();
+    this.#later.clear();
+    this.#again.clear();
+    for (const level of LEVELS) this.#levels[level].clear();
+    for (const resolve of this.#takers.splice(0)) resolve(undefined);
+    this.#measureDepth();
+  }
+
+  /** Resolves when nothing runs any more. */
+  drained(): Promise<void> {
+    if (this.#running.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#idle.push(resolve));
+  }
+
+  /** Fills the two gauges about work in progress; called when metrics are read. */
+  measureRunning(): void {
+    const nowMs = this.#options.world.clock.monotonicMs();
+    const ages = [...this.#running.values()].map((startedAtMs) => (nowMs - startedAtMs) / 1000);
+    const { metrics } = this.#options;
+    metrics.unfinishedSeconds.set(this.#labels(), ages.reduce((sum, age) => sum + age, 0));
+    metrics.longestRunningSeconds.set(this.#labels(), Math.max(0, ...ages));
+  }
+
+  #serve(): void {
+    while (this.#takers.length > 0) {
+      const key = this.#next();
+      if (key === undefined) return;
+      this.#takers.shift()?.(key);
+    }
+  }
+
+  #next(): string | undefined {
+    this.#turn++;
+    const order = this.#turn % FAIR_TURN === 0 ? LEVELS.toReversed() : LEVELS;
+    for (const level of order) {
+      for (const [key, waiting] of this.#levels[level]) {
+        this.#levels[level].delete(key);
+        const nowMs = this.#options.world.clock.monotonicMs();
+        this.#running.set(key, nowMs);
+        const seconds = (nowMs - waiting.sinceMs) / 1000;
+        this.#options.metrics.queueSeconds.observe(this.#labels(), seconds);
+        this.#measureDepth();
+        return key;
+      }
+    }
+    return undefined;
+  }
+
+  #move(key: string, from: Priority, to: Priority): void {
+    const waiting = this.#levels[from].get(key);
+    if (waiting === undefined) return;
+    this.#levels[from].delete(key);
+    this.#levels[to].set(key, waiting);
+    this.#measureDepth();
+  }
+
+  #measureDepth(): void {
+    for (const level of LEVELS) {
+      this.#options.metrics.queueDepth.set(
+        { ...this.#labels(), priority: LEVEL_LABEL[level] },
+        this.#levels[level].size,
+      );
+    }
+  }
+
+  #labels(): { readonly name: string; readonly controller: string } {
+    return { name: this.#options.name, controller: this.#options.name };
+  }
+}
+
+function rank(priority: Priority): number {
+  return LEVELS.indexOf(priority);
+}
+
+function higher(a: Priority | undefined, b: Priority): Priority {
+  return a !== undefined && rank(a) < rank(b) ? a : b;
+}
