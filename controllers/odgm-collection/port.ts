@@ -79,9 +79,9 @@ export interface CollectionPort {
 export const CERTIFICATE_ANNOTATIONS = {
   bundle: "oaas.io/tls-bundle",
   issuer: "oaas.io/tls-issuer",
+  /** RFC 3339. */
+  renewAt: "oaas.io/tls-renew-at",
 } as const;
 
-/** URI SAN of a collection's members. */
-export function collectionIdentity(clusterUid: string, key: CollectionKey): string {
-  return `spiffe://${clusterUid}/ns/${key.namespace}/odgm/${key.name}`;
-}
+/** Annotation of a volume: its reclaim policy before we changed it. */
+export const ORIGINAL_RECLAIM_POLICY = "oaas.io/original-reclaim-policy";

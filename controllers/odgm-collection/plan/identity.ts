@@ -1,0 +1,39 @@
+// The identity record of a collection: which data is its own. A store is formatted only after the
+// intent was recorded, and what it answered is recorded too; so an empty or a foreign store is never
+// taken for the real one, whoever restarts in between.
+import type { IdentityRecord, MemberRecord } from "./observed.ts";
+
+const INTENT = "intent";
+
+/** The record as data of a ConfigMap. Keys: identity, collection, member-<ordinal>. */
+export function encodeIdentity(record: IdentityRecord): Readonly<Record<string, string>> {
+  const members = [...record.members].map(([ordinal, member]): [string, string] => [
+    `member-${ordinal}`,
+    member.kind === "intent" ? INTENT : member.incarnation,
+  ]);
+  return {
+    identity: record.identity,
+    collection: record.collection,
+    ...Object.fromEntries(members),
+  };
+}
+
+/** Reads the data of a ConfigMap; says what is wrong with it otherwise. */
+export function parseIdentity(
+  data: Readonly<Record<string, string>> | undefined,
+): IdentityRecord | { readonly malformed: string } {
+  const identity = data?.["identity"];
+  const collection = data?.["collection"];
+  if (identity === undefined || identity === "") return { malformed: "key identity is missing" };
+  if (collection === undefined) return { malformed: "key collection is missing" };
+  const members = new Map<number, MemberRecord>();
+  for (const [key, value] of Object.entries(data ?? {})) {
+    if (key === "identity" || key === "collection") continue;
+    const ordinal = /^member-(\d{1,4})$/.exec(key)?.[1];
+    if (ordinal === undefined || value === "") return { malformed: `key ${key} is unknown` };
+    const record: MemberRecord =
+      value === INTENT ? { kind: "intent" } : { kind: "formatted", incarnation: value };
+    members.set(Number(ordinal), record);
+  }
+  return { identity, collection, members };
+}

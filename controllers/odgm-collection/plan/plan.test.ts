@@ -1,0 +1,306 @@
+import { create } from "@bufbuild/protobuf";
+import { describe, expect, it } from "@jest/globals";
+
+import type { CollectionSpec, MemberStatus } from "#api/gen/oaas-admin_pb.ts";
+import { MemberStatusSchema, StoreState } from "#api/gen/oaas-admin_pb.ts";
+
+import type { MemberSeen, Observed, ObservedPod } from "./observed.ts";
+import type { CollectionPlan } from "./plan.ts";
+import { ACCEPT_DATA_LOSS, ADOPT_IDENTITY, plan } from "./plan.ts";
+
+const now = new Date("2030-01-01T00:00:00Z");
+const trust = { clusterUid: "uid", bundle: "b1", issuer: "i1" };
+const certificate = { renewAtMs: now.getTime() + 1000, bundle: "b1", issuer: "i1" };
+
+function known(status: Partial<MemberStatus>): MemberSeen {
+  const { $typeName: _, ...fields } = status;
+  return { kind: "known", status: create(MemberStatusSchema, fields) };
+}
+
+function ready(ordinal: number, more: Partial<MemberStatus> = {}): MemberSeen {
+  return known({
+    storeState: StoreState.READY,
+    identity: "c-uid",
+    incarnation: `i${ordinal}`,
+    ordinal,
+    ...more,
+  });
+}
+
+function observed(
+  change: Partial<Observed> = {},
+  annotations: Record<string, string> = {},
+): Observed {
+  const members = change.members ?? new Map<number, MemberSeen>();
+  return {
+    collection: {
+      apiVersion: "oaas.io/v1alpha1",
+      kind: "OdgmCollection",
+      metadata: { name: "cart", namespace: "shop", uid: "c-uid", annotations },
+      spec: { collection: "shop.Cart", partitions: 4, nodes: 2 },
+    },
+    pods: [],
+    claims: [],
+    trust,
+    certificate,
+    members,
+    targets: new Map(
+      [...members.keys()].map((ordinal) => [
+        ordinal,
+        { ordinal, address: `10.0.0.${ordinal}:8082`, identity: "x" },
+      ]),
+    ),
+    ...change,
+  };
+}
+
+function record(...members: readonly string[]): NonNullable<Observed["identity"]> {
+  return {
+    identity: "c-uid",
+    collection: "shop.Cart",
+    members: new Map(
+      members.map((text, ordinal) => [
+        ordinal,
+        text === "intent" ? { kind: "intent" } : { kind: "formatted", incarnation: text },
+      ]),
+    ),
+  };
+}
+
+function kinds(result: CollectionPlan): readonly string[] {
+  return result.calls.map((call) => call.kind);
+}
+
+const EMPTY = known({ storeState: StoreState.EMPTY });
+const pod = (ordinal: number, more: Partial<ObservedPod> = {}): ObservedPod => ({
+  name: `cart-${ordinal}`,
+  uid: `p${ordinal}`,
+  ordinal,
+  ready: true,
+  revision: "r1",
+  deleting: false,
+  ...more,
+});
+
+function committedBy(first: CollectionPlan): CollectionSpec {
+  const call = first.calls.find((entry) => entry.kind === "propose");
+  if (call?.kind !== "propose") throw new Error(`nothing proposed: ${kinds(first).join()}`);
+  return call.spec;
+}
+
+describe("bring-up", () => {
+  it("records the intent before it formats", () => {
+    const result = plan(
+      observed({
+        members: new Map([
+          [0, EMPTY],
+          [1, EMPTY],
+        ]),
+      }),
+      now,
+    );
+    expect(kinds(result)).toEqual([]);
+    expect(result.identity?.members.get(0)).toEqual({ kind: "intent" });
+    expect(result.progress?.reason).toBe("Formatting");
+  });
+
+  it("formats only what the stored record intends", () => {
+    const members = new Map([
+      [0, EMPTY],
+      [1, EMPTY],
+    ]);
+    const result = plan(observed({ members, identity: record("intent") }), now);
+    expect(result.calls).toEqual([expect.objectContaining({ kind: "format", identity: "c-uid" })]);
+    expect(result.identity?.members.get(1)).toEqual({ kind: "intent" });
+  });
+
+  it("records what the store answered, then proposes once and applies to all", () => {
+    const members = new Map([
+      [0, ready(0)],
+      [1, ready(1)],
+    ]);
+    const recorded = plan(observed({ members, identity: record("intent", "intent") }), now);
+    expect(recorded.identity?.members.get(1)).toEqual({ kind: "formatted", incarnation: "i1" });
+    const result = plan(observed({ members, identity: record("i0", "i1") }), now);
+    expect(kinds(result)).toEqual(["propose", "apply", "apply"]);
+    expect(committedBy(result).generation).toBe(1n);
+  });
+
+  it("is settled when every member serves the committed generation", () => {
+    const bare = new Map([
+      [0, ready(0)],
+      [1, ready(1)],
+    ]);
+    const committed = committedBy(
+      plan(observed({ members: bare, identity: record("i0", "i1") }), now),
+    );
+    const members = new Map([
+      [0, ready(0, { metaGeneration: 1n, generation: 1n, committed })],
+      [1, ready(1, { generation: 1n })],
+    ]);
+    const result = plan(observed({ members, identity: record("i0", "i1") }), now);
+    expect(result.calls).toEqual([]);
+    expect(result.progress).toBeUndefined();
+    expect(result.wakeAtMs).toBe(certificate.renewAtMs);
+  });
+
+  it("proposes nothing while the voter is away, whatever the others say", () => {
+    const members = new Map<number, MemberSeen>([
+      [0, { kind: "unreachable", message: "no route" }],
+      [1, ready(1)],
+    ]);
+    expect(plan(observed({ members, identity: record("i0", "i1") }), now).calls).toEqual([]);
+  });
+});
+
+describe("data is never taken for something else", () => {
+  it("does not format an empty store that held data, and names the way out", () => {
+    const members = new Map([[0, EMPTY]]);
+    const result = plan(observed({ members, identity: record("i0", "i1") }), now);
+    expect(kinds(result)).not.toContain("format");
+    expect(result.troubles[0]).toMatchObject({ ordinal: 0, reason: "EmptyDisk" });
+    expect(result.troubles[0]?.message).toContain(`${ACCEPT_DATA_LOSS}=i0`);
+  });
+
+  it("starts it empty only if that very loss was accepted", () => {
+    const members = new Map([[0, EMPTY]]);
+    const identity = record("i0", "i1");
+    const other = plan(observed({ members, identity }, { [ACCEPT_DATA_LOSS]: "i9" }), now);
+    expect(other.identity?.members.get(0)).toEqual({ kind: "formatted", incarnation: "i0" });
+    const same = plan(observed({ members, identity }, { [ACCEPT_DATA_LOSS]: "i0" }), now);
+    expect(same.identity?.members.get(0)).toEqual({ kind: "intent" });
+  });
+
+  it.each([
+    ["another identity", { identity: "else" }],
+    ["another incarnation", { incarnation: "i7" }],
+    ["a foreign store", { storeState: StoreState.FOREIGN, storeMessage: "of shop.Order" }],
+  ])("reports %s as WrongDisk", (_name, status) => {
+    const members = new Map([[0, ready(0, status)]]);
+    const result = plan(observed({ members, identity: record("i0", "i1") }), now);
+    expect(result.troubles).toMatchObject([{ ordinal: 0, reason: "WrongDisk" }]);
+  });
+
+  const claim = { name: "data-cart-0", ordinal: 0, size: "1Gi", deleting: false };
+
+  it("refuses claims without an identity record", () => {
+    const result = plan(observed({ claims: [claim] }), now);
+    expect(result.refusal?.reason).toBe("IdentityLost");
+    expect(result.refusal?.message).toContain(ADOPT_IDENTITY);
+  });
+
+  it("rebuilds a lost record only from a store, and writes nothing before one answers", () => {
+    const adopt = { [ADOPT_IDENTITY]: "true" };
+    const waiting = plan(observed({ claims: [claim] }, adopt), now);
+    expect(waiting.identity).toBeUndefined();
+    expect(waiting.refusal).toBeUndefined();
+    const members = new Map([[0, ready(0, { identity: "old-uid" })]]);
+    const found = plan(observed({ claims: [claim], members }, adopt), now);
+    expect(found.identity).toMatchObject({ identity: "old-uid" });
+    expect(found.identity?.members.get(0)).toEqual({ kind: "formatted", incarnation: "i0" });
+  });
+
+  it("refuses data of another collection under the same name", () => {
+    const identity = { ...record("i0"), collection: "shop.Order" };
+    expect(plan(observed({ identity }), now).refusal?.path).toBe("spec.collection");
+  });
+});
+
+describe("volumes", () => {
+  const claim = (reclaimPolicy: string, originalReclaimPolicy?: string) => ({
+    name: "data-cart-0",
+    ordinal: 0,
+    size: "1024Mi",
+    deleting: false,
+    volume: {
+      name: "pv-1",
+      reclaimPolicy,
+      ...(originalReclaimPolicy === undefined ? {} : { originalReclaimPolicy }),
+    },
+  });
+
+  it("outlive their claims under Retain", () => {
+    const result = plan(observed({ claims: [claim("Delete")], identity: record() }), now);
+    expect(result.calls).toEqual([
+      { kind: "set-reclaim-policy", volume: "pv-1", policy: "Retain", original: "Delete" },
+    ]);
+    const again = plan(observed({ claims: [claim("Retain", "Delete")], identity: record() }), now);
+    expect(again.calls).toEqual([]);
+  });
+
+  it("go back to what they were under Delete, and only if we had changed them", () => {
+    const base = observed({ identity: record() });
+    const collection = {
+      ...base.collection,
+      spec: { ...base.collection.spec, deletionPolicy: "Delete" as const },
+    };
+    const changed = plan({ ...base, collection, claims: [claim("Retain", "Delete")] }, now);
+    expect(kinds(changed)).toEqual(["set-reclaim-policy"]);
+    const foreign = plan({ ...base, collection, claims: [claim("Retain")] }, now);
+    expect(foreign.calls).toEqual([]);
+  });
+});
+
+describe("restarts", () => {
+  const set = { replicas: 2, updateRevision: "r2" };
+  const identity = record();
+
+  it("take one serving pod, and only while all others serve", () => {
+    const both = observed({ set, identity, pods: [pod(0), pod(1)] });
+    const settled = plan({ ...both, collection: rest(both) }, now);
+    expect(settled.calls).toEqual([{ kind: "restart-pod", name: "cart-1", uid: "p1" }]);
+    const pods = [pod(0), pod(1, { revision: "r2", ready: false })];
+    expect(plan({ ...both, collection: rest(both), pods }, now).calls).toEqual([]);
+  });
+
+  it("take a broken pod of the old revision at once", () => {
+    const pods = [pod(0, { ready: false }), pod(1)];
+    const result = plan(observed({ set, identity, pods }), now);
+    expect(result.calls).toEqual([{ kind: "restart-pod", name: "cart-0", uid: "p0" }]);
+  });
+
+  it("wait for a pod that is going", () => {
+    const pods = [pod(0, { ready: false }), pod(1, { deleting: true })];
+    expect(plan(observed({ set, identity, pods }), now).calls).toEqual([]);
+  });
+
+  // With no nodes wanted nothing is under way, so only the restart rule speaks.
+  function rest(base: Observed): Observed["collection"] {
+    return { ...base.collection, spec: { ...base.collection.spec, nodes: 0 } };
+  }
+});
+
+describe("certificates", () => {
+  it.each([
+    ["missing", undefined],
+    ["due", { ...certificate, renewAtMs: now.getTime() }],
+    ["of an old CA", { ...certificate, issuer: "i0" }],
+    ["with an old bundle", { ...certificate, bundle: "b0" }],
+  ])("are issued when %s", (_name, present) => {
+    const { certificate: _, ...base } = observed({ identity: record() });
+    const seen = present === undefined ? base : { ...base, certificate: present };
+    expect(plan(seen, now).calls).toEqual([
+      {
+        kind: "issue-certificate",
+        secretName: "cart-tls",
+        identity: "spiffe://uid/ns/shop/odgm/cart",
+      },
+    ]);
+  });
+});
+
+describe("values that are not served", () => {
+  it.each([
+    ["shardType", { shardType: "Raft" as const }],
+    ["shardType", { shardType: "Mst" as const }],
+    ["replicas", { replicas: 2 }],
+    ["storage.provider", { storage: { provider: "Memory" as const } }],
+    ["resolvedClass.persistent", { resolvedClass: { persistent: false } }],
+  ])("%s is refused by path", (path, change) => {
+    const base = observed();
+    const spec = { ...base.collection.spec, ...change };
+    const result = plan({ ...base, collection: { ...base.collection, spec } }, now);
+    expect(result.refusal).toMatchObject({ reason: "Unsupported", path: `spec.${path}` });
+    expect(result.calls).toEqual([]);
+  });
+});

@@ -1,0 +1,441 @@
+// What happens next to a collection. Pure: the same picture gives the same plan, and every step may
+// be cut short and is found again by looking.
+//
+// Bring-up runs: record the intent to format -> Format -> record the incarnation -> Propose the
+// first generation to the meta group's voter (ordinal 0) -> Apply it to every member. Afterwards a
+// change of routes or shape is only the last two. Nothing here re-places data.
+import type { CollectionSpec } from "#api/gen/oaas-admin_pb.ts";
+import { StoreState } from "#api/gen/oaas-admin_pb.ts";
+import { REASONS } from "#api/meta/index.ts";
+import {
+  effectiveBinding,
+  effectiveOdgmCollection,
+  effectiveRoute,
+} from "#api/oaas/v1alpha1/index.ts";
+import { collectionNames, memberAddresses } from "#api/workload/odgm-names.ts";
+
+import type { RoutedFunction, WantedCollection } from "./assignment.ts";
+import { nextGeneration } from "./assignment.ts";
+import type {
+  IdentityRecord,
+  MemberRecord,
+  Observed,
+  ObservedClaim,
+  ObservedPod,
+  SeenTarget,
+} from "./observed.ts";
+import { quantityBytes } from "./quantity.ts";
+import { collectionIdentity } from "./san.ts";
+
+/** One call outside of server-side apply. All are idempotent. */
+export type CollectionCall =
+  | {
+      readonly kind: "issue-certificate";
+      readonly secretName: string;
+      readonly identity: string;
+    }
+  | {
+      readonly kind: "set-reclaim-policy";
+      readonly volume: string;
+      readonly policy: "Retain" | "Delete";
+      readonly original: string;
+    }
+  | {
+      readonly kind: "format";
+      readonly target: SeenTarget;
+      readonly collection: string;
+      readonly identity: string;
+    }
+  | {
+      readonly kind: "propose";
+      readonly target: SeenTarget;
+      readonly expected: bigint;
+      readonly spec: CollectionSpec;
+    }
+  | { readonly kind: "apply"; readonly target: SeenTarget; readonly spec: CollectionSpec }
+  | { readonly kind: "restart-pod"; readonly name: string; readonly uid: string };
+
+/** Trouble of one member that nobody but a person can end. */
+export interface MemberTrouble {
+  readonly ordinal: number;
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** The plan. */
+export interface CollectionPlan {
+  /** Nothing is touched: why, at which field of spec. */
+  readonly refusal?: { readonly reason: string; readonly message: string; readonly path?: string };
+  /** Paused by the user. */
+  readonly suspended: boolean;
+  readonly nodes: number;
+  /** The identity record as it shall be stored; undefined while a lost one is being rebuilt. */
+  readonly identity?: IdentityRecord;
+  readonly calls: readonly CollectionCall[];
+  readonly troubles: readonly MemberTrouble[];
+  /** What is under way, for people; undefined when settled. */
+  readonly progress?: { readonly reason: string; readonly message: string };
+  /** Newest committed generation, if a voter told it. */
+  readonly committed?: CollectionSpec;
+  /** When a certificate falls due. */
+  readonly wakeAtMs?: number;
+}
+
+/** Annotation with which a user accepts that a member's data is gone: its recorded incarnation. */
+export const ACCEPT_DATA_LOSS = "oaas.io/accept-data-loss";
+/** Annotation with which a user lets the operator rebuild a lost identity record from the stores. */
+export const ADOPT_IDENTITY = "oaas.io/adopt-identity";
+
+type Refusal = NonNullable<CollectionPlan["refusal"]>;
+
+/** Decides what happens next. */
+export function plan(observed: Observed, now: Date): CollectionPlan {
+  const { collection } = observed;
+  const effective = effectiveOdgmCollection(collection.spec);
+  const refusal = unsupportedValue(observed) ?? identityRefusal(observed);
+  const record = presentRecord(observed);
+  const stay = {
+    suspended: effective.suspend,
+    nodes: effective.nodes,
+    ...(record === undefined ? {} : { identity: record }),
+  };
+  const committed = committedGeneration(observed);
+  const known = committed === undefined ? {} : { committed };
+  if (refusal !== undefined) return { ...stay, ...known, refusal, calls: [], troubles: [] };
+  if (effective.suspend) return { ...stay, ...known, calls: [], troubles: [] };
+
+  const certificate = planCertificate(observed, now);
+  const volumes = planVolumes(observed.claims, effective.deletionPolicy);
+  if (record === undefined) {
+    const message = "waiting for a formatted store to rebuild the identity record from";
+    const progress = { reason: REASONS.WaitingForPods, message };
+    return { ...stay, calls: [...certificate.calls, ...volumes], troubles: [], progress };
+  }
+  const members = planMembers(observed, record, effective.nodes);
+  const generation = planGeneration(observed, members.record, members.settled, committed);
+  if (generation.refusal !== undefined) {
+    return {
+      ...stay,
+      ...known,
+      refusal: generation.refusal,
+      calls: [],
+      troubles: members.troubles,
+    };
+  }
+  const progress = members.progress ?? generation.progress;
+  return {
+    ...stay,
+    ...known,
+    identity: members.record,
+    calls: [
+      ...certificate.calls,
+      ...volumes,
+      ...members.calls,
+      ...generation.calls,
+      ...planRestart(observed, progress === undefined && members.troubles.length === 0),
+    ],
+    troubles: members.troubles,
+    ...(progress === undefined ? {} : { progress }),
+    ...(certificate.wakeAtMs === undefined ? {} : { wakeAtMs: certificate.wakeAtMs }),
+  };
+}
+
+/** Values (not fields) that are part of the API but not served yet, and what cannot be changed. */
+function unsupportedValue(observed: Observed): Refusal | undefined {
+  const effective = effectiveOdgmCollection(observed.collection.spec);
+  const refuse = (path: string, message: string): Refusal => ({
+    reason: REASONS.Unsupported,
+    path: `spec.${path}`,
+    message,
+  });
+  if (effective.shardType !== "Basic") {
+    return refuse("shardType", `${effective.shardType} is not served yet; use Basic`);
+  }
+  if (effective.replicas !== 1) return refuse("replicas", "Basic has one replica; set 1");
+  if (effective.storage.provider !== "Volume") {
+    return refuse(
+      "storage.provider",
+      `${effective.storage.provider} is not served yet; use Volume`,
+    );
+  }
+  if (!effective.persistent) {
+    return refuse("resolvedClass.persistent", "false is not served yet; every write is durable");
+  }
+  const other = observed.claims.find(
+    (claim) =>
+      !claim.deleting && quantityBytes(claim.size) !== quantityBytes(effective.storage.size),
+  );
+  if (other === undefined) return undefined;
+  const message = `claim ${other.name} has ${other.size}; growing claims is not served yet, set it back`;
+  return refuse("storage.size", message);
+}
+
+function identityRefusal(observed: Observed): Refusal | undefined {
+  const { identity, collection } = observed;
+  const name = collectionNames(collection.metadata.namespace, collection.metadata.name).identity;
+  if (identity === undefined) {
+    const claims = observed.claims.filter((claim) => !claim.deleting);
+    const [first] = claims;
+    if (first === undefined || adopting(observed)) return undefined;
+    const message =
+      `claim ${first.name} exists but ConfigMap ${name} does not: bring it back, or set the ` +
+      `annotation ${ADOPT_IDENTITY}=true to rebuild it from the stores`;
+    return { reason: REASONS.IdentityLost, message };
+  }
+  if ("malformed" in identity) {
+    return { reason: REASONS.IdentityLost, message: `ConfigMap ${name}: ${identity.malformed}` };
+  }
+  if (identity.collection === collection.spec.collection) return undefined;
+  const message =
+    `the data that was kept under this name is of ${identity.collection}: delete its claims and ` +
+    `ConfigMap ${name} if it is not needed any more, or use another name`;
+  return { reason: REASONS.NameConflict, message, path: "spec.collection" };
+}
+
+function adopting(observed: Observed): boolean {
+  return observed.collection.metadata.annotations?.[ADOPT_IDENTITY] === "true";
+}
+
+/** The record as it is, or the first one. While adopting: with the identity that the stores carry. */
+function presentRecord(observed: Observed): IdentityRecord | undefined {
+  const { identity: stored, collection } = observed;
+  if (stored !== undefined && !("malformed" in stored)) return stored;
+  const ready = [...observed.members.values()].flatMap((member) =>
+    member.kind === "known" && member.status.storeState === StoreState.READY
+      ? [member.status.identity]
+      : [],
+  );
+  const lost = observed.claims.some((claim) => !claim.deleting);
+  const identity = lost ? ready[0] : collection.metadata.uid;
+  if (identity === undefined) return undefined;
+  return { identity, collection: collection.spec.collection, members: new Map() };
+}
+
+interface MembersPlan {
+  readonly record: IdentityRecord;
+  readonly calls: readonly CollectionCall[];
+  readonly troubles: readonly MemberTrouble[];
+  /** Every wanted ordinal has its incarnation on record. */
+  readonly settled: boolean;
+  readonly progress?: { readonly reason: string; readonly message: string };
+}
+
+function planMembers(observed: Observed, record: IdentityRecord, nodes: number): MembersPlan {
+  const members = new Map(record.members);
+  const calls: CollectionCall[] = [];
+  const troubles: MemberTrouble[] = [];
+  for (let ordinal = 0; ordinal < nodes; ordinal += 1) {
+    const step = planMember(observed, record, ordinal);
+    if (step.record !== undefined) members.set(ordinal, step.record);
+    if (step.call !== undefined) calls.push(step.call);
+    if (step.trouble !== undefined) troubles.push({ ordinal, ...step.trouble });
+  }
+  const waiting: number[] = [];
+  for (let ordinal = 0; ordinal < nodes; ordinal += 1) {
+    if (members.get(ordinal)?.kind !== "formatted") waiting.push(ordinal);
+  }
+  return {
+    record: { ...record, members },
+    calls,
+    troubles,
+    settled: waiting.length === 0,
+    ...(waiting.length === 0
+      ? {}
+      : {
+          progress: {
+            reason: REASONS.Formatting,
+            message: `${nodes - waiting.length} of ${nodes} stores are formatted`,
+          },
+        }),
+  };
+}
+
+interface MemberStep {
+  readonly record?: MemberRecord;
+  readonly call?: CollectionCall;
+  readonly trouble?: { readonly reason: string; readonly message: string };
+}
+
+function planMember(observed: Observed, record: IdentityRecord, ordinal: number): MemberStep {
+  const seen = observed.members.get(ordinal);
+  const target = observed.targets.get(ordinal);
+  if (seen?.kind !== "known" || target === undefined) return {};
+  const { status } = seen;
+  const known = record.members.get(ordinal);
+  switch (status.storeState) {
+    case StoreState.EMPTY:
+      return emptyStore(observed, record, known, target);
+    case StoreState.READY:
+      if (status.identity !== record.identity) {
+        return foreign(`its store is of identity ${status.identity}`);
+      }
+      if (known?.kind === "formatted" && known.incarnation !== status.incarnation) {
+        return foreign(`its store is incarnation ${status.incarnation}, not ${known.incarnation}`);
+      }
+      if (known?.kind === "formatted") return {};
+      return { record: { kind: "formatted", incarnation: status.incarnation } };
+    case StoreState.FOREIGN:
+      return foreign(status.storeMessage);
+    case StoreState.REFUSED:
+      return { trouble: { reason: REASONS.StoreSuspect, message: status.storeMessage } };
+    default:
+      return {};
+  }
+}
+
+function foreign(message: string): MemberStep {
+  return { trouble: { reason: REASONS.WrongDisk, message } };
+}
+
+function emptyStore(
+  observed: Observed,
+  record: IdentityRecord,
+  known: MemberRecord | undefined,
+  target: SeenTarget,
+): MemberStep {
+  // The record must be durable before the store may be formatted: the intent is stored in one pass,
+  // the call is made in a later one, when the stored record already shows it.
+  if (known === undefined) return { record: { kind: "intent" } };
+  if (known.kind === "intent") {
+    const { collection, identity } = record;
+    return { call: { kind: "format", target, collection, identity } };
+  }
+  const accepted = observed.collection.metadata.annotations?.[ACCEPT_DATA_LOSS];
+  if (accepted === known.incarnation) return { record: { kind: "intent" } };
+  const message =
+    `its store is empty but held incarnation ${known.incarnation}: bring the volume back, or set ` +
+    `the annotation ${ACCEPT_DATA_LOSS}=${known.incarnation} to start it empty`;
+  return { trouble: { reason: REASONS.EmptyDisk, message } };
+}
+
+/** Ordinal 0 is the meta group's only voter for now. */
+const VOTER = 0;
+
+function committedGeneration(observed: Observed): CollectionSpec | undefined {
+  const voter = observed.members.get(VOTER);
+  if (voter?.kind !== "known" || voter.status.storeState !== StoreState.READY) return undefined;
+  return voter.status.metaGeneration === 0n ? undefined : voter.status.committed;
+}
+
+function planGeneration(
+  observed: Observed,
+  record: IdentityRecord,
+  settled: boolean,
+  committed: CollectionSpec | undefined,
+): Pick<CollectionPlan, "calls" | "refusal" | "progress"> {
+  const voter = observed.members.get(VOTER);
+  const target = observed.targets.get(VOTER);
+  if (!settled || target === undefined || voter?.kind !== "known") return { calls: [] };
+  if (voter.status.storeState !== StoreState.READY) return { calls: [] };
+  if (voter.status.metaGeneration > 0n && committed === undefined) return { calls: [] };
+  const next = nextGeneration(committed, wantedCollection(observed, record));
+  if (next.kind === "refused") {
+    const { path, message } = next;
+    return { calls: [], refusal: { reason: REASONS.Unsupported, path: `spec.${path}`, message } };
+  }
+  const propose: readonly CollectionCall[] =
+    next.kind === "current"
+      ? []
+      : [{ kind: "propose", target, expected: committed?.generation ?? 0n, spec: next.spec }];
+  const behind = [...observed.members].flatMap(([ordinal, member]): CollectionCall[] => {
+    const at = observed.targets.get(ordinal);
+    if (member.kind !== "known" || at === undefined) return [];
+    if (member.status.storeState !== StoreState.READY) return [];
+    if (!record.members.has(ordinal) || member.status.generation >= next.spec.generation) return [];
+    return [{ kind: "apply", target: at, spec: next.spec }];
+  });
+  const calls = [...propose, ...behind];
+  if (calls.length === 0) return { calls };
+  const message = `bringing generation ${next.spec.generation} to ${behind.length} members`;
+  return { calls, progress: { reason: REASONS.Progressing, message } };
+}
+
+function wantedCollection(observed: Observed, record: IdentityRecord): WantedCollection {
+  const { spec, metadata } = observed.collection;
+  const effective = effectiveOdgmCollection(spec);
+  const members = [...record.members].flatMap(([ordinal, member]) => {
+    if (member.kind !== "formatted") return [];
+    const { link, data } = memberAddresses(metadata.namespace, metadata.name, ordinal);
+    const { incarnation } = member;
+    return [{ environment: "default", ordinal, incarnation, linkAddress: link, dataUrl: data }];
+  });
+  const dot = spec.collection.lastIndexOf(".");
+  return {
+    collection: spec.collection,
+    package: dot < 0 ? "" : spec.collection.slice(0, dot),
+    partitioning: effective.partitioning,
+    partitions: effective.partitions,
+    shardType: effective.shardType,
+    persistent: effective.persistent,
+    disabled: false,
+    options: Object.fromEntries((spec.options ?? []).map((option) => [option.name, option.value])),
+    functions: routedFunctions(observed),
+    members,
+    resolvedClassJson: JSON.stringify(spec.resolvedClass ?? {}),
+  };
+}
+
+function routedFunctions(observed: Observed): readonly RoutedFunction[] {
+  const { routes, resolvedClass } = observed.collection.spec;
+  return (routes ?? []).map((route) => {
+    const { name, url, stateless, standby, disabled, timeoutMs } = effectiveRoute(route);
+    const found = resolvedClass?.functions?.find((binding) => binding.name === name);
+    const binding = effectiveBinding(found ?? { name }, undefined);
+    const { access, immutable, concurrency } = binding;
+    const rest = { stateless, standby, disabled, timeoutMs, access, immutable, concurrency };
+    return { name, url: url ?? "", ...rest };
+  });
+}
+
+function planCertificate(
+  observed: Observed,
+  now: Date,
+): { readonly calls: readonly CollectionCall[]; readonly wakeAtMs?: number } {
+  const { trust, certificate, collection } = observed;
+  if (trust === undefined) return { calls: [] };
+  const good =
+    certificate !== undefined &&
+    certificate.bundle === trust.bundle &&
+    certificate.issuer === trust.issuer &&
+    now.getTime() < certificate.renewAtMs;
+  if (good) return { calls: [], wakeAtMs: certificate.renewAtMs };
+  const { namespace, name } = collection.metadata;
+  const secretName = collectionNames(namespace, name).tlsSecret;
+  const identity = collectionIdentity(trust.clusterUid, { namespace, name });
+  return { calls: [{ kind: "issue-certificate", secretName, identity }] };
+}
+
+/** Under Retain a volume must outlive its claim; under Delete it goes back to what it was. */
+function planVolumes(
+  claims: readonly ObservedClaim[],
+  policy: "Retain" | "Delete",
+): readonly CollectionCall[] {
+  return claims.flatMap((claim): CollectionCall[] => {
+    const { volume } = claim;
+    if (volume === undefined) return [];
+    if (policy === "Retain") {
+      if (volume.reclaimPolicy === "Retain") return [];
+      const original = volume.originalReclaimPolicy ?? volume.reclaimPolicy;
+      return [{ kind: "set-reclaim-policy", volume: volume.name, policy, original }];
+    }
+    const original = volume.originalReclaimPolicy;
+    if (original !== "Delete" || volume.reclaimPolicy === "Delete") return [];
+    return [{ kind: "set-reclaim-policy", volume: volume.name, policy: "Delete", original: "" }];
+  });
+}
+
+/**
+ * The StatefulSet never restarts pods itself (OnDelete). A pod of an old revision that does not
+ * serve anyway goes first; a serving one only while all others serve and nothing else is under way.
+ */
+function planRestart(observed: Observed, quiet: boolean): readonly CollectionCall[] {
+  const revision = observed.set?.updateRevision;
+  if (revision === undefined) return [];
+  if (observed.pods.some((pod) => pod.deleting)) return [];
+  const old = observed.pods.filter((pod) => pod.revision !== revision);
+  const broken = old.find((pod) => !pod.ready);
+  const allReady = observed.pods.every((pod) => pod.ready);
+  const next: ObservedPod | undefined = broken ?? (quiet && allReady ? old.at(-1) : undefined);
+  if (next === undefined) return [];
+  return [{ kind: "restart-pod", name: next.name, uid: next.uid }];
+}
