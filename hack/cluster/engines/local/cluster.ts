@@ -1,20 +1,18 @@
 // A local cluster that is up, as its users see it.
 import { existsSync } from "node:fs";
-import { binaries } from "../../build/binaries.ts";
 import type { Cluster } from "../../engine.ts";
 import { runKubectl } from "../../kubectl.ts";
 import { ClusterError } from "../../run.ts";
 import type { LocalContext } from "./engine.ts";
 import { localEngine } from "./engine.ts";
+import { importImages } from "./images.ts";
 import type { ClusterLayout } from "./layout.ts";
+import { kubectlTarget, nodeControl, runningNodes } from "./nodes.ts";
+import { collectLogs } from "./logs.ts";
 
 /** The handle of a running cluster. Holds no resources; any number may exist. */
 export function attach(context: LocalContext, layout: ClusterLayout): Cluster {
-  const target = {
-    runner: context.runner,
-    command: [binaries().path("kubectl")],
-    kubeconfigPath: layout.kubeconfigPath,
-  };
+  const target = kubectlTarget(context, layout);
   return {
     name: layout.name,
     engine: "local",
@@ -22,11 +20,14 @@ export function attach(context: LocalContext, layout: ClusterLayout): Cluster {
     ...(existsSync(layout.auditLogPath) ? { auditLogPath: layout.auditLogPath } : {}),
     nodes: layout.nodes.map((node) => node.name),
     kubectl: (args, options) => runKubectl(target, args, options),
-    loadImages: () => Promise.reject(new ClusterError("CLUSTER_UNSUPPORTED", "no nodes")),
-    node: (name) => {
-      throw new ClusterError("CLUSTER_USAGE", `no node ${name}`);
+    loadImages: async (archives) => {
+      if (layout.nodes.length === 0) {
+        throw new ClusterError("CLUSTER_UNSUPPORTED", `cluster ${layout.name} has no nodes`);
+      }
+      await importImages(runningNodes(context, layout), archives);
     },
-    logs: () => Promise.resolve(),
+    node: (name) => nodeControl(context, layout, name),
+    logs: (folder) => collectLogs(context, layout, folder),
     down: () => localEngine(context).down({ name: layout.name }),
   };
 }

@@ -6,8 +6,6 @@ import type { ClusterLayout } from "./layout.ts";
 
 /** How the control plane of a cluster is set up. */
 export interface ControlPlaneOptions {
-  /** The address of the API server: the bridge, or loopback where there are no nodes. */
-  readonly apiAddress: string;
   /** Whether kube-controller-manager runs; without it nothing makes service accounts. */
   readonly controllerManager: boolean;
   /** Whether requests are logged at level Metadata. */
@@ -43,7 +41,7 @@ export function apiserverArgs(
   const nodes = layout.nodes.length > 0;
   return [
     `--etcd-servers=http://${layout.loopbackAddress}:2379`,
-    `--bind-address=${options.apiAddress}`,
+    `--bind-address=${nodes ? layout.bridgeAddress : layout.loopbackAddress}`,
     `--secure-port=${API_PORT}`,
     // Without nodes nobody asks for the endpoint, and a loopback address may not be one.
     `--advertise-address=${layout.bridgeAddress}`,

@@ -1,6 +1,5 @@
 // etcd, API server, controller manager and scheduler of one local cluster, as processes of the host.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { request } from "node:https";
 import { connect } from "node:net";
 import { join } from "node:path";
 import type { Binaries } from "../../build/binaries.ts";
@@ -15,6 +14,7 @@ import {
   schedulerArgs,
 } from "./config.ts";
 import type { ControlPlaneOptions } from "./config.ts";
+import { answersOk, apiAddress } from "./api.ts";
 import { API_PORT } from "./layout.ts";
 import type { ClusterLayout } from "./layout.ts";
 import { clients, leafFiles } from "./pki.ts";
@@ -25,7 +25,7 @@ const START_DEADLINE_MS = 90_000;
 /** Writes the kubeconfigs of every client and the audit policy; the admin's is the cluster's. */
 export function writeControlPlaneFiles(layout: ClusterLayout, options: ControlPlaneOptions): void {
   mkdirSync(layout.logsFolder, { recursive: true });
-  const server = `https://${options.apiAddress}:${API_PORT}`;
+  const server = `https://${apiAddress(layout)}:${API_PORT}`;
   const caPem = readFileSync(join(layout.pkiFolder, "ca.crt"), "utf8");
   for (const client of clients(layout)) {
     const files = leafFiles(layout, client.file);
@@ -76,10 +76,10 @@ export async function startApiserver(
   await waitFor(
     async () => {
       assertAlive(layout, apiserver);
-      const seen = await ready(layout, options.apiAddress);
+      const seen = await answersOk(layout, "/readyz");
       if (!seen.done) return seen;
       // Ready comes a moment before the namespaces that every client expects.
-      return await ready(layout, options.apiAddress, "/api/v1/namespaces/default");
+      return await answersOk(layout, "/api/v1/namespaces/default");
     },
     {
       what: "the API server to be ready",
@@ -106,45 +106,6 @@ export async function startScheduler(layout: ClusterLayout, programs: Binaries):
     name: "kube-scheduler",
     argv: [programs.path("kube-scheduler"), ...schedulerArgs(layout)],
   });
-}
-
-/** Whether the API server answers `path` with 200 to the cluster's admin. */
-export async function ready(
-  layout: ClusterLayout,
-  apiAddress: string,
-  path = "/readyz",
-): Promise<Probe<undefined>> {
-  const files = leafFiles(layout, "admin");
-  const answer = await new Promise<{ readonly status: number; readonly body: string }>(
-    (resolve, reject) => {
-      const outgoing = request(
-        {
-          host: apiAddress,
-          port: API_PORT,
-          path,
-          ca: readFileSync(join(layout.pkiFolder, "ca.crt")),
-          cert: readFileSync(files.cert),
-          key: readFileSync(files.key),
-          agent: false,
-          timeout: 5_000,
-        },
-        (incoming) => {
-          const chunks: Buffer[] = [];
-          incoming.on("data", (chunk: Buffer) => chunks.push(chunk));
-          incoming.on("error", reject);
-          incoming.on("end", () =>
-            resolve({ status: incoming.statusCode ?? 0, body: Buffer.concat(chunks).toString() }),
-          );
-        },
-      );
-      outgoing.on("timeout", () => outgoing.destroy(new Error("no answer within 5 s")));
-      outgoing.on("error", reject);
-      outgoing.end();
-    },
-  );
-  if (answer.status === 200) return { done: true, value: undefined };
-  const failed = answer.body.split("\n").filter((line) => line.startsWith("[-]"));
-  return { done: false, why: `${answer.status} ${failed.join(", ") || answer.body.slice(0, 200)}` };
 }
 
 function connects(host: string, port: number): Promise<Probe<undefined>> {

@@ -9,8 +9,8 @@ import { withLock } from "../../lock.ts";
 import { ClusterError } from "../../run.ts";
 import type { CommandRunner } from "../../run.ts";
 import { attach } from "./cluster.ts";
+import { answersOk } from "./api.ts";
 import {
-  ready,
   startApiserver,
   startControllerManager,
   startScheduler,
@@ -19,8 +19,7 @@ import {
 import { assertHost } from "./host.ts";
 import { assertClusterName, clusterLayout } from "./layout.ts";
 import type { ClusterLayout } from "./layout.ts";
-import { removeNetwork } from "./network.ts";
-import { bringUpNodes, prepareNodes, removeNodes } from "./nodes.ts";
+import { bringUpNodes, nodeControl, prepareNodes, removeNetwork, removeNodes } from "./nodes.ts";
 import { writePki } from "./pki.ts";
 import { endProcesses, isAlive, processRecords } from "./processes.ts";
 import { allocateSlot, forget, readState, slotOf, stateBase, writeState } from "./state.ts";
@@ -83,7 +82,13 @@ async function up(context: LocalContext, spec: ClusterSpec): Promise<Cluster> {
           `npm run cluster -- down --name ${spec.name} first, or choose another --name`,
       );
     }
-    return attach(context, layoutOf(base, found));
+    const layout = layoutOf(base, found);
+    for (const [node, why] of Object.entries(found.away)) {
+      say(`${node} is ${why}; bringing it back`);
+      const control = nodeControl(context, layout, node);
+      await (why === "stopped" ? control.start() : control.heal());
+    }
+    return attach(context, layout);
   }
   await clear(context, spec.name);
   await assertHost(context, { nodes: nodeCount > 0 });
@@ -116,8 +121,7 @@ async function start(
   programs: Binaries,
 ): Promise<void> {
   const layout = layoutOf(context.base, state);
-  const apiAddress = state.nodeCount > 0 ? layout.bridgeAddress : layout.loopbackAddress;
-  const options = { apiAddress, controllerManager: state.controllerManager, audit: state.audit };
+  const options = { controllerManager: state.controllerManager, audit: state.audit };
   await writePki(layout);
   writeControlPlaneFiles(layout, options);
   // Disks, namespaces and containerd need no API server, and the other way round.
@@ -170,9 +174,8 @@ async function isHealthy(base: string, state: ClusterState): Promise<boolean> {
   if (state.phase !== "up") return false;
   const records = processRecords(layout);
   if (records.length === 0 || !records.every(isAlive)) return false;
-  const apiAddress = state.nodeCount > 0 ? layout.bridgeAddress : layout.loopbackAddress;
   try {
-    return (await ready(layout, apiAddress)).done;
+    return (await answersOk(layout, "/readyz")).done;
   } catch {
     return false;
   }

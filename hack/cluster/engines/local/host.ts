@@ -1,10 +1,11 @@
 // What the machine must offer before a local cluster can be made.
+import { ensureHostPrograms } from "../../../doors/host-packages.ts";
 import { ClusterError } from "../../run.ts";
 import type { LocalContext } from "./engine.ts";
 
 /** Throws with advice if this machine cannot run the wanted kind of cluster. */
 export async function assertHost(
-  _context: LocalContext,
+  context: LocalContext,
   need: { readonly nodes: boolean },
 ): Promise<void> {
   const elsewhere = "choose --engine kind (needs Docker) or --engine kubeconfig --context NAME";
@@ -18,5 +19,5 @@ export async function assertHost(
         `run the command as root, or ${elsewhere}`,
     );
   }
-  await Promise.resolve();
+  if (need.nodes) await ensureHostPrograms(context.runner, context.say);
 }
