@@ -15,6 +15,14 @@ export { compareText, nonEmpty, nonEmptyMap, present } from "./present.ts";
 export type { Present } from "./present.ts";
 export { probe } from "./probes.ts";
 export type { ProbePace, ProbeTarget } from "./probes.ts";
+export {
+  invalid,
+  KNATIVE_UNSUPPORTED,
+  refusalOf,
+  unsupported,
+  unsupportedFunctionValues,
+} from "./problems.ts";
+export type { Problem } from "./problems.ts";
 export { canonicalQuantity, parseQuantity, sumQuantities } from "./quantity.ts";
 export type { ParsedQuantity } from "./quantity.ts";
 export { metadataOf, sortObjects } from "./rendered.ts";

@@ -1,0 +1,16 @@
+// A refusal of the OdgmCollection names fields of a document that the user never wrote. This turns
+// the paths in its message into those of the ClassRuntime that it was rendered from.
+
+const moved: readonly (readonly [RegExp, string])[] = [
+  [/\bspec\.routes(?=\b|\[)/g, "spec.resolvedClass.functions"],
+  [/\bspec\.collection\b(?!\.)/g, "spec.class"],
+  [
+    /\bspec\.(assignments|group|nodes|options|partitioning|partitions|placement|replicas|shardType|storage)\b/g,
+    "spec.collection.$1",
+  ],
+];
+
+/** `message` with the paths of an OdgmCollection replaced by those of its ClassRuntime. */
+export function translateCollectionPaths(message: string): string {
+  return moved.reduce((text, [pattern, path]) => text.replace(pattern, path), message);
+}
