@@ -17,6 +17,7 @@ import {
 } from "#api/workload/odgm.ts";
 import type { Rendered } from "#controllers/objects/index.ts";
 import {
+  canonicalQuantity,
   configMap,
   container,
   podDisruptionBudget,
@@ -201,7 +202,9 @@ function quantities(
   list: Readonly<Record<string, string | number>> | undefined,
 ): Record<string, string> | undefined {
   if (list === undefined) return undefined;
-  return Object.fromEntries(Object.entries(list).map(([name, value]) => [name, String(value)]));
+  return Object.fromEntries(
+    Object.entries(list).map(([name, value]) => [name, canonicalQuantity(value)]),
+  );
 }
 
 function renderContainer(context: Context): Container {
@@ -270,7 +273,7 @@ function renderStatefulSet(context: Context): Rendered {
         metadata: { name: "data", labels: { ...selector } },
         spec: {
           accessModes: ["ReadWriteOnce"],
-          resources: { requests: { storage: String(effective.storage.size) } },
+          resources: { requests: { storage: canonicalQuantity(effective.storage.size) } },
           ...(effective.storage.class === undefined
             ? {}
             : { storageClassName: effective.storage.class }),

@@ -14,6 +14,8 @@ import {
 } from "#api/oaas/v1alpha1/index.ts";
 import { collectionNames, memberAddresses } from "#api/workload/odgm-names.ts";
 
+import { canonicalQuantity } from "#controllers/objects/index.ts";
+
 import type { RoutedFunction, WantedCollection } from "./assignment.ts";
 import { nextGeneration } from "./assignment.ts";
 import type {
@@ -24,7 +26,6 @@ import type {
   ObservedPod,
   SeenTarget,
 } from "./observed.ts";
-import { quantityBytes } from "./quantity.ts";
 import { collectionIdentity } from "./san.ts";
 
 /** One call outside of server-side apply. All are idempotent. */
@@ -163,7 +164,8 @@ function unsupportedValue(observed: Observed): Refusal | undefined {
   }
   const other = observed.claims.find(
     (claim) =>
-      !claim.deleting && quantityBytes(claim.size) !== quantityBytes(effective.storage.size),
+      !claim.deleting &&
+      canonicalQuantity(claim.size) !== canonicalQuantity(effective.storage.size),
   );
   if (other === undefined) return undefined;
   const message = `claim ${other.name} has ${other.size}; growing claims is not served yet, set it back`;
