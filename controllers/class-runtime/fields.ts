@@ -3,6 +3,7 @@
 // `unsupportedValues`. Both lists shrink to nothing as the rest of the design is built.
 
 import type { ClassRuntimeSpec } from "#api/oaas/v1alpha1/index.ts";
+import { effectiveStorage } from "#api/oaas/v1alpha1/index.ts";
 import type { Problem } from "#controllers/objects/index.ts";
 import {
   KNATIVE_UNSUPPORTED,
@@ -15,6 +16,7 @@ export const CLASS_RUNTIME_SERVED: readonly string[] = [
   "addons",
   "class",
   "collection.nodes",
+  "collection.options",
   "collection.partitioning",
   "collection.partitions",
   "collection.placement",
@@ -52,7 +54,6 @@ export const CLASS_RUNTIME_SERVED: readonly string[] = [
   "resolvedClass.functions[].stateless",
   "resolvedClass.partitioning",
   "resolvedClass.persistent",
-  "resolvedClass.stalenessBoundSeconds",
   "resolvedClass.stateType",
   "resolvedClass.storage",
   "state",
@@ -70,6 +71,16 @@ export function unsupportedValues(spec: ClassRuntimeSpec): readonly Problem[] {
   if (shardType !== "Basic") {
     const message = `shard type ${shardType} is not served yet; use Basic`;
     found.push(unsupported("spec.collection.shardType", message));
+  }
+  if (spec.resolvedClass?.persistent === false) {
+    const message = "false is not served yet; every write is durable";
+    found.push(unsupported("spec.resolvedClass.persistent", message));
+  }
+  const { provider } = effectiveStorage(spec.collection?.storage ?? spec.resolvedClass?.storage);
+  if (provider !== "Volume") {
+    const owner = spec.collection?.storage === undefined ? "resolvedClass" : "collection";
+    const message = `${provider} is not served yet; use Volume`;
+    found.push(unsupported(`spec.${owner}.storage.provider`, message));
   }
   const stateType = spec.resolvedClass?.stateType ?? "Normal";
   if (stateType !== "Normal") {

@@ -11,9 +11,9 @@ import { effectiveBinding, effectiveClassRuntime } from "#api/oaas/v1alpha1/inde
 import { apiVersionOf, LABELS } from "#api/meta/index.ts";
 import { ODGM_COLLECTION } from "#api/oaas/v1alpha1/index.ts";
 import { renderFunctionEnv } from "#api/workload/function.ts";
+import { dataServiceAddress } from "#api/workload/odgm-names.ts";
 import type { Rendered } from "#controllers/objects/index.ts";
 import {
-  dataServiceAddress,
   metadataOf,
   nonEmpty,
   nonEmptyMap,
@@ -92,10 +92,7 @@ function renderFunction(
         odgmService:
           plan.collection === undefined
             ? undefined
-            : dataServiceAddress({
-                namespace: namespaceOf(runtime),
-                name: collectionName(runtime),
-              }),
+            : dataServiceAddress(namespaceOf(runtime), collectionName(runtime)),
       }),
     ),
     scale: fn.scale,
@@ -147,6 +144,7 @@ function shapeOf(runtime: ClassRuntime, plan: RuntimePlan, data: CollectionPlan)
     nodes: data.nodes,
     shardType: effective?.shardType,
     partitioning: effective?.partitioning,
+    options: nonEmpty(spec.collection?.options),
     storage: spec.collection?.storage ?? spec.resolvedClass?.storage,
     placement: present({
       ...placement,
@@ -167,7 +165,6 @@ function routesOf(runtime: ClassRuntime, plan: RuntimePlan): readonly FunctionRo
     return [
       {
         name: binding.name,
-        protocol: target.spec.provision?.deployment?.protocol ?? "Grpc",
         stateless: binding.stateless,
         timeoutMs: target.timeoutMs,
         url: target.url,

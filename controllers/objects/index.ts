@@ -1,5 +1,4 @@
 // Public face: pure builders of Kubernetes objects, shared by all kinds.
-export { DATA_SERVICE_PORT, dataServiceAddress, dataServiceName } from "./data-service.ts";
 export { networkPolicy, service } from "./network.ts";
 export type { NetworkPolicyInput, PeerInput, PortInput, ServiceInput } from "./network.ts";
 export { container, mergeEnv, podTemplate, pullPolicyOf } from "./pods.ts";
