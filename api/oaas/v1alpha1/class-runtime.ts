@@ -50,13 +50,15 @@ export interface ClassRuntime extends KubeResource<ClassRuntimeSpec, ClassRuntim
 /**
  * The class, its functions, the shape of its data, what it shall reach.
  *
+ * @immutable [
+ *   {field: "class", mend: "delete this ClassRuntime and make one for the other class"},
+ *   {field: "environment", default: "default", mend: "make another ClassRuntime there"},
+ *   {field: "collection.partitioning", or: ["resolvedClass.partitioning"], default: "Hashed", mend: "ids would be looked for in other partitions; copy the objects into a new class"},
+ *   {field: "collection.shardType", default: "Basic", mend: "copy the objects into a new class"}
+ * ]
  * @x-kubernetes-validations [
- *   {rule: "self.class == oldSelf.class", message: "class is immutable: delete this ClassRuntime and make one for the other class", fieldPath: ".class"},
- *   {rule: "self.?environment.orValue('default') == oldSelf.?environment.orValue('default')", message: "environment is immutable: make another ClassRuntime there", fieldPath: ".environment"},
- *   {rule: "self.?collection.?partitioning.orValue(self.?resolvedClass.?partitioning.orValue('Hashed')) == oldSelf.?collection.?partitioning.orValue(oldSelf.?resolvedClass.?partitioning.orValue('Hashed'))", message: "collection.partitioning is immutable: ids would be looked for in other partitions; copy the objects into a new class", fieldPath: ".collection.partitioning"},
- *   {rule: "self.?collection.?shardType.orValue('Basic') == oldSelf.?collection.?shardType.orValue('Basic')", message: "collection.shardType is immutable: copy the objects into a new class", fieldPath: ".collection.shardType"},
- *   {rule: "self.?collection.?replicas.orValue(1) == 1 || self.?collection.?shardType.orValue('Basic') != 'Basic'", message: "collection.shardType Basic has one replica; use Mst or Raft for more", fieldPath: ".collection.replicas"},
- *   {rule: "self.?collection.?shardType.orValue('Basic') != 'Raft' || self.?resolvedClass.?persistent.orValue(true)", message: "collection.shardType Raft needs resolvedClass.persistent true: term, vote and log are always durable", fieldPath: ".collection.shardType"},
+ *   {rule: "!has(self.collection) || !has(self.collection.replicas) || self.collection.replicas == 1 || (has(self.collection.shardType) && self.collection.shardType != 'Basic')", message: "collection.shardType Basic (the default) has one replica; use Mst or Raft for more", fieldPath: ".collection.replicas"},
+ *   {rule: "!has(self.collection) || !has(self.collection.shardType) || self.collection.shardType != 'Raft' || !has(self.resolvedClass) || !has(self.resolvedClass.persistent) || self.resolvedClass.persistent", message: "collection.shardType Raft needs resolvedClass.persistent true: term, vote and log are always durable", fieldPath: ".collection.shardType"},
  *   {rule: "!has(self.collection) || !has(self.addons) || 'Odgm' in self.addons", message: "collection needs the addon Odgm; addons: [] means a class without data", fieldPath: ".addons"}
  * ]
  */

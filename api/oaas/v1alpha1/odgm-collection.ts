@@ -43,18 +43,21 @@ export interface OdgmCollection extends KubeResource<OdgmCollectionSpec, OdgmCol
 /**
  * Name and shape of the collection, and the functions that its objects have.
  *
+ * @immutable [
+ *   {field: "collection", mend: "delete this OdgmCollection and make one of the other name"},
+ *   {field: "partitioning", default: "Hashed", mend: "ids would be looked for in other partitions; copy the objects into a new collection"},
+ *   {field: "shardType", default: "Basic", mend: "copy the objects into a new collection"},
+ *   {field: "storage.provider", default: "Volume", mend: "copy the objects into a new collection"},
+ *   {field: "storage.class", default: "", mend: "claims cannot change their StorageClass; copy the objects into a new collection"}
+ * ]
+ * @growonly [{field: "storage.size", default: "1Gi", mend: "claims only grow (default 1Gi)"}]
  * @x-kubernetes-validations [
- *   {rule: "self.collection == oldSelf.collection", message: "collection is immutable: delete this OdgmCollection and make one of the other name", fieldPath: ".collection"},
- *   {rule: "self.?partitioning.orValue('Hashed') == oldSelf.?partitioning.orValue('Hashed')", message: "partitioning is immutable: ids would be looked for in other partitions; copy the objects into a new collection", fieldPath: ".partitioning"},
- *   {rule: "self.?shardType.orValue('Basic') == oldSelf.?shardType.orValue('Basic')", message: "shardType is immutable: copy the objects into a new collection", fieldPath: ".shardType"},
- *   {rule: "self.?storage.?provider.orValue('Volume') == oldSelf.?storage.?provider.orValue('Volume')", message: "storage.provider is immutable: copy the objects into a new collection", fieldPath: ".storage.provider"},
- *   {rule: "self.?storage.?class.orValue('') == oldSelf.?storage.?class.orValue('')", message: "storage.class is immutable: claims cannot change their StorageClass; copy the objects into a new collection", fieldPath: ".storage.class"},
- *   {rule: "quantity(string(self.?storage.?size.orValue('1Gi'))).compareTo(quantity(string(oldSelf.?storage.?size.orValue('1Gi')))) >= 0", message: "storage.size cannot shrink: claims only grow (default 1Gi)", fieldPath: ".storage.size"},
- *   {rule: "self.?replicas.orValue(1) == 1 || self.?shardType.orValue('Basic') != 'Basic'", message: "shardType Basic has one replica; use Mst or Raft for more", fieldPath: ".replicas"},
- *   {rule: "self.?nodes.orValue(0) == 0 || has(self.group) || self.nodes >= self.?replicas.orValue(1)", message: "nodes must be at least replicas, or 0 to rest", fieldPath: ".nodes"},
- *   {rule: "!has(self.assignments) || self.assignments.size() == self.?partitions.orValue(1)", message: "assignments needs one entry per partition (partitions defaults to 1)", fieldPath: ".assignments"},
- *   {rule: "!has(self.group) || self.?shardType.orValue('Basic') != 'Basic'", message: "group needs shardType Raft or Mst: Basic data has one home", fieldPath: ".group"},
- *   {rule: "self.?shardType.orValue('Basic') != 'Raft' || self.?resolvedClass.?persistent.orValue(true)", message: "shardType Raft needs resolvedClass.persistent true: term, vote and log are always durable", fieldPath: ".shardType"}
+ *   {rule: "!has(self.replicas) || self.replicas == 1 || (has(self.shardType) && self.shardType != 'Basic')", message: "shardType Basic (the default) has one replica; use Mst or Raft for more", fieldPath: ".replicas"},
+ *   {rule: "!has(self.nodes) || self.nodes == 0 || has(self.group) || self.nodes >= (has(self.replicas) ? self.replicas : 1)", message: "nodes must be at least replicas, or 0 to rest", fieldPath: ".nodes"},
+ *   {rule: "!has(self.assignments) || self.assignments.size() == (has(self.partitions) ? self.partitions : 1)", message: "assignments needs one entry per partition (partitions defaults to 1)", fieldPath: ".assignments"},
+ *   {rule: "!has(self.group) || (has(self.shardType) && self.shardType != 'Basic')", message: "group needs shardType Raft or Mst: Basic data has one home", fieldPath: ".group"},
+ *   {rule: "!has(self.shardType) || self.shardType != 'Raft' || !has(self.resolvedClass) || !has(self.resolvedClass.persistent) || self.resolvedClass.persistent", message: "shardType Raft needs resolvedClass.persistent true: term, vote and log are always durable", fieldPath: ".shardType"},
+ *   {rule: "!has(self.storage) || !has(self.storage.provider) || self.storage.provider != 'Memory' || (has(self.resolvedClass) && has(self.resolvedClass.persistent) && !self.resolvedClass.persistent)", message: "storage.provider Memory needs resolvedClass.persistent false", fieldPath: ".storage.provider"}
  * ]
  */
 export interface OdgmCollectionSpec extends CollectionShape {

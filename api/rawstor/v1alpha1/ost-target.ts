@@ -39,13 +39,15 @@ export interface OstTarget extends KubeResource<OstTargetSpec, OstTargetStatus> 
 /**
  * Which disk of which node, how much of it, and what shall happen to it.
  *
+ * @immutable [
+ *   {field: "nodeName", mend: "drain this target and make another on that node"},
+ *   {field: "path", default: "", mend: "drain this target and make another"},
+ *   {field: "device", default: "", mend: "drain this target and make another"},
+ *   {field: "volumeClaimTemplate.storageClassName", default: "", mend: "drain this target and make another"}
+ * ]
  * @x-kubernetes-validations [
  *   {rule: "[has(self.path), has(self.device), has(self.volumeClaimTemplate)].exists_one(x, x)", message: "set exactly one of path, device, volumeClaimTemplate"},
- *   {rule: "self.nodeName == oldSelf.nodeName", message: "nodeName is immutable: drain this target and make another on that node", fieldPath: ".nodeName"},
- *   {rule: "self.?path.orValue('') == oldSelf.?path.orValue('')", message: "path is immutable: drain this target and make another", fieldPath: ".path"},
- *   {rule: "self.?device.orValue('') == oldSelf.?device.orValue('')", message: "device is immutable: drain this target and make another", fieldPath: ".device"},
  *   {rule: "has(self.volumeClaimTemplate) == has(oldSelf.volumeClaimTemplate)", message: "volumeClaimTemplate is immutable: drain this target and make another", fieldPath: ".volumeClaimTemplate"},
- *   {rule: "self.?volumeClaimTemplate.?storageClassName.orValue('') == oldSelf.?volumeClaimTemplate.?storageClassName.orValue('')", message: "volumeClaimTemplate.storageClassName is immutable: drain this target and make another", fieldPath: ".volumeClaimTemplate.storageClassName"},
  *   {rule: "!has(self.volumeClaimTemplate) || !has(oldSelf.volumeClaimTemplate) || quantity(string(self.volumeClaimTemplate.size)).compareTo(quantity(string(oldSelf.volumeClaimTemplate.size))) >= 0", message: "volumeClaimTemplate.size cannot shrink: claims only grow", fieldPath: ".volumeClaimTemplate.size"}
  * ]
  */

@@ -37,17 +37,21 @@ export interface RawstorVolume extends KubeResource<RawstorVolumeSpec, RawstorVo
 /**
  * Size, mode and policy of a volume.
  *
+ * @growonly [{field: "size", mend: "copy the data into a smaller volume"}]
+ * @immutable [
+ *   {field: "mode", default: "Mutable", mend: "copy the data into a new volume"},
+ *   {field: "volumeId", default: "", mend: "make another RawstorVolume for the other volume"},
+ *   {field: "policy.chunkSize", default: "64Mi", mend: "copy the data into a new volume"},
+ *   {field: "policy.checksum", default: "Xxh3", mend: "copy the data into a new volume"},
+ *   {field: "policy.compression", default: "None", mend: "copy the data into a new volume"},
+ *   {field: "policy.encryption.secretRef.name", default: "", mend: "copy the data into a new volume"},
+ *   {field: "policy.encryption.secretRef.key", default: "key", mend: "copy the data into a new volume"},
+ *   {field: "source.volume", default: "", mend: "it is read once, when the volume is made"},
+ *   {field: "source.snapshotId", default: "", mend: "it is read once, when the volume is made"}
+ * ]
  * @x-kubernetes-validations [
- *   {rule: "quantity(string(self.size)).compareTo(quantity(string(oldSelf.size))) >= 0", message: "size cannot shrink: copy the data into a smaller volume", fieldPath: ".size"},
- *   {rule: "self.?mode.orValue('Mutable') == oldSelf.?mode.orValue('Mutable')", message: "mode is immutable: copy the data into a new volume", fieldPath: ".mode"},
- *   {rule: "self.?volumeId.orValue('') == oldSelf.?volumeId.orValue('')", message: "volumeId is immutable: make another RawstorVolume for the other volume", fieldPath: ".volumeId"},
- *   {rule: "self.?policy.?chunkSize.orValue('64Mi') == oldSelf.?policy.?chunkSize.orValue('64Mi')", message: "policy.chunkSize is immutable: copy the data into a new volume", fieldPath: ".policy.chunkSize"},
- *   {rule: "self.?policy.?checksum.orValue('Xxh3') == oldSelf.?policy.?checksum.orValue('Xxh3')", message: "policy.checksum is immutable: copy the data into a new volume", fieldPath: ".policy.checksum"},
- *   {rule: "self.?policy.?compression.orValue('None') == oldSelf.?policy.?compression.orValue('None')", message: "policy.compression is immutable: copy the data into a new volume", fieldPath: ".policy.compression"},
- *   {rule: "self.?policy.?encryption.?secretRef.?name.orValue('') == oldSelf.?policy.?encryption.?secretRef.?name.orValue('') && self.?policy.?encryption.?secretRef.?key.orValue('key') == oldSelf.?policy.?encryption.?secretRef.?key.orValue('key')", message: "policy.encryption is immutable: copy the data into a new volume", fieldPath: ".policy.encryption"},
- *   {rule: "has(self.source) == has(oldSelf.source) && (!has(self.source) || self.source == oldSelf.source)", message: "source is immutable: it is read once, when the volume is made", fieldPath: ".source"},
- *   {rule: "self.?policy.?compression.orValue('None') == 'None' || self.?mode.orValue('Mutable') == 'Immutable'", message: "policy.compression needs mode Immutable", fieldPath: ".policy.compression"},
- *   {rule: "!has(self.policy) || !has(self.policy.redundancy) || !has(self.policy.redundancy.dataShards) || self.?mode.orValue('Mutable') == 'Immutable'", message: "erasure coding needs mode Immutable; use copies", fieldPath: ".policy.redundancy.dataShards"},
+ *   {rule: "!has(self.policy) || !has(self.policy.compression) || self.policy.compression == 'None' || (has(self.mode) && self.mode == 'Immutable')", message: "policy.compression needs mode Immutable", fieldPath: ".policy.compression"},
+ *   {rule: "!has(self.policy) || !has(self.policy.redundancy) || !has(self.policy.redundancy.dataShards) || (has(self.mode) && self.mode == 'Immutable')", message: "erasure coding needs mode Immutable; use copies", fieldPath: ".policy.redundancy.dataShards"},
  *   {rule: "!(has(self.volumeId) && has(self.source))", message: "volumeId adopts a volume, source makes one: set at most one", fieldPath: ".source"}
  * ]
  */

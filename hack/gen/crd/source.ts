@@ -16,6 +16,7 @@ export const SCHEMA_TAGS = [
   "x-kubernetes-preserve-unknown-fields",
   "x-kubernetes-validations",
   "immutable",
+  "growonly",
 ] as const;
 
 const KIND_TAGS = ["crd", "printcolumns", "scale", "selectable"] as const;
@@ -62,7 +63,8 @@ export class Sources {
   locate(type: string, member?: string): string {
     const declaration = this.#declarations.get(type);
     if (declaration === undefined) return type;
-    const node = member === undefined ? declaration : (memberOf(declaration, member) ?? declaration);
+    const node =
+      member === undefined ? declaration : (memberOf(declaration, member) ?? declaration);
     return position(declaration.getSourceFile(), node.getStart());
   }
 

@@ -4,6 +4,8 @@
 // pkg/apis/apiextensions/validation/validation.go; conventions of kubernetes/community.
 
 import type { Sources } from "./source.ts";
+import { growOnlyRules, immutableRules } from "./transitions.ts";
+import type { HeldField } from "./transitions.ts";
 
 /** A JSON schema node. */
 export type Schema = { readonly [key: string]: unknown };
@@ -64,6 +66,7 @@ const KNOWN = new Set<string>([
   "x-kubernetes-preserve-unknown-fields",
   "x-kubernetes-validations",
   "immutable",
+  "growonly",
 ]);
 
 /** Turns named types into structural schemas. Throws one error that lists every problem. */
@@ -339,11 +342,11 @@ export class StructuralCompiler {
   }
 
   #rules(schema: Schema, place: Place): readonly Schema[] {
-    const rules = [...ruleList(schema)];
-    if (schema["immutable"] === true) {
-      const field = place.path.split(".").at(-1) ?? place.path;
-      rules.push({ rule: "self == oldSelf", message: `${field} is immutable` });
-    }
+    const rules = [
+      ...ruleList(schema),
+      ...immutableRules(heldFields(schema["immutable"])),
+      ...growOnlyRules(heldFields(schema["growonly"])),
+    ];
     for (const rule of rules) {
       const { rule: expression, message } = rule;
       if (typeof expression !== "string" || expression === "") {
@@ -367,7 +370,8 @@ export class StructuralCompiler {
       (type === "string" && typeof value === "string") ||
       (type === "boolean" && typeof value === "boolean") ||
       (type === "integer" && Number.isInteger(value));
-    if (!fits) this.#refuse(place, `default ${JSON.stringify(value)} is not of type ${String(type)}`);
+    if (!fits)
+      this.#refuse(place, `default ${JSON.stringify(value)} is not of type ${String(type)}`);
     if (Array.isArray(out["enum"]) && !(out["enum"] as unknown[]).includes(value)) {
       this.#refuse(place, `default ${JSON.stringify(value)} is not in the enum`);
     }
@@ -377,6 +381,10 @@ export class StructuralCompiler {
 
 /** Most characters of a plain string that is the value of a map. */
 const MAP_TEXT_MAX = 4096;
+
+function heldFields(tag: unknown): readonly HeldField[] {
+  return Array.isArray(tag) ? (tag as HeldField[]) : [];
+}
 
 function ruleList(schema: Schema): readonly Schema[] {
   const rules = schema["x-kubernetes-validations"];
