@@ -83,6 +83,10 @@ const BY_REASON: Readonly<Record<string, Row>> = {
   SHARD_NOT_READY: { status: 503, code: "SHARD_NOT_READY", retry: true },
   STORAGE_FULL: { status: 507, code: "STORAGE_FULL" },
   OVERLOADED: { status: 503, code: "OVERLOADED", retry: true },
+  LINK_DOWN: { status: 502, code: "UNAVAILABLE", retry: true },
+  LINK_LOST: { status: 502, code: "UNAVAILABLE", retry: true },
+  LINK_BUSY: { status: 503, code: "OVERLOADED", retry: true },
+  APP_ERROR: { status: 422, code: "APP_ERROR" },
   NO_QUERYABLE: { status: 404, code: "NO_QUERYABLE" },
 };
 

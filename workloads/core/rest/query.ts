@@ -86,9 +86,7 @@ export type Precondition =
   /** If-Match: "v" */
   | { readonly kind: "version"; readonly version: bigint }
   /** If-None-Match: * */
-  | { readonly kind: "absent" }
-  /** If-Match: * */
-  | { readonly kind: "present" };
+  | { readonly kind: "absent" };
 
 const U64_MAX = (1n << 64n) - 1n;
 
@@ -101,8 +99,8 @@ export function parseEtag(text: string): bigint | undefined {
 }
 
 /**
- * Preconditions of a write. A list of tags cannot be expressed as one compare-and-set and is
- * refused, never ignored.
+ * Preconditions of a write. A list of tags and `If-Match: *` cannot be expressed as one
+ * compare-and-set and are refused, never ignored.
  */
 export function parsePrecondition(headers: {
   readonly ifMatch?: string | undefined;
@@ -117,7 +115,6 @@ export function parsePrecondition(headers: {
     return fault("INVALID_PRECONDITION", "a write understands only If-None-Match: *");
   }
   if (ifMatch === undefined) return { kind: "ok", value: { kind: "none" } };
-  if (ifMatch.trim() === "*") return { kind: "ok", value: { kind: "present" } };
   const version = parseEtag(ifMatch);
   if (version === undefined) {
     return fault("INVALID_PRECONDITION", 'If-Match takes one strong tag of ours, such as "7"');

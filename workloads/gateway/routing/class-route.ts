@@ -1,0 +1,121 @@
+// One class of the routing table, checked and indexed once, so that a call costs a few look-ups.
+import type { ClsRouting, FunctionRoute } from "#api/gen/oprc-route_pb.ts";
+import { AccessModifier, Partitioning } from "#api/gen/oprc-route_pb.ts";
+import { SLOT_COUNT } from "#workloads/core/rest/index.ts";
+
+/** Who may call a function. */
+export type FunctionAccess = "Public" | "Internal" | "Private";
+
+/** One binding of a class. */
+export interface FunctionTarget {
+  readonly name: string;
+  /** http://host:port; empty if the function has no workload. */
+  readonly url: string;
+  readonly stateless: boolean;
+  readonly access: FunctionAccess;
+  readonly disabled: boolean;
+  /** Longest time of a call; 0 = the gateway's own default. */
+  readonly timeoutMs: number;
+  /** Changes nothing, so that a call may be tried again. */
+  readonly immutable: boolean;
+}
+
+/** One class as it is served. */
+export interface ClassRoute {
+  readonly name: string;
+  readonly generation: bigint;
+  readonly partitionCount: number;
+  /** Owner of each of the 4096 slots; undefined = Explicit, the caller chooses. */
+  readonly slots: Uint16Array | undefined;
+  /** host:port of the link of each partition's owner. */
+  readonly links: readonly string[];
+  /** host:port of a link that answers for every partition. */
+  readonly anyLink: string;
+  /** URI SAN of the members. */
+  readonly linkIdentity: string;
+  readonly disabled: boolean;
+  readonly functions: ReadonlyMap<string, FunctionTarget>;
+}
+
+/** Result of {@link indexClass}. */
+export type IndexResult =
+  | { readonly kind: "ok"; readonly route: ClassRoute }
+  | { readonly kind: "invalid"; readonly problem: string };
+
+const PARTITIONS_MAX = 65_536;
+
+/** Checks an entry of the table. An invalid one must not replace a valid one. */
+export function indexClass(entry: ClsRouting): IndexResult {
+  if (entry.name === "") return { kind: "invalid", problem: "a class without a name" };
+  const partitionCount = entry.partitions > 0 ? entry.partitions : entry.routing.length;
+  if (partitionCount < 1 || partitionCount > PARTITIONS_MAX) {
+    return { kind: "invalid", problem: `${partitionCount} partitions` };
+  }
+  let slots: Uint16Array | undefined;
+  if (entry.partitioning === Partitioning.HASHED) {
+    const indexed = indexSlots(entry, partitionCount);
+    if (typeof indexed === "string") return { kind: "invalid", problem: indexed };
+    slots = indexed;
+  }
+  const links = Array.from({ length: partitionCount }, (_, partition) => {
+    const owner = entry.routing[partition]?.data?.linkAddress ?? "";
+    return owner === "" ? entry.linkAddress : owner;
+  });
+  return {
+    kind: "ok",
+    route: {
+      name: entry.name,
+      generation: entry.generation,
+      partitionCount,
+      slots,
+      links,
+      anyLink: entry.linkAddress,
+      linkIdentity: entry.linkIdentity,
+      disabled: entry.disabled,
+      functions: new Map(entry.functions.map((fn) => [fn.name, indexFunction(fn)])),
+    },
+  };
+}
+
+/** Every slot must have exactly one owner that exists; the text says what is wrong otherwise. */
+function indexSlots(entry: ClsRouting, partitionCount: number): Uint16Array | string {
+  const slots = new Uint16Array(SLOT_COUNT);
+  let next = 0;
+  for (const range of entry.slots) {
+    if (range.first !== next) return `slots have a gap or overlap at ${next}`;
+    if (range.last < range.first || range.last >= SLOT_COUNT) {
+      return `slots ${range.first} to ${range.last} are no range`;
+    }
+    if (range.partition >= partitionCount) {
+      return `slots ${range.first} to ${range.last} belong to partition ${range.partition} of ${partitionCount}`;
+    }
+    slots.fill(range.partition, range.first, range.last + 1);
+    next = range.last + 1;
+  }
+  return next === SLOT_COUNT ? slots : `slots end at ${next}`;
+}
+
+function indexFunction(fn: FunctionRoute): FunctionTarget {
+  return {
+    name: fn.name,
+    url: fn.url,
+    stateless: fn.stateless,
+    access: accessOf(fn.access),
+    disabled: fn.disabled,
+    timeoutMs: fn.timeoutMs,
+    immutable: fn.immutable,
+  };
+}
+
+/** Unspecified is upstream's default, Public; a modifier that we do not know is the narrowest. */
+function accessOf(modifier: AccessModifier): FunctionAccess {
+  switch (modifier) {
+    case AccessModifier.UNSPECIFIED:
+    case AccessModifier.PUBLIC:
+      return "Public";
+    case AccessModifier.INTERNAL:
+      return "Internal";
+    default:
+      return "Private";
+  }
+}
