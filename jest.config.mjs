@@ -12,7 +12,9 @@ export default {
     {
       ...base,
       displayName: "unit",
-      testMatch: ["<rootDir>/{api,controllers,operators,workloads,hack,config}/**/*.test.ts"],
+      testMatch: [
+        "<rootDir>/{api,controllers,operators,workloads,hack,config,test/support}/**/*.test.ts",
+      ],
     },
     { ...base, displayName: "conformance", testMatch: ["<rootDir>/test/conformance/**/*.test.ts"] },
     { ...base, displayName: "simulation", testMatch: ["<rootDir>/test/simulation/**/*.test.ts"] },

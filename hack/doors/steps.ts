@@ -122,11 +122,11 @@ async function tell(results: readonly StepResult[], isCold: boolean): Promise<vo
   console.log(`\n${closingLine(results)}`);
 }
 
-/** False if the caches hold nothing but Node: this run builds or installs the cluster. */
+/** False if the programs of a cluster are not in the caches: this run builds them first. */
 async function hasClusterPrograms(): Promise<boolean> {
   const caches = process.env["OAAS_CACHE_DIR"];
   if (caches === undefined) return true;
-  return (await namesIn(caches)).some((name) => !name.startsWith("node-"));
+  return (await namesIn(join(caches, "bin"))).some((name) => name.startsWith("kube-"));
 }
 
 async function readReport(path: string): Promise<string | undefined> {
