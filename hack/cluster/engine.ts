@@ -53,6 +53,14 @@ export interface NodeControl {
   exec(argv: readonly string[], options?: { readonly input?: string }): Promise<CommandResult>;
 }
 
+/** What `npm run cluster -- node VERB NODE` accepts. */
+export const NODE_VERBS = ["stop", "start", "cut", "heal", "exec"] as const;
+
+/** Whether a word is one of {@link NODE_VERBS}. */
+export function isNodeVerb(word: string): word is (typeof NODE_VERBS)[number] {
+  return NODE_VERBS.some((verb) => verb === word);
+}
+
 /** State of one part of a cluster, for `status`. */
 export interface PartStatus {
   readonly part: string;
@@ -83,6 +91,8 @@ export interface Cluster {
   readonly nodes: readonly string[];
   /** Runs kubectl against this cluster. Throws {@link ClusterError} with its last words on failure. */
   kubectl(args: readonly string[], options?: KubectlOptions): Promise<CommandResult>;
+  /** kubectl on the terminal of this process; the exit code. */
+  kubectlInteractive(args: readonly string[]): Promise<number>;
   /** Makes images of docker archives (files) usable on every running node. Cheap when repeated. */
   loadImages(archives: readonly string[]): Promise<void>;
   node(name: string): NodeControl;

@@ -26,3 +26,12 @@ export async function runKubectl(
   if (options.check === false) return await target.runner.run(argv, settings);
   return await check(target.runner, argv, settings);
 }
+
+/** Runs kubectl on our own terminal; returns its exit code. */
+export async function runKubectlInteractive(
+  target: KubectlTarget,
+  args: readonly string[],
+): Promise<number> {
+  const env = { KUBECONFIG: target.kubeconfigPath };
+  return (await target.runner.run([...target.command, ...args], { env, inherit: true })).code;
+}

@@ -144,7 +144,7 @@ function renderKubeLdflags(version: string): string {
 }
 
 function renderCorednsMain(): string {
-  const plugins = ["errors", "health", "ready", "reload", "loop", "cache", "kubernetes", "forward"];
+  const plugins = ["bind", "errors", "ready", "kubernetes", "forward"];
   const imports = plugins.map((name) => `\t_ "github.com/coredns/coredns/plugin/${name}"`);
   const order = plugins.map((name) => `"${name}"`).join(", ");
   return `package main

@@ -1,7 +1,7 @@
 // A local cluster that is up, as its users see it.
 import { existsSync } from "node:fs";
 import type { Cluster } from "../../engine.ts";
-import { runKubectl } from "../../kubectl.ts";
+import { runKubectl, runKubectlInteractive } from "../../kubectl.ts";
 import { ClusterError } from "../../run.ts";
 import type { LocalContext } from "./engine.ts";
 import { localEngine } from "./engine.ts";
@@ -20,6 +20,7 @@ export function attach(context: LocalContext, layout: ClusterLayout): Cluster {
     ...(existsSync(layout.auditLogPath) ? { auditLogPath: layout.auditLogPath } : {}),
     nodes: layout.nodes.map((node) => node.name),
     kubectl: (args, options) => runKubectl(target, args, options),
+    kubectlInteractive: (args) => runKubectlInteractive(target, args),
     loadImages: async (archives) => {
       if (layout.nodes.length === 0) {
         throw new ClusterError("CLUSTER_UNSUPPORTED", `cluster ${layout.name} has no nodes`);

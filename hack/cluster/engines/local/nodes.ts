@@ -26,7 +26,7 @@ import { bootNode, daemonName, execOnNode, haltNode, prepareNode, startAgents } 
 import type { NodeContext } from "./node.ts";
 import { corefile, nodeDisks } from "./node-config.ts";
 import { baseObjects, nodeVolumes, objectList } from "./objects.ts";
-import { logTail, startDaemon } from "./processes.ts";
+import { assertAlive, logTail, startDaemon } from "./processes.ts";
 import { readState, writeState } from "./state.ts";
 import type { ClusterState } from "./state.ts";
 
@@ -207,7 +207,22 @@ async function startDns(layout: ClusterLayout, programs: Binaries): Promise<void
   const resolv = existsSync("/etc/resolv.conf") ? readFileSync("/etc/resolv.conf", "utf8") : "";
   writeFileSync(path, corefile(layout, { forward: /^nameserver\s/m.test(resolv) }));
   const argv = [programs.path("coredns"), "-conf", path];
-  await startDaemon(layout, { name: "coredns", argv });
+  const record = await startDaemon(layout, { name: "coredns", argv });
+  await waitFor(
+    async () => {
+      assertAlive(layout, record);
+      const answer = await fetch(`http://${layout.loopbackAddress}:8181/ready`);
+      const text = await answer.text();
+      return answer.ok
+        ? { done: true, value: undefined }
+        : { done: false, why: `${answer.status} ${text}` };
+    },
+    {
+      what: "CoreDNS to be ready",
+      deadlineMs: READY_DEADLINE_MS,
+      details: () => logTail(layout, "coredns"),
+    },
+  );
 }
 
 async function startSupervisor(context: LocalContext, layout: ClusterLayout): Promise<void> {
