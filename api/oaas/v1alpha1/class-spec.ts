@@ -221,7 +221,7 @@ export interface Trigger {
   /** Name, unique in the class. */
   readonly name: DnsLabel;
   /** What starts it. */
-  readonly on: TriggerSource;
+  readonly source: TriggerSource;
   /** What it calls. */
   readonly target: TriggerTarget;
 }

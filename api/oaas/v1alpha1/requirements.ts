@@ -84,7 +84,7 @@ export interface Budget {
 
 /** Whether measured gaps are acted upon. */
 export interface Enforcement {
-  /** Off, Observe (recommend in status), Enforce (act). Default Observe. */
+  /** Disabled, Observe (recommend in status), Enforce (act). Default Observe. */
   readonly mode?: EnforcementMode;
   /**
    * What Enforce may change. Default FunctionReplicas.
@@ -114,7 +114,7 @@ export interface Enforcement {
   readonly maxDeltaPercent?: Int32;
 }
 
-export type EnforcementMode = "Off" | "Observe" | "Enforce";
+export type EnforcementMode = "Disabled" | "Observe" | "Enforce";
 
 export type EnforcementDimension =
   "FunctionReplicas" | "FunctionCpu" | "FunctionMemory" | "DataReplicas" | "Partitions";

@@ -27,6 +27,9 @@ interface Place {
   readonly correlatable: boolean;
 }
 
+/** Words that YAML 1.1, and so kubectl, reads as a boolean or as null where they are not quoted. */
+const YAML_WORDS = /^(y|n|yes|no|on|off|true|false|null)$/i;
+
 const FORMATS = new Set(["int32", "int64", "date-time", "date", "byte", "duration"]);
 
 /** Keys that pass as they are. */
@@ -207,6 +210,9 @@ export class StructuralCompiler {
       if (typeof value !== "string" || !/^([A-Z][A-Za-z0-9]*|[0-9]+[KMGT]i)$/.test(value)) {
         return this.#refuse(place, `enum value ${JSON.stringify(value)} is not CamelCase`);
       }
+      if (YAML_WORDS.test(value)) {
+        return this.#refuse(place, `enum value ${value} is no string in YAML 1.1 unless quoted`);
+      }
     }
     return { type: "string", enum: values };
   }
@@ -244,6 +250,9 @@ export class StructuralCompiler {
         member: name,
       };
       if (!/^[a-z][A-Za-z0-9]*$/.test(name)) this.#refuse(inner, "is not camelCase");
+      if (YAML_WORDS.test(name)) {
+        this.#refuse(inner, "is no string in YAML 1.1 unless quoted; kubectl would not find it");
+      }
       compiled[name] = this.#node(member, inner);
     }
     const required = [...((schema["required"] as readonly string[] | undefined) ?? [])].sort();
