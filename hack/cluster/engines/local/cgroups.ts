@@ -18,6 +18,8 @@ export interface CgroupHost {
   readonly version: 1 | 2;
   /** Version 1: one folder per hierarchy; version 2: the one folder. */
   readonly roots: readonly string[];
+  /** Hierarchies besides, in which the container runtime leaves folders. */
+  readonly others: readonly string[];
 }
 
 /** The hierarchies of this host from the text of /proc/mounts. Version 1 wins where both are. */
@@ -28,8 +30,8 @@ export function parseCgroupMounts(mounts: string): CgroupHost {
   ];
   const v1 = of("cgroup");
   const v2 = of("cgroup2");
-  if (v1.length > 0) return { version: 1, roots: v1 };
-  if (v2.length > 0) return { version: 2, roots: v2.slice(0, 1) };
+  if (v1.length > 0) return { version: 1, roots: v1, others: v2 };
+  if (v2.length > 0) return { version: 2, roots: v2.slice(0, 1), others: [] };
   throw new ClusterError(
     "CLUSTER_HOST",
     "no cgroup hierarchy is mounted on this host; mount one at /sys/fs/cgroup, " +
@@ -63,10 +65,11 @@ export function systemProcsFiles(host: CgroupHost, path: string): readonly strin
 
 /** Kills everything in the group and below, again and again until nothing is left, and removes it. */
 export async function killCgroup(host: CgroupHost, path: string): Promise<void> {
+  const roots = [...host.roots, ...host.others];
   await waitFor(
     async () => {
       const pids = new Map<number, string>();
-      for (const root of host.roots) collectPids(join(root, path), pids);
+      for (const root of roots) collectPids(join(root, path), pids);
       if (pids.size === 0) return { done: true, value: undefined };
       await killAll(pids);
       return { done: false, why: `${pids.size} processes in ${path}` };
@@ -75,7 +78,7 @@ export async function killCgroup(host: CgroupHost, path: string): Promise<void> 
   );
   await waitFor(
     async () => {
-      for (const root of host.roots) removeTree(join(root, path));
+      for (const root of roots) removeTree(join(root, path));
       return await Promise.resolve({ done: true, value: undefined });
     },
     { what: `the cgroup ${path} to be removed`, deadlineMs: 10_000, intervalMs: 50 },

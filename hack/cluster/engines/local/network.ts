@@ -9,7 +9,9 @@ import type { ClusterLayout, NodeLayout } from "./layout.ts";
 /** Makes the bridge with the host's address on it. */
 export async function createBridge(runner: CommandRunner, layout: ClusterLayout): Promise<void> {
   await ipBatch(runner, [
-    `link add ${layout.bridge} type bridge`,
+    // Without an address of its own a bridge takes that of a port, and loses it with the port: every
+    // other node would go on talking to the old one until its neighbour table times out.
+    `link add ${layout.bridge} address ${macAddress(layout.slot, 1)} type bridge`,
     `addr add ${layout.bridgeAddress}/24 dev ${layout.bridge}`,
     `link set ${layout.bridge} up`,
   ]);
@@ -21,9 +23,11 @@ export async function createNodeNetwork(
   layout: ClusterLayout,
   node: NodeLayout,
 ): Promise<void> {
+  // The same after every power-off, for the same reason.
+  const mac = macAddress(layout.slot, Number(node.address.split(".")[3]));
   await check(runner, ["ip", "netns", "add", node.netns]);
   await ipBatch(runner, [
-    `link add ${node.hostLink} type veth peer name eth0 netns ${node.netns}`,
+    `link add ${node.hostLink} type veth peer name eth0 address ${mac} netns ${node.netns}`,
     `link set ${node.hostLink} master ${layout.bridge} up`,
     `route replace ${node.podCidr} via ${node.address} dev ${layout.bridge}`,
   ]);
@@ -91,6 +95,12 @@ export async function removeServiceRoute(
   layout: ClusterLayout,
 ): Promise<void> {
   await runner.run(["ip", "route", "del", "unreachable", layout.serviceCidr]);
+}
+
+/** A locally administered address that no other port of any cluster of this host has. */
+export function macAddress(slot: number, number: number): string {
+  const hex = (value: number): string => value.toString(16).padStart(2, "0");
+  return `02:6f:61:73:${hex(slot)}:${hex(number)}`;
 }
 
 async function ipBatch(

@@ -6,6 +6,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmdirSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
@@ -98,7 +99,12 @@ export async function forget(base: string, name: string): Promise<void> {
   await withLock("slots", { deadlineMs: 30_000 }, async () => {
     rmSync(join(base, name), { recursive: true, force: true });
     const left = Object.entries(readSlots(base)).filter(([, owner]) => owner !== name);
-    writeSlots(base, Object.fromEntries(left));
+    if (left.length > 0) {
+      writeSlots(base, Object.fromEntries(left));
+    } else {
+      rmSync(join(base, "slots.json"), { force: true });
+      if (existsSync(base) && readdirSync(base).length === 0) rmdirSync(base);
+    }
     await Promise.resolve();
   });
 }
