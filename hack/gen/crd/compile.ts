@@ -1,9 +1,11 @@
 // TypeScript types of a kind to its CustomResourceDefinition. `X` carries the tags of the kind,
 // `XSpec` and `XStatus` are the schemas.
 
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
 
 import { createGenerator } from "ts-json-schema-generator";
+
+import { errorMessage } from "#api/base/index.ts";
 
 import { crdDocument } from "./document.ts";
 import type { ColumnTag, CrdTag } from "./document.ts";
@@ -33,17 +35,29 @@ export interface CompiledKind {
  * file and line of its source.
  */
 export function compileKinds(options: CompileOptions): readonly CompiledKind[] {
-  const sources = new Sources(options.files);
+  const sources = new Sources(
+    options.files.map((path) => ({ path, text: readFileSync(path, "utf8") })),
+  );
   const problems = sources.lint();
   if (problems.length > 0) throw new Error(problems.join("\n"));
   const types = options.kinds.flatMap((kind) => [`${kind}Spec`, `${kind}Status`]);
   const definitions = generate(options.tsconfig, types);
-  return options.kinds.map((kind) => compileKind(kind, definitions, sources));
+  const problemsOfKinds: string[] = [];
+  const compiled = options.kinds.flatMap((kind) => {
+    try {
+      return [compileKind(kind, definitions, sources)];
+    } catch (cause) {
+      problemsOfKinds.push(errorMessage(cause));
+      return [];
+    }
+  });
+  if (problemsOfKinds.length > 0) throw new Error(problemsOfKinds.join("\n"));
+  return compiled;
 }
 
 function generate(tsconfig: string, types: readonly string[]): Definitions {
   const generator = createGenerator({
-    tsconfig: join(tsconfig),
+    tsconfig,
     type: [...types],
     expose: "all",
     topRef: true,

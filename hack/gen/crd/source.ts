@@ -2,8 +2,6 @@
 // and JSDoc that the schema generator would drop without a word. ts-json-schema-generator ignores a
 // comment on the line of the opening brace, and every tag that it does not know.
 
-import { readFileSync } from "node:fs";
-
 import JSON5 from "json5";
 import ts from "typescript";
 
@@ -41,14 +39,21 @@ const BASIC_TAGS = [
 
 const KNOWN_TAGS = new Set<string>([...SCHEMA_TAGS, ...KIND_TAGS, ...BASIC_TAGS]);
 
+/** A source file. */
+export interface SourceText {
+  /** As it is to appear in messages. */
+  readonly path: string;
+  readonly text: string;
+}
+
 /** Interfaces and type aliases of the given files, by name. */
 export class Sources {
   readonly #declarations = new Map<string, ts.InterfaceDeclaration | ts.TypeAliasDeclaration>();
   readonly #files: readonly ts.SourceFile[];
 
-  constructor(paths: readonly string[]) {
-    this.#files = paths.map((path) =>
-      ts.createSourceFile(path, readFileSync(path, "utf8"), ts.ScriptTarget.ES2023, true),
+  constructor(files: readonly SourceText[]) {
+    this.#files = files.map(({ path, text }) =>
+      ts.createSourceFile(path, text, ts.ScriptTarget.ES2023, true),
     );
     for (const file of this.#files) {
       for (const statement of file.statements) {

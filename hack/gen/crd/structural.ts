@@ -21,6 +21,8 @@ interface Place {
   /** The type and member in whose source the schema is written. */
   readonly type: string;
   readonly member?: string;
+  /** True for items of lists and values of maps: they need no description. */
+  readonly item?: boolean;
   /** Named types that are being inlined, outermost first. */
   readonly inside: readonly string[];
   /** False below a list that is not a map: transition rules cannot work there. */
@@ -109,7 +111,8 @@ export class StructuralCompiler {
     if (schema["uniqueItems"] !== undefined) {
       this.#refuse(inner, "uniqueItems is quadratic; use @x-kubernetes-list-type set");
     }
-    if (typeof schema["description"] !== "string" && (place.member ?? "") !== "") {
+    const named = place.member !== undefined && place.item !== true;
+    if (named && typeof schema["description"] !== "string") {
       this.#refuse(place, "has no description");
     }
     const out: Record<string, unknown> = { ...this.#text(schema), ...this.#shape(schema, inner) };
@@ -146,7 +149,7 @@ export class StructuralCompiler {
     const text = schema["description"];
     if (typeof text !== "string") return {};
     const clean = text
-      .replace(/\{@link\s+([^}|]+)(\|[^}]*)?\}/g, "$1")
+      .replace(/\{@link\s+([^}|]+?)\s*(\|[^}]*)?\}(\s+(?=[.,;:)]))?/g, "$1")
       .replace(/\s+/g, " ")
       .trim();
     return clean === "" ? {} : { description: clean };
@@ -219,7 +222,7 @@ export class StructuralCompiler {
   }
 
   #union(members: readonly unknown[], place: Place): Schema {
-    const shapes = members.map((member) => this.#node(member as Schema, { ...place, member: "" }));
+    const shapes = members.map((member) => this.#node(member as Schema, { ...place, item: true }));
     const values = shapes.flatMap((shape) =>
       Array.isArray(shape["enum"]) ? (shape["enum"] as unknown[]) : [undefined],
     );
@@ -249,6 +252,7 @@ export class StructuralCompiler {
         path: `${place.path}.${name}`,
         type: owner,
         member: name,
+        item: false,
       };
       if (!/^[a-z][A-Za-z0-9]*$/.test(name)) this.#refuse(inner, "is not camelCase");
       if (YAML_WORDS.test(name)) {
@@ -272,7 +276,7 @@ export class StructuralCompiler {
       );
     }
     if (schema["maxProperties"] === undefined) this.#refuse(place, "a map needs @maxProperties");
-    const inner = { ...place, path: `${place.path}.*`, member: "" };
+    const inner = { ...place, path: `${place.path}.*`, item: true };
     const value = { maxLength: MAP_TEXT_MAX, ...(additional as Schema) };
     const plain = (additional as Schema)["type"] === "string";
     return {
@@ -289,7 +293,7 @@ export class StructuralCompiler {
     if (schema["maxItems"] === undefined) this.#refuse(place, "a list needs @maxItems");
     const listType = schema["x-kubernetes-list-type"];
     const correlatable = place.correlatable && listType !== "atomic";
-    const inner = { ...place, path: `${place.path}[]`, member: "", correlatable };
+    const inner = { ...place, path: `${place.path}[]`, item: true, correlatable };
     const compiled = this.#node(items as Schema, inner);
     switch (listType) {
       case "atomic":
