@@ -1,0 +1,20 @@
+// What the OstTarget controller needs from outside Kubernetes: the programs' own words, and the one
+// call that is no apply.
+import type { OstSeen } from "./plan/plan.ts";
+
+/** The port; the operator implements it. */
+export interface TargetPort {
+  /**
+   * What the program of this target last said. Asks `statusUrl` from now on; another URL replaces
+   * the one before, undefined lets go. A change that matters wakes the target.
+   */
+  seen(name: string, statusUrl: string | undefined): OstSeen;
+  /** Wakes targets by name. */
+  start(wake: (name: string) => void): () => void;
+  /** Deletes a pod if it still is this one. */
+  restartPod(pod: {
+    readonly namespace: string;
+    readonly name: string;
+    readonly uid: string;
+  }): Promise<void>;
+}

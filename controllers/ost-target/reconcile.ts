@@ -1,0 +1,97 @@
+// Declaration of the OstTarget controller for the framework.
+import type { Node, Pod } from "kubernetes-types/core/v1.js";
+
+import { FIELD_MANAGERS, FINALIZERS, LABELS, REASONS } from "#api/meta/index.ts";
+import type { OstTarget } from "#api/rawstor/v1alpha1/index.ts";
+import type { AnyController } from "#controllers/runtime/index.ts";
+import { defineController, KINDS, watch } from "#controllers/runtime/index.ts";
+
+import { served } from "./fields.ts";
+import { observe, TARGET, targetsOf } from "./observe.ts";
+import { permissions } from "./permissions.ts";
+import type { Observed, TargetCall, TargetDefaults, TargetPlan } from "./plan/plan.ts";
+import { ABANDON, calls, plan } from "./plan/plan.ts";
+import type { TargetPort } from "./port.ts";
+import { COMPONENT, render, templateName } from "./render.ts";
+import type { TargetFields } from "./status.ts";
+import { computeStatus } from "./status.ts";
+
+type PlanWithCalls = TargetPlan & { readonly calls: readonly TargetCall[] };
+
+/** A target may go once nothing is on it; after this long it says so as `Stalled`. */
+const FINALIZE_TIMEOUT_MS = 10 * 60 * 1000;
+
+/** The controller. `port` reaches the programs. */
+export function ostTargetController(defaults: TargetDefaults, port: TargetPort): AnyController {
+  return defineController<
+    OstTarget,
+    Observed,
+    PlanWithCalls,
+    TargetFields,
+    TargetCall,
+    TargetPort,
+    TargetDefaults
+  >({
+    name: "ost-target",
+    kind: TARGET,
+    fieldManager: FIELD_MANAGERS.ostTarget,
+    children: [
+      { kind: KINDS.ConfigMap },
+      { kind: KINDS.PersistentVolume },
+      { kind: KINDS.PersistentVolumeClaim },
+      { kind: KINDS.Service },
+      { kind: KINDS.ServiceAccount },
+      { kind: KINDS.StatefulSet },
+    ],
+    watches: [
+      watch<Pod>({
+        kind: KINDS.Pod,
+        labelSelector: `${LABELS.component}=${COMPONENT}`,
+        wakes: targetsOf,
+      }),
+      watch<Node>({
+        kind: KINDS.Node,
+        wakes: (node, reader) =>
+          reader
+            .list(TARGET)
+            .filter((target) => target.spec.nodeName === node.metadata.name)
+            .map((target) => ({ namespace: "", name: target.metadata.name })),
+      }),
+    ],
+    sources: [{ start: (wake) => port.start((name) => wake({ namespace: "", name })) }],
+    permissions,
+    served,
+    port,
+    defaults,
+    observe: (key, reader, at) => observe(key, reader, at, defaults),
+    plan: (observed, now) => {
+      const next = plan(observed, now, defaults);
+      return { ...next, calls: calls(observed, templateName(observed, next, defaults)) };
+    },
+    render,
+    calls: (next) => next.calls,
+    act: async (list, at) => {
+      for (const call of list) await at.restartPod(call);
+    },
+    computeStatus,
+    finalizer: {
+      name: FINALIZERS.ostTarget,
+      timeoutMs: FINALIZE_TIMEOUT_MS,
+      escapeAnnotation: ABANDON,
+      finalize: (observed) => {
+        const registered =
+          observed.record !== undefined &&
+          !("malformed" in observed.record) &&
+          observed.record.incarnation !== undefined;
+        if (!registered) return { kind: "done", children: [] };
+        if (observed.seen.kind !== "known") {
+          const message = "whether anything is on the disk is not known: its pod does not answer";
+          return { kind: "waiting", reason: REASONS.Unreachable, message };
+        }
+        const { objects } = observed.seen.status;
+        if (objects === 0) return { kind: "done", children: [] };
+        return { kind: "waiting", reason: REASONS.InUse, message: `${objects} objects are on it` };
+      },
+    },
+  });
+}

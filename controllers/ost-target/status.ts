@@ -1,0 +1,118 @@
+// Status of a target from what was seen.
+import { conditions, REASONS } from "#api/meta/index.ts";
+import type { OstTargetStatus } from "#api/rawstor/v1alpha1/index.ts";
+import { effectiveTopology } from "#api/rawstor/v1alpha1/index.ts";
+import { ostPorts } from "#api/workload/ost.ts";
+import { present } from "#controllers/objects/index.ts";
+
+import type { Observed, TargetPlan } from "./plan/plan.ts";
+
+/** Everything in status but what the framework adds. */
+export type TargetFields = Omit<OstTargetStatus, "conditions" | "observedGeneration">;
+
+/** A condition without its times. */
+export interface ConditionDraft {
+  readonly type: string;
+  readonly status: "True" | "False" | "Unknown";
+  readonly reason: string;
+  readonly message: string;
+}
+
+const REFUSAL_TEXT: Readonly<Record<string, string>> = {
+  EmptyDisk: "the disk is blank but this target was registered before: bring its disk back",
+  WrongDisk: "the disk belongs to another target or cluster",
+  ForeignDisk: "the disk holds files of something else; nothing was touched",
+  NewerFormat: "the disk was written by a newer program",
+  DamagedSuperblock: "the superblock does not match its checksum",
+  DiskInUse: "another process holds the disk",
+  DiskUnavailable: "the disk cannot be read or written",
+};
+
+function diskHealthy(observed: Observed, plan: TargetPlan): ConditionDraft {
+  const type = conditions.DISK_HEALTHY;
+  const refusal = observed.pod?.refusal;
+  if (refusal !== undefined) {
+    return { type, status: "False", reason: refusal, message: REFUSAL_TEXT[refusal] ?? refusal };
+  }
+  if (plan.trouble !== undefined) return { type, status: "False", ...plan.trouble };
+  const { seen } = observed;
+  if (seen.kind !== "known") {
+    const message = seen.kind === "absent" ? "no pod runs" : seen.message;
+    return { type, status: "Unknown", reason: REASONS.Unreachable, message };
+  }
+  const [last] = seen.status.lastErrors;
+  if (seen.status.state === "Failed") {
+    const message = last?.message ?? "a write could not be made durable";
+    return { type, status: "False", reason: REASONS.DiskFailed, message };
+  }
+  const message = last === undefined ? "no errors" : `serving; last error: ${last.message}`;
+  return { type, status: "True", reason: REASONS.Available, message };
+}
+
+function ready(observed: Observed, disk: ConditionDraft): ConditionDraft {
+  const type = conditions.READY;
+  if (disk.status === "False") return { ...disk, type };
+  if (observed.nodeLabels === undefined) {
+    const message = `there is no node ${observed.target.spec.nodeName}`;
+    return { type, status: "False", reason: REASONS.NotFound, message };
+  }
+  const { pod } = observed;
+  if (pod?.trouble !== undefined) return { type, status: "False", ...pod.trouble };
+  if (pod?.ready !== true || disk.status !== "True" || observed.clusterIp === undefined) {
+    const message =
+      pod === undefined ? "its pod does not exist yet" : `pod ${pod.name} is not ready`;
+    return { type, status: "False", reason: REASONS.WaitingForPods, message };
+  }
+  return { type, status: "True", reason: REASONS.Available, message: "serving" };
+}
+
+/** Fields and conditions. Refusal, failure and deletion are added by the framework. */
+export function computeStatus(
+  observed: Observed,
+  plan: TargetPlan,
+): { readonly fields: TargetFields; readonly conditions: readonly ConditionDraft[] } {
+  const disk = diskHealthy(observed, plan);
+  const summary = ready(observed, disk);
+  const registered = plan.record.incarnation;
+  const status = observed.seen.kind === "known" ? observed.seen.status : undefined;
+  const topology = present(effectiveTopology(observed.target.spec, observed.nodeLabels ?? {}));
+  return {
+    fields: present({
+      address:
+        observed.clusterIp === undefined ? undefined : `${observed.clusterIp}:${ostPorts.protocol}`,
+      capacity:
+        status === undefined
+          ? undefined
+          : {
+              totalBytes: status.capacityBytes,
+              usedBytes: status.usedBytes,
+              availableBytes: status.availableBytes,
+            },
+      objects: status?.objects,
+      lastErrors: status?.lastErrors.map(({ time, code, message }) => ({ time, code, message })),
+      topology: Object.keys(topology).length === 0 ? undefined : topology,
+    }),
+    conditions: [
+      summary,
+      disk,
+      {
+        type: conditions.REGISTERED,
+        status: registered === undefined ? "False" : "True",
+        reason: registered === undefined ? REASONS.Pending : REASONS.Succeeded,
+        message: registered === undefined ? "the disk was never seen" : `incarnation ${registered}`,
+      },
+      {
+        type: conditions.DRAINED,
+        status: status === undefined ? "Unknown" : status.objects === 0 ? "True" : "False",
+        reason: status === undefined ? REASONS.Unreachable : REASONS.Observed,
+        message: status === undefined ? "not known" : `${status.objects} objects are on it`,
+      },
+      {
+        type: conditions.RECONCILING,
+        status: summary.status === "True" || plan.trouble !== undefined ? "False" : "True",
+        reason: summary.reason,
+        message: summary.message,
+      },
+    ],
+  };
+}
