@@ -21,6 +21,9 @@ export interface InformerRequest {
   /** Everything if empty or not given. */
   readonly labelSelector?: string;
   readonly metadataOnly?: boolean;
+  /** Only in this namespace, whatever the manager watches otherwise. */
+  readonly namespace?: string;
+  readonly fieldSelector?: string;
 }
 
 /** See the head of this file. */
@@ -61,13 +64,18 @@ class SharedInformer implements Informer {
     this.metadataOnly = request.metadataOnly ?? false;
     this.matches = compileSelector(this.labelSelector);
     this.store = new Store({ logger: options.logger, freeze: options.freeze ?? false });
-    const namespaces = request.kind.namespaced ? (options.namespaces ?? [""]) : [""];
+    const namespaces = !request.kind.namespaced
+      ? [""]
+      : request.namespace !== undefined
+        ? [request.namespace]
+        : (options.namespaces ?? [""]);
     this.reflectors = namespaces.map(
       (namespace) =>
         new Reflector({
           kind: this.kind,
           namespace,
           labelSelector: this.labelSelector,
+          fieldSelector: request.fieldSelector ?? "",
           metadataOnly: this.metadataOnly,
           rest: options.rest,
           store: this.store,
@@ -108,7 +116,9 @@ export class Informers {
   /** The shared informer; starts at once if the others already run. */
   want(request: InformerRequest): Informer {
     const metadataOnly = request.metadataOnly ?? false;
-    const key = `${kindId(request.kind)}|${request.labelSelector ?? ""}|${metadataOnly}`;
+    const { labelSelector = "", fieldSelector = "", namespace = "" } = request;
+    const id = kindId(request.kind);
+    const key = `${id}|${labelSelector}|${fieldSelector}|${namespace}|${metadataOnly}`;
     let informer = this.#shared.get(key);
     if (informer === undefined) {
       informer = new SharedInformer(request, this.#options);

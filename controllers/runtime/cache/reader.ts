@@ -1,6 +1,7 @@
 // What a reconciler reads: the informers that its controller has declared, as one view per kind.
 
 import { assert } from "#api/base/index.ts";
+import { ownerUidLabel } from "#api/meta/index.ts";
 
 import type { ListFilter, Reader } from "../controller/types.ts";
 import type { Kind, Live, ObjectKey } from "../kinds/kind.ts";
@@ -8,7 +9,18 @@ import { keyOf, keyText, kindId } from "../kinds/kind.ts";
 import type { Informer } from "./informers.ts";
 
 /** Index that every informer of a controller has: the inventory label of its group. */
-export const OWNER_INDEX = "owner-uid";
+export function ownerIndex(group: string): string {
+  return `owner-uid:${group}`;
+}
+
+/** The values of that index. */
+export function ownerIndexValues(group: string): (object: Live) => readonly string[] {
+  const label = ownerUidLabel(group);
+  return (object) => {
+    const uid = object.metadata.labels?.[label];
+    return uid === undefined ? [] : [uid];
+  };
+}
 
 /** The declared informers by {@link kindId}; several where a kind was declared with two selectors. */
 export type View = ReadonlyMap<string, readonly Informer[]>;
@@ -29,9 +41,12 @@ export function viewOf(informers: readonly Informer[]): View {
 export class CacheReader implements Reader {
   readonly signal: AbortSignal;
   readonly #view: View;
+  readonly #ownerIndex: string;
 
-  constructor(view: View, signal: AbortSignal) {
+  /** `group` is the one whose inventory label {@link owned} looks up. */
+  constructor(view: View, signal: AbortSignal, group: string) {
     this.#view = view;
+    this.#ownerIndex = ownerIndex(group);
     this.signal = signal;
   }
 
@@ -62,7 +77,7 @@ export class CacheReader implements Reader {
   }
 
   owned<T extends object>(kind: Kind<T>, ownerUid: string): readonly Live<T>[] {
-    return this.#collect<T>(kind, (informer) => informer.store.lookup(OWNER_INDEX, ownerUid));
+    return this.#collect<T>(kind, (informer) => informer.store.lookup(this.#ownerIndex, ownerUid));
   }
 
   #collect<T extends object>(

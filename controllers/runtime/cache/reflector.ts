@@ -32,6 +32,7 @@ export interface ReflectorOptions {
   /** Empty for all namespaces. */
   readonly namespace: string;
   readonly labelSelector: string;
+  readonly fieldSelector: string;
   readonly metadataOnly: boolean;
   readonly rest: RestClient;
   readonly store: Store;
@@ -344,8 +345,11 @@ export class Reflector {
   }
 
   #selectorQuery(): Readonly<Record<string, string>> {
-    const { labelSelector } = this.#options;
-    return labelSelector === "" ? {} : { labelSelector };
+    const { labelSelector, fieldSelector } = this.#options;
+    return {
+      ...(labelSelector === "" ? {} : { labelSelector }),
+      ...(fieldSelector === "" ? {} : { fieldSelector }),
+    };
   }
 }
 

@@ -1,0 +1,76 @@
+// What is remembered between passes about children that we have applied. Losing it costs at most
+// one apply per child that the server stores otherwise than we wrote it; nothing else rests on it.
+
+import type { Live } from "../kinds/kind.ts";
+import type { Difference } from "./match.ts";
+
+interface Remembered {
+  /** contentHash of what was applied or found equal. */
+  readonly content: string;
+  readonly version: string;
+  /** Where the server's answer to our apply differed from it: path to live value. */
+  readonly accepted: ReadonlyMap<string, string>;
+}
+
+const NONE: ReadonlyMap<string, string> = new Map();
+
+/** By uid of the parent, then of the child. */
+export class ApplyMemory {
+  readonly #byParent = new Map<string, Map<string, Remembered>>();
+
+  /** An apply was answered; `remaining` is where the answer still differs. */
+  applied(parentUid: string, live: Live, content: string, remaining: readonly Difference[]): void {
+    const accepted =
+      remaining.length === 0 ? NONE : new Map(remaining.map((one) => [one.path, one.live]));
+    this.#set(parentUid, live, { content, version: live.metadata.resourceVersion, accepted });
+  }
+
+  /** A live object was found to be as desired without writing. */
+  matched(parentUid: string, live: Live, content: string): void {
+    const known = this.#get(parentUid, live);
+    if (known?.content === content) return;
+    const { resourceVersion } = live.metadata;
+    this.#set(parentUid, live, { content, version: resourceVersion, accepted: NONE });
+  }
+
+  /** True if this very content was in place before: then a difference is somebody else's doing. */
+  wasApplied(parentUid: string, live: Live, content: string): boolean {
+    return this.#get(parentUid, live)?.content === content;
+  }
+
+  /** True if a metadata-only child has changed since our last write, as far as we know. */
+  touchedSince(parentUid: string, live: Live): boolean {
+    const known = this.#get(parentUid, live);
+    return known !== undefined && known.version !== live.metadata.resourceVersion;
+  }
+
+  /** `found` without what the server has always answered to this content. */
+  withoutAccepted(
+    parentUid: string,
+    live: Live,
+    content: string,
+    found: readonly Difference[],
+  ): readonly Difference[] {
+    const known = this.#get(parentUid, live);
+    if (known?.content !== content || known.accepted.size === 0) return found;
+    return found.filter((one) => known.accepted.get(one.path) !== one.live);
+  }
+
+  /** Drops everything about a parent. */
+  forget(parentUid: string): void {
+    this.#byParent.delete(parentUid);
+  }
+
+  #get(parentUid: string, live: Live): Remembered | undefined {
+    return this.#byParent.get(parentUid)?.get(live.metadata.uid);
+  }
+
+  #set(parentUid: string, live: Live, remembered: Remembered): void {
+    let children = this.#byParent.get(parentUid);
+    if (children === undefined) {
+      children = new Map();
+      this.#byParent.set(parentUid, children);
+    }
+    children.set(live.metadata.uid, remembered);
+  }
+}

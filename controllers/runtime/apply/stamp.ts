@@ -1,0 +1,164 @@
+// What the framework itself puts on every child: whose it is, how it is pruned, and which fields
+// we have applied. With these three the inventory needs no store of its own and a restart needs no
+// write. Never put into pod templates.
+
+import { createHash } from "node:crypto";
+
+import { assert } from "#api/base/index.ts";
+import type { KindId } from "#api/meta/index.ts";
+import { apiVersionOf, ownerUidLabel } from "#api/meta/index.ts";
+
+import type { Child, PolicyChild } from "../controller/types.ts";
+import type { KubeObject, Live } from "../kinds/kind.ts";
+import { keyOf, keyText } from "../kinds/kind.ts";
+
+/** Names of the stamps for the group of the parent. */
+export interface StampNames {
+  /** Label: uid of the parent. Also on what inherits it through a template. */
+  readonly ownerUid: string;
+  /** Annotation: `Kind/namespace/name` of the parent. Only on what we have applied ourselves. */
+  readonly owner: string;
+  /** Annotation: `Keep`, or absent. */
+  readonly prune: string;
+  /** Annotation: hash over the paths (metadata-only kinds: the content) that we have applied. */
+  readonly applied: string;
+}
+
+/** The stamps of a group. */
+export function stampNames(group: string): StampNames {
+  return {
+    ownerUid: ownerUidLabel(group),
+    owner: `${group}/owner`,
+    prune: `${group}/prune`,
+    applied: `${group}/applied-fields`,
+  };
+}
+
+/** A child ready to be matched and applied. */
+export interface StampedChild {
+  readonly object: KubeObject;
+  readonly ownership: "Reference" | "Label";
+  readonly adopt: boolean;
+}
+
+/** The parent of a set of children. */
+export interface Parent {
+  readonly kind: KindId;
+  readonly object: Live;
+}
+
+/** `Kind/namespace/name`: survives the parent's uid. */
+export function ownerText(parent: Parent): string {
+  return `${parent.kind.kind}/${keyText(keyOf(parent.object))}`;
+}
+
+/** Stamps one rendered child. `metadataOnly` says that its content cannot be compared later. */
+export function stampChild(
+  child: Child,
+  parent: Parent,
+  options: { readonly namespaced: boolean; readonly metadataOnly: boolean },
+): StampedChild {
+  const policy: PolicyChild = "object" in child ? child : { object: child };
+  const rendered = withoutStringData(plain(policy.object));
+  const namespace = rendered.metadata.namespace ?? "";
+  assert(
+    options.namespaced === (namespace !== ""),
+    `${rendered.kind} ${rendered.metadata.name ?? ""} is rendered ${namespace === "" ? "without" : "with"} a namespace`,
+  );
+  const parentNamespace = parent.object.metadata.namespace ?? "";
+  const mayRefer = parentNamespace === "" || parentNamespace === namespace;
+  const ownership = mayRefer ? (policy.ownership ?? "Reference") : "Label";
+  const names = stampNames(parent.kind.group);
+  const object: KubeObject = {
+    ...rendered,
+    metadata: {
+      ...rendered.metadata,
+      labels: { ...rendered.metadata.labels, [names.ownerUid]: parent.object.metadata.uid },
+      annotations: {
+        ...rendered.metadata.annotations,
+        [names.owner]: ownerText(parent),
+        ...(policy.prune === "Keep" ? { [names.prune]: "Keep" } : {}),
+        [names.applied]: "",
+      },
+      ...(ownership === "Reference"
+        ? { ownerReferences: [...(rendered.metadata.ownerReferences ?? []), ownerReference(parent)] }
+        : {}),
+    },
+  };
+  const applied = appliedHash(object, options.metadataOnly);
+  return {
+    object: withAnnotation(object, names.applied, applied),
+    ownership,
+    adopt: policy.adopt ?? false,
+  };
+}
+
+/** Full-content hash, for remembering in memory what was applied. */
+export function contentHash(object: unknown): string {
+  return createHash("sha256").update(JSON.stringify(object)).digest("base64url").slice(0, 22);
+}
+
+/**
+ * Hash over what we mention, so that a field that we no longer mention makes a difference even
+ * after a restart. Values are left out: they are compared with the live object, and Secrets have
+ * no business in an annotation. Only where the live content is not cached are they in.
+ */
+function appliedHash(object: KubeObject, withValues: boolean): string {
+  const hash = createHash("sha256");
+  if (withValues) hash.update(JSON.stringify(object));
+  else hashPaths(object, (text) => hash.update(text));
+  return hash.digest("hex").slice(0, 16);
+}
+
+function hashPaths(value: unknown, update: (text: string) => void): void {
+  if (Array.isArray(value)) {
+    update(`[${value.length}`);
+    for (const item of value) hashPaths(item, update);
+    update("]");
+  } else if (typeof value === "object" && value !== null) {
+    update("{");
+    for (const key of Object.keys(value).sort()) {
+      update(`${key.length}:${key}`);
+      hashPaths((value as Record<string, unknown>)[key], update);
+    }
+    update("}");
+  } else {
+    update(".");
+  }
+}
+
+function ownerReference(parent: Parent): NonNullable<KubeObject["metadata"]["ownerReferences"]>[0] {
+  return {
+    apiVersion: apiVersionOf(parent.kind),
+    kind: parent.kind.kind,
+    name: parent.object.metadata.name,
+    uid: parent.object.metadata.uid,
+    controller: true,
+    blockOwnerDeletion: true,
+  };
+}
+
+/** What JSON would carry: no undefined members, no prototypes. */
+function plain(object: KubeObject): KubeObject {
+  return JSON.parse(JSON.stringify(object)) as KubeObject;
+}
+
+/** `stringData` is write-only and would never be found again: it becomes `data`. */
+function withoutStringData(object: KubeObject): KubeObject {
+  if (!("stringData" in object)) return object;
+  const { stringData, data, ...rest } = object as KubeObject & {
+    readonly stringData?: Readonly<Record<string, string>>;
+    readonly data?: Readonly<Record<string, string>>;
+  };
+  const encoded = Object.entries(stringData ?? {}).map(([key, text]) => [
+    key,
+    Buffer.from(text, "utf8").toString("base64"),
+  ]);
+  const secret = { ...rest, data: { ...data, ...Object.fromEntries(encoded) } };
+  return secret;
+}
+
+function withAnnotation(object: KubeObject, name: string, value: string): KubeObject {
+  const annotations = { ...object.metadata.annotations, [name]: value };
+  return { ...object, metadata: { ...object.metadata, annotations } };
+}
