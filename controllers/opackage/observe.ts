@@ -1,0 +1,50 @@
+// All reads of one pass over a package, from caches only.
+
+import type { ClassRuntime, Environment, OPackage } from "#api/oaas/v1alpha1/index.ts";
+import { CLASS_RUNTIME, ENVIRONMENT, OPACKAGE } from "#api/oaas/v1alpha1/index.ts";
+import type { Live, ObjectKey, Reader } from "#controllers/runtime/index.ts";
+import { defineKind } from "#controllers/runtime/index.ts";
+
+import type { ObservedPackage } from "./plan/observed.ts";
+
+export const PACKAGES = defineKind<OPackage>(OPACKAGE);
+export const RUNTIMES = defineKind<ClassRuntime>(CLASS_RUNTIME);
+export const ENVIRONMENTS = defineKind<Environment>(ENVIRONMENT);
+
+/** Reads a package and everything that its plan depends on; undefined if it is gone. */
+export function observe(key: ObjectKey, reader: Reader): ObservedPackage | undefined {
+  const found = reader.get(PACKAGES, key);
+  if (found === undefined) return undefined;
+  const others = reader
+    .list(PACKAGES, { namespace: key.namespace })
+    .filter((other) => other.metadata.name !== key.name);
+  return {
+    package: found,
+    packages: new Map(others.map((other) => [other.metadata.name, other])),
+    environments: new Map(
+      reader.list(ENVIRONMENTS).map((environment) => [environment.metadata.name, environment]),
+    ),
+    runtimes: reader.owned(RUNTIMES, found.metadata.uid),
+  };
+}
+
+/** Packages that another package's change concerns: those it depends on, those that depend on it. */
+export function relatedPackages(changed: Live<OPackage>, reader: Reader): readonly ObjectKey[] {
+  const { namespace = "", name } = changed.metadata;
+  const needs = new Set((changed.spec.dependencies ?? []).map((dependency) => dependency.name));
+  return reader
+    .list(PACKAGES, { namespace })
+    .filter(
+      (other) =>
+        needs.has(other.metadata.name) ||
+        (other.spec.dependencies ?? []).some((dependency) => dependency.name === name),
+    )
+    .map((other) => ({ namespace, name: other.metadata.name }));
+}
+
+/** An environment concerns every package: any of them may be placed there. */
+export function allPackages(_changed: Live<Environment>, reader: Reader): readonly ObjectKey[] {
+  return reader
+    .list(PACKAGES)
+    .map(({ metadata }) => ({ namespace: metadata.namespace ?? "", name: metadata.name }));
+}
