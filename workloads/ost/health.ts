@@ -1,6 +1,7 @@
 // HTTP for the kubelet, the operator and Prometheus: /healthz, /readyz, /status, /metrics.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 
 import type { Logger } from "#api/base/index.ts";
 import { errorMessage } from "#api/base/index.ts";
@@ -21,6 +22,8 @@ export interface HealthOptions {
 
 /** Something that listens until it is closed. */
 export interface HealthServer {
+  /** Also if port 0 was asked for. */
+  readonly port: number;
   close(): Promise<void>;
 }
 
@@ -40,6 +43,7 @@ export async function startHealth(options: HealthOptions): Promise<HealthServer>
     });
   });
   return {
+    port: (server.address() as AddressInfo).port,
     close: () =>
       new Promise((resolve) => {
         server.close(() => {

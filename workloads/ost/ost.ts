@@ -81,7 +81,9 @@ async function startHealthIfAsked(
   },
 ): Promise<HealthServer | undefined> {
   if (config.healthListen === undefined) return undefined;
-  return startHealth({ ...options, listen: config.healthListen });
+  const health = await startHealth({ ...options, listen: config.healthListen });
+  options.logger.info("serving health", { port: health.port });
+  return health;
 }
 
 async function close(
