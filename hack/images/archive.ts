@@ -1,6 +1,7 @@
-// A docker-archive: config, layers and manifest.json in one tar. containerd, Docker, Podman, kind
-// and skopeo read it. Source: Docker image specification v1.2, "Combined Image JSON + Filesystem
-// Changeset Format".
+// A docker-archive: configs, layers and manifest.json in one tar. All images of a build go into one
+// archive, because the base is most of it and nodes would read it once per archive. containerd,
+// Docker, Podman, kind and skopeo read it. Source: Docker image specification v1.2, "Combined Image
+// JSON + Filesystem Changeset Format".
 import { createReadStream, createWriteStream } from "node:fs";
 import { rename } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
@@ -54,38 +55,42 @@ export function encodeConfig(options: {
   return { json, digest, tag: digest.slice("sha256:".length, "sha256:".length + 12) };
 }
 
-/** manifest.json of an archive that holds this one image under both of its tags. */
-export function encodeManifest(
-  name: string,
-  config: ImageConfig,
-  layerDigests: readonly string[],
-): Buffer {
-  const repository = repositoryOf(name);
-  const manifest = {
+/** One image of an archive: its layers are the base and `app`. */
+export interface ArchivedImage {
+  readonly name: string;
+  readonly config: ImageConfig;
+  readonly app: Buffer;
+  readonly appDigest: string;
+}
+
+/** manifest.json of an archive with these images, each under both of its tags. */
+export function encodeManifest(images: readonly ArchivedImage[], baseDigest: string): Buffer {
+  const manifest = images.map(({ name, config, appDigest }) => ({
     Config: `${hexOf(config.digest)}.json`,
-    RepoTags: [`${repository}:${config.tag}`, `${repository}:${DEVELOPMENT_TAG}`],
-    Layers: layerDigests.map((digest) => `${hexOf(digest)}.tar`),
-  };
-  return Buffer.from(JSON.stringify([manifest]));
+    RepoTags: [config.tag, DEVELOPMENT_TAG].map((tag) => `${repositoryOf(name)}:${tag}`),
+    Layers: [baseDigest, appDigest].map((digest) => `${hexOf(digest)}.tar`),
+  }));
+  return Buffer.from(JSON.stringify(manifest));
 }
 
 /** Writes the archive to `path`; a reader sees the old file or the whole new one. */
 export async function writeArchive(options: {
   readonly path: string;
-  readonly name: string;
-  readonly config: ImageConfig;
   readonly base: StoredLayer;
-  readonly app: Buffer;
+  readonly images: readonly ArchivedImage[];
 }): Promise<void> {
-  const { path, name, config, base, app } = options;
-  const appDigest = digestOf(app);
+  const { path, base, images } = options;
+  const files = new Map<string, Buffer>();
+  for (const { config, app, appDigest } of images) {
+    files.set(`${hexOf(config.digest)}.json`, config.json);
+    files.set(`${hexOf(appDigest)}.tar`, app);
+  }
   const part = `${path}.${process.pid}.part`;
   const pack = tar.pack();
   const written = pipeline(pack, createWriteStream(part));
-  addBytes(pack, `${hexOf(config.digest)}.json`, config.json);
   await addFile(pack, `${hexOf(base.digest)}.tar`, base);
-  addBytes(pack, `${hexOf(appDigest)}.tar`, app);
-  addBytes(pack, "manifest.json", encodeManifest(name, config, [base.digest, appDigest]));
+  for (const [name, data] of files) addBytes(pack, name, data);
+  addBytes(pack, "manifest.json", encodeManifest(images, base.digest));
   pack.finalize();
   await written;
   await rename(part, path);

@@ -1,6 +1,6 @@
 // Builds fixtures of a few lines into a folder of their own.
 import { execFileSync } from "node:child_process";
-import { cp, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -78,8 +78,28 @@ describe("buildImages", () => {
     await writeFile(greeting, text.replace("hello", "good day"));
     const changed = await build(root, "two");
     expect(changed.digest).not.toBe(original.digest);
-    const archives = (await readdir(join(scratch, "two"))).filter((f) => f.startsWith("tiny@"));
-    expect(archives).toEqual([`tiny@${changed.tag}.tar`]);
+    expect(changed.archive).not.toBe(copy.archive);
+    await writeFile(greeting, text);
+    expect(await build(root, "two")).toEqual(copy);
+  });
+
+  it("puts the images of a build into one archive", async () => {
+    const root = join(scratch, "several");
+    await cp(join(TESTDATA, "fixture"), root, { recursive: true });
+    await cp(join(root, "workloads", "tiny"), join(root, "operators", "oaas"), { recursive: true });
+    const sample = join(root, "workloads", "sdk", "samples", "echo");
+    await cp(join(root, "workloads", "tiny"), sample, { recursive: true });
+    const images = await buildImages(undefined, { root, output: join(scratch, "several-out") });
+    expect(images.map((image) => image.name)).toEqual(["fn-echo", "operator-oaas", "tiny"]);
+    expect(new Set(images.map((image) => image.archive)).size).toBe(1);
+    const files = await filesOf(images[0]?.archive ?? "");
+    const manifest = JSON.parse(files.get("manifest.json")?.toString() ?? "") as {
+      Layers: string[];
+    }[];
+    expect(manifest).toHaveLength(3);
+    const bases = new Set(manifest.map((image) => image.Layers[0]));
+    expect(bases.size).toBe(1);
+    expect([...files.keys()].filter((name) => name.endsWith(".tar"))).toHaveLength(1 + 3);
   });
 
   it("names the images that exist when asked for another", async () => {

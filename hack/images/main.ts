@@ -17,11 +17,11 @@ interface Flags {
 const ENGINES = ["docker", "podman"];
 
 function loadInto(engine: string, images: readonly BuiltImage[]): void {
-  for (const image of images) {
-    const result = spawnSync(engine, ["load", "--input", image.archive], { encoding: "utf8" });
+  for (const archive of new Set(images.map((image) => image.archive))) {
+    const result = spawnSync(engine, ["load", "--input", archive], { encoding: "utf8" });
     if (result.status === 0) continue;
     const reason = result.error?.message ?? result.stderr.trim();
-    throw new ImageError("IMAGE_ENGINE", `${engine} did not load ${image.name}: ${reason}`);
+    throw new ImageError("IMAGE_ENGINE", `${engine} did not load ${archive}: ${reason}`);
   }
 }
 
@@ -42,10 +42,12 @@ async function run(words: readonly string[], flags: Flags): Promise<void> {
 }
 
 const command = new Command("npm run images --")
-  .description("Build the images of every folder with a Dockerfile as archives in .build/images")
+  .description(
+    "Build the images of every folder with a Dockerfile, as one archive in .build/images",
+  )
   .argument("[words...]", "`build` (the default) and names of images; none means all")
   .option("--list", "print the images and their folders, build nothing")
-  .option("--load <engine>", "also load the archives into docker or podman")
+  .option("--load <engine>", "also load the archive into docker or podman")
   .option("--json", "print what was built as JSON")
   .action(run);
 

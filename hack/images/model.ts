@@ -19,7 +19,10 @@ export interface BuiltImage {
   readonly tag: string;
   /** `sha256:<hex>` of the image config, which names every layer: equal input, equal digest. */
   readonly digest: string;
-  /** Absolute path of a docker-archive that `ctr images import` and `docker load` accept. */
+  /**
+   * Absolute path of a docker-archive that `ctr images import` and `docker load` accept. It holds
+   * every image of the same build, so the path may be the same for several images.
+   */
   readonly archive: string;
 }
 
