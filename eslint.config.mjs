@@ -25,7 +25,7 @@ export default tseslint.config(
       "no-console": "error",
       "no-empty": ["error", { allowEmptyCatch: false }],
       eqeqeq: "error",
-      "max-depth": ["error", 4],
+      "max-depth": ["error", 3],
     },
   },
   { files: ["hack/**", "test/**", "**/*.test.ts"], rules: { "no-console": "off" } },
