@@ -28,17 +28,27 @@ export function observe(key: ObjectKey, reader: Reader): ObservedPackage | undef
   };
 }
 
-/** Packages that another package's change concerns: those it depends on, those that depend on it. */
+/**
+ * Packages that another package's change concerns: those that depend on it, also over others (what
+ * a class inherits may come from afar), and those that it depends on (they wait to go).
+ */
 export function relatedPackages(changed: Live<OPackage>, reader: Reader): readonly ObjectKey[] {
   const { namespace = "", name } = changed.metadata;
-  const needs = new Set((changed.spec.dependencies ?? []).map((dependency) => dependency.name));
-  return reader
+  const others = reader
     .list(PACKAGES, { namespace })
-    .filter(
-      (other) =>
-        needs.has(other.metadata.name) ||
-        (other.spec.dependencies ?? []).some((dependency) => dependency.name === name),
-    )
+    .filter((other) => other.metadata.name !== name);
+  const related = new Set((changed.spec.dependencies ?? []).map((dependency) => dependency.name));
+  const frontier = [name];
+  for (let next = frontier.pop(); next !== undefined; next = frontier.pop()) {
+    for (const other of others) {
+      const uses = (other.spec.dependencies ?? []).some((dependency) => dependency.name === next);
+      if (!uses || related.has(other.metadata.name)) continue;
+      related.add(other.metadata.name);
+      frontier.push(other.metadata.name);
+    }
+  }
+  return others
+    .filter((other) => related.has(other.metadata.name))
     .map((other) => ({ namespace, name: other.metadata.name }));
 }
 
