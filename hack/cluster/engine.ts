@@ -91,6 +91,8 @@ export interface Cluster {
   readonly nodes: readonly string[];
   /** Runs kubectl against this cluster. Throws {@link ClusterError} with its last words on failure. */
   kubectl(args: readonly string[], options?: KubectlOptions): Promise<CommandResult>;
+  /** Program and leading arguments of this cluster's kubectl; it needs KUBECONFIG. */
+  readonly kubectlCommand: readonly string[];
   /** kubectl on the terminal of this process; the exit code. */
   kubectlInteractive(args: readonly string[]): Promise<number>;
   /** Makes images of docker archives (files) usable on every running node. Cheap when repeated. */

@@ -2,6 +2,7 @@
 import type { Say } from "./build/binaries.ts";
 import type { Cluster, ClusterEngine, ClusterSpec, EngineName } from "./engine.ts";
 import { localEngine } from "./engines/local/engine.ts";
+import { clusterNames, stateBase } from "./engines/local/state.ts";
 import { ClusterError } from "./run.ts";
 import type { CommandRunner } from "./run.ts";
 import { hostRunner } from "./run-host.ts";
@@ -60,4 +61,9 @@ async function fittingEngine(
   if (linux && (process.getuid?.() === 0 || options.controlPlaneOnly === true)) return "local";
   const docker = await runner.run(["docker", "info"], { timeoutMs: 10_000 });
   return docker.code === 0 ? "kind" : "local";
+}
+
+/** Names of all local clusters of this user, up or left over. */
+export function localClusters(): readonly string[] {
+  return clusterNames(stateBase());
 }

@@ -1,19 +1,13 @@
 // `npm run cluster -- COMMAND`: the harness from a terminal.
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command, InvalidArgumentError } from "commander";
 import { errorMessage } from "#api/base/index.ts";
 import { chooseEngine, ClusterError } from "./index.ts";
-import type { Cluster, ClusterEngine, ClusterSpec, EngineName } from "./index.ts";
+import type { Cluster, ClusterEngine, ClusterSpec } from "./index.ts";
 import { isNodeVerb, NODE_VERBS } from "./engine.ts";
+import { withClusterOptions } from "./options.ts";
+import type { ClusterOptions } from "./options.ts";
 
-/** Options that every command takes. */
-interface CommonOptions {
-  readonly name: string;
-  readonly engine?: EngineName;
-  readonly context?: string;
-  readonly registry?: string;
-}
-
-interface UpOptions extends CommonOptions {
+interface UpOptions extends ClusterOptions {
   readonly nodes?: number;
   readonly controlPlaneOnly?: boolean;
   readonly controllerManager?: boolean;
@@ -29,7 +23,7 @@ function count(text: string): number {
 function program(): Command {
   const root = new Command("npm run cluster --");
   root.description("a real Kubernetes for development and tests").enablePositionalOptions();
-  const sub = (usage: string): Command => withCommon(root.command(usage));
+  const sub = (usage: string): Command => withClusterOptions(root.command(usage));
   sub("up")
     .description("bring the cluster up, or find it up")
     .option("--nodes <n>", "worker nodes (default 2)", count)
@@ -44,7 +38,7 @@ function program(): Command {
   sub("down")
     .description("remove everything that up made")
     .action(async (_: unknown, command: Command) => {
-      const options: CommonOptions = command.opts();
+      const options: ClusterOptions = command.opts();
       await (await engineOf(options)).down(specOf(options));
     });
   sub("status")
@@ -78,19 +72,6 @@ function program(): Command {
   return root;
 }
 
-function withCommon(command: Command): Command {
-  const engines = ["local", "kind", "kubeconfig"];
-  return command
-    .addOption(new Option("--name <name>", "which cluster").default("dev"))
-    .addOption(
-      new Option("--engine <engine>", "default: local with root on Linux, else kind").choices(
-        engines,
-      ),
-    )
-    .option("--context <context>", "engine kubeconfig: context of your kubeconfig")
-    .option("--registry <prefix>", "engine kubeconfig: registry that its nodes pull from");
-}
-
 async function nodeCommand(
   cluster: Cluster,
   wanted: { readonly verb: string; readonly node: string; readonly args: readonly string[] },
@@ -110,7 +91,7 @@ async function nodeCommand(
   process.exitCode = result.code;
 }
 
-async function status(options: CommonOptions): Promise<void> {
+async function status(options: ClusterOptions): Promise<void> {
   const parts = await (await engineOf(options)).status(specOf(options));
   if (parts.length === 0) {
     process.stdout.write(`cluster ${options.name} is not up\n`);
@@ -128,7 +109,7 @@ function engineOf(options: UpOptions): Promise<ClusterEngine> {
   return chooseEngine(options);
 }
 
-async function running(options: CommonOptions): Promise<Cluster> {
+async function running(options: ClusterOptions): Promise<Cluster> {
   const cluster = await (await engineOf(options)).find(specOf(options));
   if (cluster !== undefined) return cluster;
   const advice = `npm run cluster -- up --name ${options.name}`;

@@ -19,6 +19,7 @@ export function attach(context: LocalContext, layout: ClusterLayout): Cluster {
     kubeconfigPath: layout.kubeconfigPath,
     ...(existsSync(layout.auditLogPath) ? { auditLogPath: layout.auditLogPath } : {}),
     nodes: layout.nodes.map((node) => node.name),
+    kubectlCommand: target.command,
     kubectl: (args, options) => runKubectl(target, args, options),
     kubectlInteractive: (args) => runKubectlInteractive(target, args),
     loadImages: async (archives) => {
