@@ -53,3 +53,24 @@ export type {
 export type { LeaderElectionOptions, ManagerOptions } from "./lifecycle/options.ts";
 export { backoffMs, sleep, systemClock, systemRng, systemTimers } from "./lifecycle/timers.ts";
 export type { CancelTimer, Timers, World } from "./lifecycle/timers.ts";
+export { Client } from "./client/client.ts";
+export type {
+  ApplyOptions,
+  Deleted,
+  DeleteOptions,
+  JsonPatchOperation,
+  ListOptions,
+} from "./client/client.ts";
+export { ApiError, isStatus, NotLeaderError, TransportError } from "./client/errors.ts";
+export type { KubeErrorCode, StatusCause } from "./client/errors.ts";
+export type { RequestLogEntry } from "./client/rest-client.ts";
+export type { InformerRequest } from "./cache/informers.ts";
+export type { StoreChange } from "./cache/store.ts";
+export { computeKstatus } from "./conditions/kstatus.ts";
+export type { KStatus } from "./conditions/kstatus.ts";
+export { Manager } from "./lifecycle/manager.ts";
+export type { CacheView, Runnable } from "./lifecycle/manager.ts";
+export { stampNames } from "./apply/stamp.ts";
+export type { StampNames } from "./apply/stamp.ts";
+export { createJsonLogger } from "./lifecycle/json-logger.ts";
+export type { LogLevel } from "./lifecycle/json-logger.ts";

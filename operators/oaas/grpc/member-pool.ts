@@ -44,6 +44,16 @@ export class MemberPool {
     this.#clients.delete(keyText(key));
   }
 
+  /** Forgets every collection but these. */
+  retain(keys: readonly CollectionKey[]): void {
+    const wanted = new Set(keys.map(keyText));
+    for (const [text, clients] of this.#clients) {
+      if (wanted.has(text)) continue;
+      for (const client of clients.values()) client.close();
+      this.#clients.delete(text);
+    }
+  }
+
   /** The connection to a member that {@link views} was asked for before, or a passing one. */
   async call<T>(target: MemberTarget, use: (client: MemberClient) => Promise<T>): Promise<T> {
     for (const clients of this.#clients.values()) {

@@ -1,0 +1,122 @@
+// The OdgmCollection controller's port to the world: members over gRPC, certificates, and the two
+// writes that are no server-side apply of a child.
+import type { CollectionSpec } from "#api/gen/oaas-admin_pb.ts";
+import { PlatformError } from "#api/base/index.ts";
+import { FIELD_MANAGERS } from "#api/meta/index.ts";
+import type {
+  CertificateRequest,
+  CollectionKey,
+  CollectionPort,
+  MemberTarget,
+  MemberView,
+  Trust,
+} from "#controllers/odgm-collection/port.ts";
+import { ORIGINAL_RECLAIM_POLICY } from "#controllers/odgm-collection/port.ts";
+import type { Client } from "#controllers/runtime/index.ts";
+import { ApiError, KINDS } from "#controllers/runtime/index.ts";
+
+import type { CertificateKeeper } from "./certificates/keeper.ts";
+import type { MemberPool } from "./grpc/member-pool.ts";
+
+/** Retried by the framework: something that the call needs is not there yet. */
+class NotReadyError extends PlatformError {
+  override readonly name = "NotReadyError";
+  readonly code = "NOT_READY";
+}
+
+/** See the head of this file. */
+export class OperatorCollectionPort implements CollectionPort {
+  readonly #pool: MemberPool;
+  readonly #keeper: CertificateKeeper;
+  readonly #client: Client;
+  readonly #wakes = new Set<(key: CollectionKey) => void>();
+  /** Collections that were observed and must hear of a new CA. */
+  readonly #keys = new Map<string, CollectionKey>();
+
+  constructor(pool: MemberPool, keeper: CertificateKeeper, client: Client) {
+    this.#pool = pool;
+    this.#keeper = keeper;
+    this.#client = client;
+  }
+
+  members(key: CollectionKey, targets: readonly MemberTarget[]): ReadonlyMap<number, MemberView> {
+    this.#keys.set(`${key.namespace}/${key.name}`, key);
+    return this.#pool.views(key, targets);
+  }
+
+  forget(key: CollectionKey): void {
+    this.#keys.delete(`${key.namespace}/${key.name}`);
+    this.#pool.forget(key);
+  }
+
+  trust(): Trust | undefined {
+    return this.#keeper.trust;
+  }
+
+  start(wake: (key: CollectionKey) => void): () => void {
+    this.#wakes.add(wake);
+    const unsubscribe = this.#pool.subscribe(wake);
+    const unlead = this.#keeper.lead();
+    return () => {
+      this.#wakes.delete(wake);
+      unsubscribe();
+      unlead();
+    };
+  }
+
+  /** To be called when what must be trusted has changed: every collection looks again. */
+  trustChanged(): void {
+    for (const wake of this.#wakes) for (const key of this.#keys.values()) wake(key);
+  }
+
+  async format(target: MemberTarget, collection: string, identity: string): Promise<void> {
+    const { ordinal } = target;
+    await this.#pool.call(target, (member) => member.format({ collection, ordinal, identity }));
+  }
+
+  async propose(target: MemberTarget, expected: bigint, wanted: CollectionSpec): Promise<void> {
+    const request = { expectedGeneration: expected, wanted };
+    await this.#pool.call(target, (member) => member.propose(request));
+  }
+
+  async apply(target: MemberTarget, spec: CollectionSpec): Promise<void> {
+    await this.#pool.call(target, (member) => member.apply({ spec }));
+  }
+
+  async issueCertificate(request: CertificateRequest): Promise<void> {
+    if (this.#keeper.trust === undefined) throw new NotReadyError("the CA is not known yet");
+    await this.#keeper.issue(request);
+  }
+
+  async restartPod(pod: {
+    readonly namespace: string;
+    readonly name: string;
+    readonly uid: string;
+  }): Promise<void> {
+    const { namespace, name, uid } = pod;
+    try {
+      await this.#client.delete(KINDS.Pod, { namespace, name }, { uid });
+    } catch (cause) {
+      // Another pod of that name is there already: what was asked for has happened.
+      if (!(cause instanceof ApiError) || cause.status !== 409) throw cause;
+    }
+  }
+
+  async setReclaimPolicy(
+    volume: string,
+    policy: "Retain" | "Delete",
+    original: string,
+  ): Promise<void> {
+    const annotations = original === "" ? {} : { [ORIGINAL_RECLAIM_POLICY]: original };
+    await this.#client.apply(
+      KINDS.PersistentVolume,
+      {
+        apiVersion: "v1",
+        kind: "PersistentVolume",
+        metadata: { name: volume, annotations },
+        ...{ spec: { persistentVolumeReclaimPolicy: policy } },
+      },
+      { fieldManager: `${FIELD_MANAGERS.odgmCollection}-volumes`, force: true },
+    );
+  }
+}
