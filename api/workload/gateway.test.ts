@@ -36,6 +36,24 @@ describe("parseGatewayEnv", () => {
     expect(parsed({ ...routed, REQUEST_TIMEOUT_MS: "7" }).requestTimeoutMs).toBe(7);
   });
 
+  it("serves health on a port of its own, standalone only when asked", () => {
+    const odgm = { OPRC_GW_ODGM: "127.0.0.1:8080", OPRC_GW_LISTEN: "127.0.0.1:8090" };
+    expect(parsed(odgm).healthListen).toBeUndefined();
+    const asked = parsed({ ...odgm, OPRC_GW_METRICS_PORT: "9" });
+    expect(asked.healthListen).toEqual({ host: "127.0.0.1", port: 9 });
+  });
+
+  it.each([
+    ["oprc_gateway=debug,zenoh=warn", "debug"],
+    ["zenoh=error,warn", "warn"],
+    ["trace", "debug"],
+    ["nonsense", "info"],
+  ] as const)("takes RUST_LOG=%s for %s", (filter, level) => {
+    expect(parsed({ ...routed, RUST_LOG: filter }).logLevel).toBe(level);
+    const named = { ...routed, RUST_LOG: filter, OPRC_GW_LOG_LEVEL: "error" };
+    expect(parsed(named).logLevel).toBe("error");
+  });
+
   it("does not read our own names without the prefix", () => {
     expect(parsed({ ...routed, LISTEN: "127.0.0.1:1" }).listen.port).toBe(8080);
   });
@@ -52,7 +70,9 @@ describe("parseGatewayEnv", () => {
 
   it("refuses a remote odgm, a missing target, a missing identity and a missing tls folder", () => {
     expect(problems({ OPRC_GW_ODGM: "10.0.0.1:8080" }).join()).toContain("not a loopback address");
-    expect(problems({ OPRC_GW_TLS_DIR: "/tls" }).join()).toContain("one of routing, routes or odgm");
+    expect(problems({ OPRC_GW_TLS_DIR: "/tls" }).join()).toContain(
+      "one of routing, routes or odgm",
+    );
     expect(problems({ OPRC_GW_ROUTES: "/r" }).join()).toContain("tls-dir is missing");
     const { OPRC_GW_ROUTING_IDENTITY_FILE: _, ...rest } = routed;
     expect(problems(rest).join()).toContain("routing-identity");

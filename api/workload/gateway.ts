@@ -40,6 +40,9 @@ export const GATEWAY_ENV = {
   logFormat: "LOG_FORMAT",
 } as const;
 
+/** Upstream's name of the log filter, honoured without a prefix when LOG_LEVEL is not set. */
+export const RUST_LOG_ENV = "RUST_LOG";
+
 /** Prefix of every name in {@link GATEWAY_ENV}. */
 export const GATEWAY_ENV_PREFIX = "OPRC_GW_";
 
@@ -76,7 +79,8 @@ export type GatewayTargets =
 /** Everything that the gateway program needs to start. */
 export interface GatewayConfig {
   readonly listen: HostPort;
-  readonly healthListen: HostPort;
+  /** undefined = no health server (standalone without an address for it). */
+  readonly healthListen: HostPort | undefined;
   readonly targets: GatewayTargets;
   /** Folder with ca.crt, tls.crt, tls.key for links and routing; absent only if `insecure`. */
   readonly tlsDir?: string;
@@ -209,10 +213,24 @@ function readTargets(read: Reader): GatewayTargets {
   };
 }
 
+function readHealthListen(
+  read: Reader,
+  listen: HostPort,
+  targets: GatewayTargets,
+): HostPort | undefined {
+  const given = read.address(GATEWAY_ENV.healthListen);
+  if (given !== undefined) return given;
+  const named = read.text(GATEWAY_ENV.metricsPort) !== undefined;
+  if (targets.kind === "standalone" && !named) return undefined;
+  const otherwise = GATEWAY_PORTS.health;
+  const port = read.integer(GATEWAY_ENV.metricsPort, { min: 0, max: 65535, otherwise });
+  return { host: isLoopbackHost(listen.host) ? listen.host : "0.0.0.0", port };
+}
+
 function checkSecurity(read: Reader, config: GatewayConfig): void {
   if (config.insecure) {
     for (const at of [config.listen, config.healthListen]) {
-      if (!isLoopbackHost(at.host)) {
+      if (at !== undefined && !isLoopbackHost(at.host)) {
         read.problems.push(`insecure is allowed only on loopback, not on ${formatHostPort(at)}`);
       }
     }
@@ -220,16 +238,27 @@ function checkSecurity(read: Reader, config: GatewayConfig): void {
   }
   if (config.targets.kind !== "routed") return;
   if (config.tlsDir === undefined) {
-    read.problems.push("tls-dir is missing: links to members are mTLS (or say insecure on loopback)");
+    read.problems.push(
+      "tls-dir is missing: links to members are mTLS (or say insecure on loopback)",
+    );
   }
   const { routing, routingIdentity, routingIdentityFile } = config.targets;
-  if (
-    routing !== undefined &&
-    routingIdentity === undefined &&
-    routingIdentityFile === undefined
-  ) {
+  if (routing !== undefined && routingIdentity === undefined && routingIdentityFile === undefined) {
     read.problems.push("routing-identity or routing-identity-file must be given with routing");
   }
+}
+
+/** Level of the directive of a RUST_LOG filter that has no target or names the gateway. */
+function levelOfFilter(filter: string | undefined): GatewayConfig["logLevel"] {
+  for (const directive of (filter ?? "").split(",")) {
+    const match = /^(?:oprc_gateway=)?(trace|debug|info|warn|error)$/.exec(directive.trim());
+    if (match === null) continue;
+    const level = match[1];
+    if (level === "trace" || level === "debug") return "debug";
+    if (level === "warn" || level === "error") return level;
+    return "info";
+  }
+  return "info";
 }
 
 /** Reads the whole configuration; defaults as documented on {@link GatewayConfig}. Pure. */
@@ -240,21 +269,13 @@ export function parseGatewayEnv(env: Env): GatewayEnvResult {
     max: 65535,
     otherwise: GATEWAY_PORTS.api,
   });
-  const healthPort = read.integer(GATEWAY_ENV.metricsPort, {
-    min: 0,
-    max: 65535,
-    otherwise: GATEWAY_PORTS.health,
-  });
   const listen = read.address(GATEWAY_ENV.listen) ?? { host: "0.0.0.0", port };
-  const healthListen = read.address(GATEWAY_ENV.healthListen) ?? {
-    host: isLoopbackHost(listen.host) ? listen.host : "0.0.0.0",
-    port: healthPort,
-  };
+  const targets = readTargets(read);
   const tlsDir = read.text(GATEWAY_ENV.tlsDir);
   const config: GatewayConfig = {
     listen,
-    healthListen,
-    targets: readTargets(read),
+    healthListen: readHealthListen(read, listen, targets),
+    targets,
     ...(tlsDir === undefined ? {} : { tlsDir }),
     insecure: read.flag(GATEWAY_ENV.insecure),
     requestTimeoutMs: read.integer(GATEWAY_ENV.requestTimeoutMs, {
@@ -273,7 +294,11 @@ export function parseGatewayEnv(env: Env): GatewayEnvResult {
       max: 60_000,
       otherwise: 25,
     }),
-    logLevel: read.oneOf(GATEWAY_ENV.logLevel, ["debug", "info", "warn", "error"], "info"),
+    logLevel: read.oneOf(
+      GATEWAY_ENV.logLevel,
+      ["debug", "info", "warn", "error"],
+      levelOfFilter(env[RUST_LOG_ENV]),
+    ),
     logFormat: read.oneOf(GATEWAY_ENV.logFormat, ["json", "plain"], "json"),
   };
   checkSecurity(read, config);
@@ -285,7 +310,10 @@ export function parseGatewayEnv(env: Env): GatewayEnvResult {
 export function renderGatewayEnv(config: GatewayConfig): Readonly<Record<string, string>> {
   const values: [string, string | undefined][] = [
     [GATEWAY_ENV.listen, formatHostPort(config.listen)],
-    [GATEWAY_ENV.healthListen, formatHostPort(config.healthListen)],
+    [
+      GATEWAY_ENV.healthListen,
+      config.healthListen === undefined ? undefined : formatHostPort(config.healthListen),
+    ],
     [GATEWAY_ENV.tlsDir, config.tlsDir],
     [GATEWAY_ENV.insecure, config.insecure ? "true" : undefined],
     [GATEWAY_ENV.requestTimeoutMs, String(config.requestTimeoutMs)],

@@ -28,7 +28,8 @@ import { serveRest } from "./serve/rest.ts";
 /** A gateway that serves. */
 export interface Gateway {
   readonly port: number;
-  readonly healthPort: number;
+  /** undefined without a health server. */
+  readonly healthPort: number | undefined;
   /** Not ready from now on; lets requests end for `graceMs`, then closes everything. */
   close(graceMs: number): Promise<void>;
 }
@@ -159,16 +160,19 @@ export async function startGateway(config: GatewayConfig, log: Logger): Promise<
     classes: () => sources.table?.size ?? 0,
     links: () => members.size,
   });
-  const health = await startHealthServer({
-    listen: config.healthListen,
-    registry: metrics.registry,
-    log,
-    ready,
-  });
-  log.info("gateway serves", { port: front.port, healthPort: health.port });
+  const health =
+    config.healthListen === undefined
+      ? undefined
+      : await startHealthServer({
+          listen: config.healthListen,
+          registry: metrics.registry,
+          log,
+          ready,
+        });
+  log.info("gateway serves", { port: front.port, healthPort: health?.port });
   return {
     port: front.port,
-    healthPort: health.port,
+    healthPort: health?.port,
     close: async (graceMs) => {
       ending = true;
       await front.close(graceMs);
@@ -176,7 +180,7 @@ export async function startGateway(config: GatewayConfig, log: Logger): Promise<
       members.close();
       functions.close();
       folder?.close();
-      await health.close();
+      await health?.close();
     },
   };
 }
