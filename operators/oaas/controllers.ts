@@ -1,0 +1,133 @@
+// What the oaas operator runs: the list of its controllers and what stands beside them.
+import type { Secret } from "kubernetes-types/core/v1.js";
+
+import type { Logger } from "#api/base/index.ts";
+import { LABELS } from "#api/meta/index.ts";
+import { classRuntimeController } from "#controllers/class-runtime/reconcile.ts";
+import { environmentController } from "#controllers/environment/reconcile.ts";
+import { odgmCollectionController } from "#controllers/odgm-collection/reconcile.ts";
+import { opackageController } from "#controllers/opackage/reconcile.ts";
+import type { Manager } from "#controllers/runtime/index.ts";
+import { KINDS, systemClock } from "#controllers/runtime/index.ts";
+
+import { defaultAuthorityPolicy } from "./certificates/authority.ts";
+import { CertificateKeeper, SYSTEM_CERTIFICATE } from "./certificates/keeper.ts";
+import { KubeSecretStore } from "./certificates/secret-store.ts";
+import { OperatorCollectionPort } from "./collection-port.ts";
+import { OwnCertificate } from "./grpc/identity.ts";
+import { MemberPool } from "./grpc/member-pool.ts";
+import { RoutingServer } from "./grpc/routing-server.ts";
+import type { OperatorOptions } from "./options.ts";
+import { Routing } from "./routing.ts";
+
+/** What {@link start} needs. */
+export interface OperatorParts {
+  readonly manager: Manager;
+  readonly options: OperatorOptions;
+  readonly clusterUid: string;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+/** Version that Environment shows; the door of releases sets it. */
+export const OPERATOR_VERSION = "0.1.0";
+
+interface Certificates {
+  readonly own: OwnCertificate;
+  readonly keeper: CertificateKeeper;
+  /** Set before the manager runs: who must hear of a new CA. */
+  onTrustChanged: () => void;
+}
+
+function certificates({ manager, options, clusterUid, log }: OperatorParts): Certificates {
+  const view = manager.view([
+    {
+      kind: KINDS.Secret,
+      namespace: options.namespace,
+      labelSelector: `${LABELS.certificate}=${SYSTEM_CERTIFICATE}`,
+    },
+  ]);
+  const own = new OwnCertificate();
+  const store = new KubeSecretStore(manager.client, (name) =>
+    view.reader.get<Secret>(KINDS.Secret, { namespace: options.namespace, name }),
+  );
+  const keeper = new CertificateKeeper({
+    namespace: options.namespace,
+    clusterUid,
+    policy: {
+      ...defaultAuthorityPolicy,
+      leafLifetimeMs: options.leafLifetimeMs,
+      authorityLifetimeMs: options.authorityLifetimeMs,
+    },
+    store,
+    own,
+    clock: systemClock,
+    log,
+    onTrustChanged: () => parts.onTrustChanged(),
+  });
+  const parts: Certificates = { own, keeper, onTrustChanged: () => undefined };
+  manager.addRunnable({
+    name: "certificates",
+    leaderOnly: false,
+    run: async (signal) => {
+      const stop = view.onChange(() => keeper.changed());
+      await view.whenSynced();
+      keeper.changed();
+      await aborted(signal);
+      stop();
+    },
+  });
+  return parts;
+}
+
+function routes(parts: OperatorParts, { own, keeper }: Certificates): void {
+  const { manager, options, clusterUid, log } = parts;
+  const { namespace } = options;
+  const routing = new Routing({ manager, namespace, clusterUid, pool: new MemberPool(own), log });
+  const server = new RoutingServer(routing.table, () => keeper.routingPeers, log);
+  manager.addRunnable({
+    name: "routing",
+    leaderOnly: false,
+    run: async (signal) => {
+      const port = await server.listen(options.routingListen, own);
+      log.info("serving routes", { port });
+      await routing.keep(signal);
+      server.close();
+    },
+  });
+  manager.addRunnable({
+    name: "routes-config-map",
+    leaderOnly: true,
+    run: (signal) => routing.write(signal, manager.client),
+  });
+}
+
+/** Adds everything to the manager and runs it until the signal aborts. */
+export async function start(parts: OperatorParts): Promise<void> {
+  const { manager, options, log, signal } = parts;
+  const held = certificates(parts);
+  const pool = new MemberPool(held.own);
+  const port = new OperatorCollectionPort(pool, held.keeper, manager.client);
+  held.onTrustChanged = () => port.trustChanged();
+  manager
+    .add(environmentController({ operatorVersion: OPERATOR_VERSION }))
+    .add(opackageController())
+    .add(classRuntimeController({ systemNamespace: options.namespace }))
+    .add(
+      odgmCollectionController(
+        { image: options.odgmImage, systemNamespace: options.namespace },
+        port,
+      ),
+    );
+  routes(parts, held);
+  await manager.run(signal);
+  pool.close();
+  log.info("stopped");
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}

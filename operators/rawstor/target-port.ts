@@ -1,0 +1,110 @@
+// The OstTarget controller's port to the world: asks every target's program for its status, and
+// deletes pods. Polling stays between the operator and the pods; the API server hears only of changes.
+import type { Logger } from "#api/base/index.ts";
+import { errorMessage } from "#api/base/index.ts";
+import type { OstStatus } from "#api/workload/ost.ts";
+import type { OstSeen } from "#controllers/ost-target/plan/plan.ts";
+import type { TargetPort } from "#controllers/ost-target/port.ts";
+import type { Client } from "#controllers/runtime/index.ts";
+import { ApiError, KINDS } from "#controllers/runtime/index.ts";
+
+const POLL_MS = 2_000;
+const REQUEST_TIMEOUT_MS = 3_000;
+/** Counts alone wake a target at most this often. */
+const COUNTS_MS = 30_000;
+
+interface Polled {
+  readonly url: string;
+  seen: OstSeen;
+  /** What was told last, and when. */
+  told: OstSeen;
+  toldAtMs: number;
+  stopped: boolean;
+}
+
+/** See the head of this file. */
+export class OperatorTargetPort implements TargetPort {
+  readonly #client: Client;
+  readonly #log: Logger;
+  readonly #polled = new Map<string, Polled>();
+  #wake: ((name: string) => void) | undefined;
+
+  constructor(client: Client, log: Logger) {
+    this.#client = client;
+    this.#log = log;
+  }
+
+  seen(name: string, statusUrl: string | undefined): OstSeen {
+    const present = this.#polled.get(name);
+    if (present !== undefined && present.url === statusUrl) return present.seen;
+    if (present !== undefined) present.stopped = true;
+    this.#polled.delete(name);
+    if (statusUrl === undefined) return { kind: "absent" };
+    const unknown: OstSeen = { kind: "unreachable", message: "not asked yet" };
+    const fresh = { url: statusUrl, seen: unknown, told: unknown, toldAtMs: 0, stopped: false };
+    this.#polled.set(name, fresh);
+    void this.#poll(name, fresh);
+    return fresh.seen;
+  }
+
+  start(wake: (name: string) => void): () => void {
+    this.#wake = wake;
+    return () => {
+      this.#wake = undefined;
+      for (const polled of this.#polled.values()) polled.stopped = true;
+      this.#polled.clear();
+    };
+  }
+
+  async restartPod(pod: {
+    readonly namespace: string;
+    readonly name: string;
+    readonly uid: string;
+  }): Promise<void> {
+    const { namespace, name, uid } = pod;
+    try {
+      await this.#client.delete(KINDS.Pod, { namespace, name }, { uid });
+    } catch (cause) {
+      // Another pod of that name is there already: what was asked for has happened.
+      if (!(cause instanceof ApiError) || cause.status !== 409) throw cause;
+    }
+  }
+
+  async #poll(name: string, polled: Polled): Promise<void> {
+    if (polled.stopped) return;
+    polled.seen = await ask(polled.url);
+    if (polled.stopped) return;
+    const nowMs = performance.now();
+    const word = changeBetween(polled.told, polled.seen);
+    if (word === "much" || (word === "counts" && nowMs - polled.toldAtMs >= COUNTS_MS)) {
+      polled.told = polled.seen;
+      polled.toldAtMs = nowMs;
+      this.#log.debug("target changed", { target: name, seen: polled.seen.kind });
+      this.#wake?.(name);
+    }
+    setTimeout(() => void this.#poll(name, polled), POLL_MS).unref();
+  }
+}
+
+async function ask(url: string): Promise<OstSeen> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) });
+    if (!response.ok) {
+      return { kind: "unreachable", message: `${url}: HTTP ${response.status}` };
+    }
+    return { kind: "known", status: (await response.json()) as OstStatus };
+  } catch (cause) {
+    return { kind: "unreachable", message: `${url}: ${errorMessage(cause)}` };
+  }
+}
+
+/** `counts` if only figures that move with every write differ. */
+export function changeBetween(before: OstSeen, after: OstSeen): "none" | "counts" | "much" {
+  if (before.kind !== "known" || after.kind !== "known") {
+    return JSON.stringify(before) === JSON.stringify(after) ? "none" : "much";
+  }
+  const bare = (status: OstStatus): string =>
+    JSON.stringify({ ...status, usedBytes: 0, availableBytes: 0, objects: status.objects === 0 });
+  if (bare(before.status) !== bare(after.status)) return "much";
+  return JSON.stringify(before) === JSON.stringify(after) ? "none" : "counts";
+}
