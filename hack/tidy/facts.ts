@@ -2,7 +2,14 @@
 // types, so that the whole repository takes a second or two.
 import ts from "typescript";
 
-import type { FileFacts, FunctionFact, ImportFact, Located, SyntaxFacts } from "./model.ts";
+import type {
+  FileFacts,
+  FunctionFact,
+  ImportFact,
+  Located,
+  SyntaxFacts,
+  ValueFact,
+} from "./model.ts";
 
 /** Facts about the file `path` with this text; of text that does not parse, what could be read. */
 export function readFacts(path: string, text: string): FileFacts {
@@ -33,6 +40,7 @@ function readSyntax(path: string, text: string): SyntaxFacts {
     ...collected,
     mutableGlobals: mutableGlobalsOf(file),
     defaultExports: defaultExportsOf(file),
+    exportedValues: exportedValuesOf(file),
     undocumentedExports: undocumentedExportsOf(file),
     comments: commentsOf(file, text),
     opensWithComment: /^(#![^\n]*\n)?\s*\/[/*]/.test(text),
@@ -132,6 +140,18 @@ function undocumentedExportsOf(file: ts.SourceFile): readonly Located[] {
       return [];
     }
     return [{ text: name, line: lineOf(file, statement) }];
+  });
+}
+
+function exportedValuesOf(file: ts.SourceFile): readonly ValueFact[] {
+  return file.statements.flatMap((statement) => {
+    const isValue =
+      ts.isFunctionDeclaration(statement) ||
+      ts.isClassDeclaration(statement) ||
+      ts.isVariableStatement(statement);
+    if (!isValue || !hasModifier(statement, ts.SyntaxKind.ExportKeyword)) return [];
+    const declaration = statement.getText(file);
+    return [{ name: declaredName(statement), line: lineOf(file, statement), declaration }];
   });
 }
 

@@ -12,6 +12,7 @@ import { checkLayers } from "./rules/layers.ts";
 import { checkPackages, type PackageManifest } from "./rules/packages.ts";
 import { checkPlaces } from "./rules/places.ts";
 import { checkSizes } from "./rules/sizes.ts";
+import { checkTwice } from "./rules/twice.ts";
 
 export type { Finding } from "./model.ts";
 
@@ -44,6 +45,7 @@ export function checkFiles(
     ...checkLayers(sources),
     ...checkPackages(sources, manifest),
     ...checkCycles(sources),
+    ...checkTwice(sources),
     ...checkSizes(sources),
     ...checkCalls(sources),
     ...checkComments(sources),

@@ -15,6 +15,7 @@ export type RuleName =
   | "layers"
   | "packages"
   | "cycles"
+  | "twice"
   | "line-length"
   | "function-length"
   | "file-length"
@@ -54,6 +55,8 @@ export interface SyntaxFacts {
   /** Module-level `let` and `var`. */
   readonly mutableGlobals: readonly Located[];
   readonly defaultExports: readonly number[];
+  /** Functions, classes and constants that are declared and exported here. */
+  readonly exportedValues: readonly ValueFact[];
   /** Exported declarations without a doc comment. */
   readonly undocumentedExports: readonly Located[];
   readonly comments: readonly Located[];
@@ -72,6 +75,13 @@ export interface ImportFact {
   readonly specifier: string;
   readonly line: number;
   readonly isTypeOnly: boolean;
+}
+
+/** An exported value and the text of its declaration, without comments above it. */
+export interface ValueFact {
+  readonly name: string;
+  readonly line: number;
+  readonly declaration: string;
 }
 
 /** A function with a body. */

@@ -110,6 +110,23 @@ describe("cycles", () => {
   });
 });
 
+describe("twice", () => {
+  const text = "/** Doc. */\nexport const SLOT_COUNT = 4096;";
+
+  it("tells a copy, however it is laid out and documented", () => {
+    const copy = "\n/** Another. */\nexport const SLOT_COUNT =\n  4096;";
+    expect(tidy({ "controllers/runtime/a.ts": text, "workloads/core/b.ts": copy })).toEqual([
+      "workloads/core/b.ts:4 twice: SLOT_COUNT is also in controllers/runtime/a.ts",
+    ]);
+  });
+
+  it("does not mind another value of the same name, nor a copy in a test", () => {
+    const other = text.replace("4096", "8192");
+    expect(tidy({ "controllers/runtime/a.ts": text, "workloads/core/b.ts": other })).toEqual([]);
+    expect(tidy({ "api/a.test.ts": text, "workloads/core/b.ts": text })).toEqual([]);
+  });
+});
+
 describe("sizes", () => {
   const longFunction = `function f() {\n${"  g();\n".repeat(69)}}\n`;
 
