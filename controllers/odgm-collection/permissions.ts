@@ -23,6 +23,8 @@ export const permissions: readonly {
   { apiGroups: [""], resources: ["secrets"], verbs: ["create", "list", "patch", "watch"] },
   { apiGroups: ["apps"], resources: ["statefulsets"], verbs: manage },
   { apiGroups: ["oaas.io"], resources: ["odgmcollections"], verbs: read },
+  // blockOwnerDeletion on children needs the right to change the owner's finalizers.
+  { apiGroups: ["oaas.io"], resources: ["odgmcollections/finalizers"], verbs: ["update"] },
   { apiGroups: ["oaas.io"], resources: ["odgmcollections/status"], verbs: ["get", "patch"] },
   { apiGroups: ["policy"], resources: ["poddisruptionbudgets"], verbs: manage },
 ];

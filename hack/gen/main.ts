@@ -5,6 +5,7 @@ import { crds } from "./crds.ts";
 import { repositoryRoot } from "./generator.ts";
 import type { Generator } from "./generator.ts";
 import { generateProtos } from "./proto.ts";
+import { rbac } from "./rbac.ts";
 
 const protos: Generator = {
   name: "proto",
@@ -16,7 +17,7 @@ const protos: Generator = {
 };
 
 /** All generators, in the order in which they run. */
-const GENERATORS: readonly Generator[] = [crds, protos];
+const GENERATORS: readonly Generator[] = [crds, protos, rbac];
 
 const HELP = `npm run gen [-- --check] [NAME...]
 
