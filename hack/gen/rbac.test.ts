@@ -13,8 +13,8 @@ describe("mergeRules", () => {
       { apiGroups: [""], resources: ["pods"], resourceNames: ["a"], verbs: ["get"] },
     ]);
     expect(merged).toEqual([
-      { apiGroups: [""], resources: ["pods"], verbs: ["delete", "list", "watch"] },
       { apiGroups: [""], resources: ["pods"], resourceNames: ["a"], verbs: ["get"] },
+      { apiGroups: [""], resources: ["pods"], verbs: ["delete", "list", "watch"] },
       { apiGroups: [""], resources: ["services"], verbs: ["list", "watch"] },
     ]);
   });
