@@ -1,0 +1,392 @@
+// A gateway with a routing table before scripted members: routing, refusals, retries, cancellation.
+import { join } from "node:path";
+
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
+
+import { Method } from "#api/gen/oaas-stream_pb.ts";
+import {
+  DataService,
+  ListObjectsRequestSchema,
+  ObjectMetaEnvelopeSchema,
+  ObjectResponseSchema,
+  SingleObjectRequestSchema,
+} from "#api/gen/oprc-data_pb.ts";
+import { OprcFunction } from "#api/gen/oprc-invoke_pb.ts";
+import { AccessModifier } from "#api/gen/oprc-route_pb.ts";
+import { GrpcCode } from "#workloads/core/rest/index.ts";
+import type { GrpcClient } from "#workloads/platform/grpc/index.ts";
+import { createGrpcClient, GrpcFailure } from "#workloads/platform/grpc/index.ts";
+import { xxh3 } from "#workloads/platform/hash/index.ts";
+
+import type { ScriptedMember } from "./support/member.ts";
+import { refuse, startMember } from "./support/member.ts";
+import type { GatewayProgram } from "./support/process.ts";
+import { eventually, makeFolder, startGatewayProgram } from "./support/process.ts";
+import { explicitClass, hashedClass, writeRoutes } from "./support/routes.ts";
+
+const functions = [
+  { name: "add", url: "http://127.0.0.1:9" },
+  { name: "read", url: "http://127.0.0.1:9", immutable: true },
+  { name: "inner", url: "http://127.0.0.1:9", access: AccessModifier.INTERNAL },
+  { name: "own", url: "http://127.0.0.1:9", access: AccessModifier.PRIVATE },
+];
+
+function idInPartition(partition: number): string {
+  for (let index = 0; ; index += 1) {
+    const id = `object-${index}`;
+    if (Number(xxh3(Buffer.from(id)) % 4096n) >> 11 === partition) return id;
+  }
+}
+
+const inFirst = idInPartition(0);
+const inSecond = idInPartition(1);
+
+let folder: Awaited<ReturnType<typeof makeFolder>>;
+let members: [ScriptedMember, ScriptedMember];
+let gateway: GatewayProgram;
+let data: GrpcClient<typeof DataService>;
+let fn: GrpcClient<typeof OprcFunction>;
+let routesFile: string;
+
+const timeoutMs = 10_000;
+
+async function errorOf(response: Response): Promise<{ code: string; message: string }> {
+  const body = (await response.json()) as { error: { code: string; message: string } };
+  return body.error;
+}
+
+async function failureOf(call: Promise<unknown>): Promise<GrpcFailure> {
+  const failure: unknown = await call.then(
+    () => undefined,
+    (cause: unknown) => cause,
+  );
+  if (failure instanceof GrpcFailure) return failure;
+  throw new Error(`the call should have failed, got ${String(failure)}`);
+}
+
+beforeAll(async () => {
+  folder = await makeFolder();
+  routesFile = join(folder.path, "routes.json");
+  members = [await startMember({ service: "Link" }), await startMember({ service: "Link" })];
+  const addresses = [members[0].address, members[1].address] as const;
+  await writeRoutes(routesFile, [
+    hashedClass("p.Hashed", addresses, { functions }),
+    explicitClass("p.Explicit", addresses[0], { functions }),
+    explicitClass("p.Off", addresses[0], { disabled: true }),
+  ]);
+  gateway = await startGatewayProgram(["--insecure", "--routes", routesFile]);
+  data = createGrpcClient(DataService, { address: gateway.address });
+  fn = createGrpcClient(OprcFunction, { address: gateway.address });
+}, 30_000);
+
+afterAll(async () => {
+  data.close();
+  fn.close();
+  expect(await gateway.stop()).toBe(0);
+  await Promise.all(members.map((member) => member.close()));
+  await folder.remove();
+}, 30_000);
+
+beforeEach(() => {
+  for (const member of members) (member.calls as unknown[]).length = 0;
+});
+
+afterEach(() => {
+  for (const member of members) member.script = (_call, respond) => respond.ok([new Uint8Array(0)]);
+});
+
+describe("a Hashed class", () => {
+  it("is reached without a partition, by the slot of the id", async () => {
+    await fetch(`${gateway.url}/api/class/p.Hashed/objects/${inFirst}`, { method: "DELETE" });
+    await fetch(`${gateway.url}/api/class/p.Hashed/objects/${inSecond}`, { method: "DELETE" });
+    const partitions = members.map((member) =>
+      member.calls.map((call) => fromBinary(SingleObjectRequestSchema, call.request).partitionId),
+    );
+    expect(partitions).toEqual([[0], [1]]);
+    expect(members[1].calls[0]).toMatchObject({ method: Method.DELETE, generation: 1n });
+  });
+
+  it("takes a partition that agrees, and answers 409 naming the right one otherwise", async () => {
+    const right = `${gateway.url}/api/class/p.Hashed/1/objects/${inSecond}`;
+    expect((await fetch(right, { method: "DELETE" })).status).toBe(204);
+    const wrong = await fetch(`${gateway.url}/api/class/p.Hashed/0/objects/${inSecond}`);
+    expect(wrong.status).toBe(409);
+    const error = await errorOf(wrong);
+    expect(error.code).toBe("WRONG_PARTITION");
+    expect(error.message).toContain("belongs to partition 1");
+  });
+
+  it("takes partition 0 of gRPC as not given, and refuses any other that disagrees", async () => {
+    await data.delete(
+      create(SingleObjectRequestSchema, { clsId: "p.Hashed", objectId: inSecond }),
+      { timeoutMs },
+    );
+    expect(members[1].calls).toHaveLength(1);
+    const request = { clsId: "p.Hashed", partitionId: 1, objectId: inFirst };
+    const failure = await failureOf(
+      data.delete(create(SingleObjectRequestSchema, request), { timeoutMs }),
+    );
+    expect([failure.status, failure.code]).toEqual([
+      GrpcCode.failedPrecondition,
+      "WRONG_PARTITION",
+    ]);
+  });
+
+  it("turns once to the new owner when a member knows a newer generation", async () => {
+    members[0].script = (call, respond) => {
+      if (members[0].calls.length === 1) {
+        const moved = { rightPartition: 1, generation: 2n };
+        refuse(respond, GrpcCode.failedPrecondition, "WRONG_PARTITION", moved);
+      } else respond.ok([call.request]);
+    };
+    const url = `${gateway.url}/api/class/p.Hashed/objects/${inFirst}`;
+    expect((await fetch(url, { method: "DELETE" })).status).toBe(204);
+    const [first, second] = members[0].calls;
+    expect(members[0].calls).toHaveLength(2);
+    expect(first?.generation).toBe(1n);
+    expect(second?.generation).toBe(0n);
+    const request = fromBinary(SingleObjectRequestSchema, second?.request ?? new Uint8Array());
+    expect(request).toMatchObject({ clsId: "p.Hashed", partitionId: 1, objectId: inFirst });
+  });
+
+  it("does not turn twice, and not for a generation that it knows", async () => {
+    members[0].script = (_call, respond) => {
+      const moved = { rightPartition: 1, generation: BigInt(members[0].calls.length + 1) };
+      refuse(respond, GrpcCode.failedPrecondition, "WRONG_PARTITION", moved);
+    };
+    const url = `${gateway.url}/api/class/p.Hashed/objects/${inFirst}`;
+    expect((await fetch(url, { method: "DELETE" })).status).toBe(409);
+    expect(members[0].calls).toHaveLength(2);
+    members[0].script = (_call, respond) => {
+      const same = { rightPartition: 1, generation: 1n };
+      refuse(respond, GrpcCode.failedPrecondition, "WRONG_PARTITION", same);
+    };
+    expect((await fetch(url, { method: "DELETE" })).status).toBe(409);
+    expect(members[0].calls).toHaveLength(3);
+  });
+
+  it("lists all partitions one after the other, with a cursor across them", async () => {
+    const stored = [
+      ["a", "c"],
+      ["b", "d", "e"],
+    ];
+    members.forEach((member, partition) => {
+      member.script = (call, respond) => {
+        const request = fromBinary(ListObjectsRequestSchema, call.request);
+        const after = Buffer.from(request.cursor ?? new Uint8Array()).toString();
+        const rest = (stored[partition] ?? []).filter((id) => id > after);
+        const page = rest.slice(0, request.limit);
+        const full = page.length === request.limit;
+        respond.ok(
+          page.map((objectId, index) =>
+            toBinary(
+              ObjectMetaEnvelopeSchema,
+              create(ObjectMetaEnvelopeSchema, {
+                objectId,
+                version: 18_446_744_073_709_551_615n,
+                ...(full && index === page.length - 1 ? { nextCursor: Buffer.from(objectId) } : {}),
+              }),
+            ),
+          ),
+        );
+      };
+    });
+    const pages: string[][] = [];
+    let cursor = "";
+    let text = "";
+    do {
+      const query = `limit=2${cursor === "" ? "" : `&cursor=${cursor}`}`;
+      const response = await fetch(`${gateway.url}/api/class/p.Hashed/objects?${query}`);
+      text = await response.text();
+      const page = JSON.parse(text) as { objects: { object_id: string }[]; next_cursor?: string };
+      pages.push(page.objects.map((object) => object.object_id));
+      cursor = page.next_cursor ?? "";
+      expect(text).toContain('"version":18446744073709551615');
+    } while (cursor !== "" && pages.length < 9);
+    expect(pages.flat()).toEqual(["a", "c", "b", "d", "e"]);
+    expect(pages.every((page) => page.length <= 2)).toBe(true);
+
+    const listed: string[] = [];
+    const request = create(ListObjectsRequestSchema, { clsId: "p.Hashed" });
+    for await (const found of data.listObjects(request, { timeoutMs })) listed.push(found.objectId);
+    expect(listed).toEqual(["a", "c", "b", "d", "e"]);
+  });
+});
+
+describe("refusals", () => {
+  it.each([
+    ["GET", "/api/class/p.None/0/objects/a", 404, "NO_CLASS"],
+    ["GET", "/api/class/p.Off/0/objects/a", 503, "CLASS_DISABLED"],
+    ["GET", "/api/class/p.Explicit/9/objects/a", 404, "NO_PARTITION"],
+    ["GET", "/api/class/p.Explicit/objects/a", 400, "PARTITION_REQUIRED"],
+    ["POST", "/api/class/p.Explicit/0/invokes/none", 404, "NO_FUNCTION"],
+    ["POST", "/api/class/p.Explicit/0/invokes/inner", 403, "ACCESS_DENIED"],
+    ["POST", "/api/class/p.Explicit/0/objects/a/invokes/own", 403, "ACCESS_DENIED"],
+  ])("%s %s is %i %s", async (method, path, status, code) => {
+    const response = await fetch(gateway.url + path, { method });
+    expect(response.status).toBe(status);
+    expect((await errorOf(response)).code).toBe(code);
+    expect(members.flatMap((member) => member.calls)).toHaveLength(0);
+  });
+
+  it("are the same over gRPC, with the reason in a trailer", async () => {
+    const request = { clsId: "p.Explicit", fnId: "own" };
+    const failure = await failureOf(
+      fn.invokeFn(
+        {
+          $typeName: "oprc.InvocationRequest",
+          partitionId: 0,
+          options: {},
+          payload: new Uint8Array(),
+          ...request,
+        },
+        { timeoutMs },
+      ),
+    );
+    expect([failure.status, failure.code]).toEqual([GrpcCode.permissionDenied, "ACCESS_DENIED"]);
+  });
+
+  it.each([
+    [GrpcCode.notFound, "NO_OBJECT", 404],
+    [GrpcCode.unavailable, "STORE_EMPTY", 503],
+    [GrpcCode.resourceExhausted, "STORAGE_FULL", 507],
+    [GrpcCode.resourceExhausted, "RESOURCE_EXHAUSTED", 429],
+    [GrpcCode.internal, "INTERNAL", 502],
+    [GrpcCode.deadlineExceeded, "DEADLINE_EXCEEDED", 504],
+  ])("a member's code %i %s is %i", async (code, reason, status) => {
+    members[0].script = (_call, respond) => refuse(respond, code, reason);
+    const response = await fetch(`${gateway.url}/api/class/p.Explicit/0/objects/a`);
+    expect(response.status).toBe(status);
+    const retry = response.headers.get("retry-after");
+    expect(retry === null).toBe(status !== 503 && status !== 429);
+  });
+});
+
+describe("upstream defect 11: gateway retries never run", () => {
+  it("tries again what was surely not carried out, also a write", async () => {
+    members[0].script = (_call, respond) => {
+      if (members[0].calls.length === 1) refuse(respond, GrpcCode.unavailable, "SHARD_NOT_READY");
+      else respond.ok([new Uint8Array(0)]);
+    };
+    const url = `${gateway.url}/api/class/p.Explicit/0/objects/a`;
+    const response = await fetch(url, {
+      method: "PUT",
+      headers: { "content-type": "application/json" },
+      body: '{"entries":{}}',
+    });
+    expect(response.status).toBe(200);
+    expect(members[0].calls).toHaveLength(2);
+  });
+
+  it("stops after the configured attempts", async () => {
+    members[0].script = (_call, respond) => refuse(respond, GrpcCode.unavailable, "STORE_EMPTY");
+    const response = await fetch(`${gateway.url}/api/class/p.Explicit/0/objects/a`);
+    expect(response.status).toBe(503);
+    expect(members[0].calls).toHaveLength(3);
+  });
+
+  it("does not try again a write that may have been carried out", async () => {
+    members[0].script = (_call, respond) => refuse(respond, GrpcCode.internal, "INTERNAL");
+    const url = `${gateway.url}/api/class/p.Explicit/0/objects/a`;
+    expect((await fetch(url, { method: "DELETE" })).status).toBe(502);
+    expect(members[0].calls).toHaveLength(1);
+  });
+});
+
+describe("time", () => {
+  it("x-oprc-timeout-ms ends a call with 504 and cancels it at the member", async () => {
+    const cancelled = new Promise<void>((resolve) => {
+      members[0].script = () => resolve;
+    });
+    const response = await fetch(`${gateway.url}/api/class/p.Explicit/0/objects/a`, {
+      headers: { "x-oprc-timeout-ms": "100" },
+    });
+    expect(response.status).toBe(504);
+    await cancelled;
+    expect(members[0].calls[0]?.deadlineMs).toBeLessThanOrEqual(100);
+  });
+
+  it("a gRPC deadline does the same", async () => {
+    members[0].script = () => undefined;
+    const request = create(SingleObjectRequestSchema, { clsId: "p.Explicit", objectId: "a" });
+    const failure = await failureOf(data.get(request, { timeoutMs: 200 }));
+    expect(failure.status).toBe(GrpcCode.deadlineExceeded);
+    expect(members[0].calls[0]?.deadlineMs).toBeLessThanOrEqual(200);
+  });
+
+  it("a malformed timeout is refused", async () => {
+    const response = await fetch(`${gateway.url}/api/class/p.Explicit/0/objects/a`, {
+      headers: { "x-oprc-timeout-ms": "soon" },
+    });
+    expect(response.status).toBe(400);
+  });
+
+  it.each(["http1", "grpc"])("a caller that goes away cancels its call (%s)", async (protocol) => {
+    let arrived: () => void = () => undefined;
+    const here = new Promise<void>((resolve) => {
+      arrived = resolve;
+    });
+    const cancelled = new Promise<void>((resolve) => {
+      members[0].script = () => {
+        arrived();
+        return resolve;
+      };
+    });
+    const abort = new AbortController();
+    const call =
+      protocol === "http1"
+        ? fetch(`${gateway.url}/api/class/p.Explicit/0/objects/a`, { signal: abort.signal })
+        : data.get(create(SingleObjectRequestSchema, { clsId: "p.Explicit", objectId: "a" }), {
+            timeoutMs,
+            signal: abort.signal,
+          });
+    const ended = call.then(
+      () => "answered",
+      () => "aborted",
+    );
+    await here;
+    abort.abort();
+    expect(await ended).toBe("aborted");
+    await cancelled;
+  });
+});
+
+describe("upstream defect 1: REST GET of an existing object is 404 and of a missing one 502", () => {
+  it("sets metadata that the data service left out", async () => {
+    members[0].script = (_call, respond) => {
+      const object = create(ObjectResponseSchema, {
+        obj: { entries: { k: { data: Buffer.from("v") } } },
+        objectVersion: 3n,
+      });
+      respond.ok([toBinary(ObjectResponseSchema, object)]);
+    };
+    const response = await fetch(`${gateway.url}/api/class/p.Explicit/2/objects/a`, {
+      headers: { accept: "application/json" },
+    });
+    expect(response.status).toBe(200);
+    expect(response.headers.get("etag")).toBe('"3"');
+    expect(await response.json()).toEqual({
+      metadata: { cls_id: "p.Explicit", partition_id: 2, object_id: "a" },
+      event: null,
+      entries: { k: { data: "dg==", type: 0 } },
+    });
+  });
+});
+
+describe("the table", () => {
+  it("follows the file while the gateway runs", async () => {
+    const url = `${gateway.url}/api/class/p.Late/0/objects/a`;
+    expect((await fetch(url, { method: "DELETE" })).status).toBe(404);
+    await writeRoutes(routesFile, [
+      hashedClass("p.Hashed", [members[0].address, members[1].address], { functions }),
+      explicitClass("p.Explicit", members[0].address, { functions }),
+      explicitClass("p.Late", members[1].address),
+    ]);
+    await eventually("the class is served", async () => {
+      const response = await fetch(url, { method: "DELETE" });
+      return response.status === 204 ? true : undefined;
+    });
+    expect((await fetch(`${gateway.url}/api/class/p.Off/0/objects/a`)).status).toBe(404);
+  });
+});
