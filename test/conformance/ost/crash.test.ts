@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it } from "@jest/globals";
 import type { ObjectId } from "#workloads/core/ost/index.ts";
 import { OstClient } from "#workloads/rawstor/index.ts";
 
-import { Scratch, startOst } from "./ost-process.ts";
+import { allIds, Scratch, startOst } from "./ost-process.ts";
 import { RawPeer } from "./raw-peer.ts";
 
 const scratch = new Scratch();
@@ -103,7 +103,7 @@ describe("kill -9", () => {
     await first.ended;
     const again = await startOst({ dataDir });
     const reader = new OstClient({ address: { host: "127.0.0.1", port: again.port } });
-    const found = new Set(await Array.fromAsync(reader.listAll()));
+    const found = new Set(await allIds(reader));
     reader.close();
     expect(there.size).toBeGreaterThan(0);
     for (const each of there) if (!unknown.has(each)) expect(found).toContain(each);

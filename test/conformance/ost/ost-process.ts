@@ -5,6 +5,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import type { ObjectId } from "#workloads/core/ost/index.ts";
+import type { OstClient } from "#workloads/rawstor/index.ts";
+
 const ROOT = join(import.meta.dirname, "..", "..", "..");
 /** The program as `npm run workload -- ost` runs it. */
 export const OST_MAIN = join(ROOT, "workloads", "ost", "main.ts");
@@ -114,4 +117,11 @@ export class Scratch {
     }
     for (const folder of this.#folders.splice(0)) rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** Everything that the target lists. */
+export async function allIds(client: OstClient): Promise<readonly ObjectId[]> {
+  const ids: ObjectId[] = [];
+  for await (const id of client.listAll()) ids.push(id);
+  return ids;
 }

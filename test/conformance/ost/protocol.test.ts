@@ -8,7 +8,7 @@ import { OstClient } from "#workloads/rawstor/index.ts";
 import { xxh3 } from "#workloads/platform/hash/index.ts";
 
 import type { OstProcess } from "./ost-process.ts";
-import { Scratch, startOst } from "./ost-process.ts";
+import { allIds, Scratch, startOst } from "./ost-process.ts";
 import { RawPeer } from "./raw-peer.ts";
 
 const scratch = new Scratch();
@@ -211,7 +211,7 @@ describe("scenarios (A.8)", () => {
     for (const each of all.toReversed()) await client.allocate(each, 0);
     expect(await client.list({ limit: 100 })).toEqual({ ids: all.slice(0, 3), next: all[2] });
     expect(await client.list({ after: all[2] ?? ID_ZERO })).toEqual({ ids: all.slice(3) });
-    expect(await Array.fromAsync(client.listAll())).toEqual(all);
+    expect(await allIds(client)).toEqual(all);
     const peer = await RawPeer.connect(ost.port);
     const { payload } = await peer.call({ command: "list", after: ID_ZERO, limit: 1 });
     expect(decodeListPage(payload ?? new Uint8Array())).toEqual({ ids: [all[0]], next: all[0] });
