@@ -1,7 +1,7 @@
 // A gRPC client of grpc-js over protoc-gen-es' services: promises and async iterables, a deadline on
 // every call, failures as GrpcFailure.
-import type { DescMethod, DescService, MessageShape } from "@bufbuild/protobuf";
-import { fromBinary } from "@bufbuild/protobuf";
+import type { DescMethod, DescService, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import { create, fromBinary } from "@bufbuild/protobuf";
 import type { CallOptions, ChannelOptions, ServiceError } from "@grpc/grpc-js";
 import { Client, credentials as grpcCredentials, Metadata, status } from "@grpc/grpc-js";
 
@@ -29,16 +29,19 @@ export interface ClientCallOptions {
 }
 
 type Unary<M extends DescMethod> = (
-  request: MessageShape<M["input"]>,
+  request: MessageInitShape<M["input"]>,
   options: ClientCallOptions,
 ) => Promise<MessageShape<M["output"]>>;
 
 type Streaming<M extends DescMethod> = (
-  request: MessageShape<M["input"]>,
+  request: MessageInitShape<M["input"]>,
   options: ClientCallOptions,
 ) => AsyncIterable<MessageShape<M["output"]>>;
 
-/** One function per unary or server-streaming rpc; they throw {@link GrpcFailure} only. */
+/**
+ * One function per unary or server-streaming rpc; they take a message or its fields and throw
+ * {@link GrpcFailure} only.
+ */
 export type GrpcClient<S extends DescService> = {
   readonly [K in keyof S["method"]]: S["method"][K] extends { readonly methodKind: "unary" }
     ? Unary<S["method"][K]>
@@ -91,7 +94,7 @@ export function openChannel(target: GrpcTarget): Client {
 function unary(client: Client, method: DescMethod) {
   const path = methodPath(method);
   return (
-    request: MessageShape<DescMethod["input"]>,
+    request: MessageInitShape<DescMethod["input"]>,
     options: ClientCallOptions,
   ): Promise<MessageShape<DescMethod["output"]>> =>
     new Promise((resolve, reject) => {
@@ -99,7 +102,7 @@ function unary(client: Client, method: DescMethod) {
         path,
         (value: MessageShape<DescMethod["input"]>) => encodeMessage(method.input, value),
         (bytes: Buffer) => fromBinary(method.output, bytes),
-        request,
+        create(method.input, request),
         metadataOf(options),
         callOptionsOf(options),
         (error: ServiceError | null, response) => {
@@ -115,14 +118,14 @@ function unary(client: Client, method: DescMethod) {
 function streaming(client: Client, method: DescMethod) {
   const path = methodPath(method);
   return async function* (
-    request: MessageShape<DescMethod["input"]>,
+    request: MessageInitShape<DescMethod["input"]>,
     options: ClientCallOptions,
   ): AsyncGenerator<MessageShape<DescMethod["output"]>> {
     const call = client.makeServerStreamRequest(
       path,
       (value: MessageShape<DescMethod["input"]>) => encodeMessage(method.input, value),
       (bytes: Buffer) => fromBinary(method.output, bytes),
-      request,
+      create(method.input, request),
       metadataOf(options),
       callOptionsOf(options),
     );

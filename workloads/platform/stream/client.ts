@@ -127,12 +127,10 @@ export class StreamClient {
           reject(replyFailure(reply));
           return;
         }
-        if (reply.more || reply.response.byteLength > 0 || !isStreaming(call.method)) {
-          responses.push(reply.response);
-        }
+        responses.push(reply.response);
         if (reply.more) return;
         signal?.removeEventListener("abort", cancelNow);
-        resolve(responses);
+        resolve(isEmptyListing(call.method, responses) ? [] : responses);
       });
       const cancelNow = (): void => cancel();
       if (signal?.aborted === true) cancel();
@@ -244,8 +242,10 @@ export function replyFailure(reply: WireReply): GrpcFailure {
   });
 }
 
-function isStreaming(method: Method): boolean {
-  return method === Method.LIST_OBJECTS || method === Method.LIST_VALUES;
+/** Do these replies of a call stand for no item? A listing without items ends with one empty reply. */
+export function isEmptyListing(method: Method, responses: readonly Uint8Array[]): boolean {
+  const listing = method === Method.LIST_OBJECTS || method === Method.LIST_VALUES;
+  return listing && responses.length === 1 && responses[0]?.byteLength === 0;
 }
 
 function failure(id: number, code: status, reason: string, message: string): WireReply {

@@ -1,7 +1,7 @@
 // Public face of links: batched calls over one stream.
 export { decodeCalls, decodeReplies, encodeCalls, encodeReplies } from "./codec.ts";
 export type { WireCall, WireReply } from "./codec.ts";
-export { replyFailure, StreamClient } from "./client.ts";
+export { isEmptyListing, replyFailure, StreamClient } from "./client.ts";
 export type { OnReply, StreamCall, StreamClientOptions } from "./client.ts";
 export { addExchange } from "./server.ts";
 export type { Responder, StreamHandler } from "./server.ts";

@@ -1,0 +1,41 @@
+// Public face of object storage: keys, records, semantics and wire forms. Pure.
+export { decodeCursor, encodeCursor, pageLimit } from "./cursor.ts";
+export type { CursorScope } from "./cursor.ts";
+export {
+  afterObject,
+  afterShard,
+  compareBytes,
+  compareText,
+  entryKey,
+  entryRange,
+  eventKey,
+  firstObject,
+  objectKey,
+  parseKey,
+  RECORD_KIND,
+  shardKey,
+  SYSTEM_SHARD,
+  systemKey,
+} from "./keys.ts";
+export type { ParsedKey } from "./keys.ts";
+export { ENTRY_KEY_BYTES_MAX, ID_BYTES_MAX, parseEntryKey, parseObjectId } from "./names.ts";
+export type { NameResult } from "./names.ts";
+export { planWrite } from "./object.ts";
+export type { ObjectChange, ObjectReader, ObjectWrite, WritePlan } from "./object.ts";
+export { StoreError } from "./port.ts";
+export type {
+  Store,
+  StoreErrorCode,
+  StoreItem,
+  StoreRange,
+  StoreUsage,
+  StoreValue,
+  StoreWrite,
+} from "./port.ts";
+export { decodeRecord, encodeRecord, INLINE_BYTES_MAX } from "./record.ts";
+export type { Entry, ObjectRecord } from "./record.ts";
+export * from "./replies.ts";
+export * from "./requests.ts";
+export { openSealed, SEAL_BYTES, sealValue } from "./seal.ts";
+export type { Crc32 } from "./seal.ts";
+export { scanFields, WireWriter } from "./wire.ts";
