@@ -1,0 +1,145 @@
+// oaas.OdgmAdmin: what the operator asks of this member. Every rpc is idempotent.
+import { create } from "@bufbuild/protobuf";
+import type { Server } from "@grpc/grpc-js";
+
+import { assertNever } from "#api/base/index.ts";
+import type { MemberStatus, ShardStatus } from "#api/gen/oaas-admin_pb.ts";
+import {
+  ApplyResponseSchema,
+  FormatResponseSchema,
+  MemberStatusSchema,
+  OdgmAdmin,
+  ProposeResponseSchema,
+  ShardState,
+  ShardStatusSchema,
+  StoreState,
+} from "#api/gen/oaas-admin_pb.ts";
+import { addService } from "#workloads/platform/index.ts";
+
+import { refuse } from "./errors.ts";
+import { FORMAT_VERSION } from "./data-dir.ts";
+import type { Member, StoreView } from "./member.ts";
+import { contentDigest } from "./spec.ts";
+
+/** How often WatchStatus looks, and the most often it tells. */
+const WATCH_MS = 1000;
+
+/** Adds the service to a server that does not listen yet. */
+export function addAdmin(server: Server, member: Member, version: string): void {
+  addService(server, OdgmAdmin, {
+    getStatus: () => Promise.resolve(statusOf(member, version)),
+    watchStatus: (_request, context) => watchStatus(member, { version, signal: context.signal }),
+    format: async ({ collection, ordinal, identity }) => {
+      if (identity === "") throw refuse("INVALID_REQUEST", "identity is empty");
+      const incarnation = await member.format({ collection, ordinal }, identity);
+      return create(FormatResponseSchema, { incarnation });
+    },
+    propose: async ({ expectedGeneration, wanted }) => {
+      if (wanted === undefined) throw refuse("INVALID_REQUEST", "wanted is not set");
+      const outcome = await member.propose(expectedGeneration, wanted);
+      switch (outcome.kind) {
+        case "committed":
+          return create(ProposeResponseSchema, { generation: outcome.generation });
+        case "conflict":
+          throw refuse("GENERATION_CONFLICT", `the current generation is ${outcome.current}`, {
+            generation: outcome.current,
+          });
+        case "refused":
+          throw refuse(outcome.problem.reason, outcome.problem.message);
+        default:
+          return assertNever(outcome);
+      }
+    },
+    apply: async ({ spec }) => {
+      if (spec === undefined) throw refuse("INVALID_REQUEST", "spec is not set");
+      return create(ApplyResponseSchema, { generation: await member.apply(spec) });
+    },
+  });
+}
+
+/** The member as the operator sees it. */
+export function statusOf(member: Member, version: string): MemberStatus {
+  const view = member.storeView;
+  const [collection] = member.collections;
+  const { capacityBytes, usedBytes } = member.storageLevel;
+  return create(MemberStatusSchema, {
+    collection: member.owner.collection,
+    ordinal: member.owner.ordinal,
+    storeState: storeStateOf(view),
+    storeMessage: view.kind === "ready" ? "" : view.message,
+    incarnation: view.kind === "ready" ? view.format.incarnation : "",
+    formatVersion: view.kind === "ready" ? view.format.formatVersion : FORMAT_VERSION,
+    generation: collection?.spec.generation ?? 0n,
+    metaGeneration: member.metaGeneration,
+    shards: member.collections.flatMap((each) => each.shards.map((s) => shardStatus(member, s))),
+    capacityBytes: BigInt(Math.max(0, Math.round(capacityBytes))),
+    usedBytes: BigInt(Math.max(0, Math.round(usedBytes))),
+    programVersion: version,
+    contentDigest: collection === undefined ? "" : contentDigest(collection.spec),
+  });
+}
+
+function shardStatus(
+  member: Member,
+  shard: { readonly partition: number; readonly objects: number; readonly appliedIndex: number },
+): ShardStatus {
+  return create(ShardStatusSchema, {
+    partition: shard.partition,
+    state: member.mayGrow ? ShardState.READY : ShardState.STORAGE_FULL,
+    leader: true,
+    objects: BigInt(shard.objects),
+    appliedIndex: BigInt(shard.appliedIndex),
+    message: member.mayGrow ? "" : "the disk is full: only deletes pass",
+  });
+}
+
+function storeStateOf(view: StoreView): StoreState {
+  switch (view.kind) {
+    case "empty":
+      return StoreState.EMPTY;
+    case "ready":
+      return StoreState.READY;
+    case "foreign":
+      return StoreState.FOREIGN;
+    case "refused":
+      return StoreState.REFUSED;
+  }
+}
+
+/** The status now, then whenever generation, store or a shard's state differ from the last one. */
+async function* watchStatus(
+  member: Member,
+  options: { readonly version: string; readonly signal: AbortSignal },
+): AsyncGenerator<MemberStatus> {
+  let told = "";
+  while (!options.signal.aborted) {
+    const status = statusOf(member, options.version);
+    const shown = fingerprint(status);
+    if (shown !== told) {
+      told = shown;
+      yield status;
+    }
+    await changeOrTick(member, options.signal);
+  }
+}
+
+/** What WatchStatus tells of: states and generations, not the counters that move all the time. */
+function fingerprint(status: MemberStatus): string {
+  const shards = status.shards.map((shard) => `${shard.partition}:${shard.state}`).join(",");
+  const generations = `${status.generation}/${status.metaGeneration}`;
+  return `${status.storeState} ${status.storeMessage} ${generations} ${shards}`;
+}
+
+function changeOrTick(member: Member, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => end(), WATCH_MS);
+    const unwatch = member.watch(() => end());
+    const end = (): void => {
+      clearTimeout(timer);
+      unwatch();
+      signal.removeEventListener("abort", end);
+      resolve();
+    };
+    signal.addEventListener("abort", end, { once: true });
+  });
+}

@@ -1,0 +1,129 @@
+// Every call of the data plane, whatever it came over: decode as far as needed, find the partition,
+// answer it here or hand it to the member that owns it. A call that was handed on once is answered
+// or refused, never handed on again.
+import { Method } from "#api/gen/oaas-stream_pb.ts";
+import type { Addressed } from "#workloads/core/store/index.ts";
+import { encodeCapabilities } from "#workloads/core/store/index.ts";
+import type { Responder } from "#workloads/platform/index.ts";
+
+import { answerRead, answerWrite } from "./answers.ts";
+import type { ServedCollection } from "./collection.ts";
+import type { NameSettings } from "./decode.ts";
+import { decodeObjectList, decodeRead, decodeWrite } from "./decode.ts";
+import { refuse, toFailure } from "./errors.ts";
+import type { Cancel, DataCall } from "./forward.ts";
+import { forward } from "./forward.ts";
+import type { FunctionPool } from "./functions.ts";
+import { answerInvoke } from "./invoke.ts";
+import { answerObjectList, answerStats } from "./listings.ts";
+import type { Member } from "./member.ts";
+
+/** How calls are treated. */
+export interface CallSettings extends NameSettings {
+  /** Bound of an invocation if the function says nothing. */
+  readonly invokeTimeoutMs: number;
+}
+
+/** Answers calls for one member. */
+export class Calls {
+  readonly #member: Member;
+  readonly #settings: CallSettings;
+  readonly #functions: FunctionPool;
+
+  constructor(member: Member, settings: CallSettings, functions: FunctionPool) {
+    this.#member = member;
+    this.#settings = settings;
+    this.#functions = functions;
+  }
+
+  /** Answers through `respond`; returns what cancels it. Never throws. */
+  handle(call: DataCall, respond: Responder): Cancel {
+    try {
+      return this.#handle(call, respond);
+    } catch (cause: unknown) {
+      respond.fail(toFailure(cause));
+      return undefined;
+    }
+  }
+
+  #handle(call: DataCall, respond: Responder): Cancel {
+    switch (call.method) {
+      case Method.GET:
+      case Method.GET_VALUE:
+      case Method.LIST_VALUES:
+        return this.#read(call, respond);
+      case Method.SET:
+      case Method.MERGE:
+      case Method.DELETE:
+      case Method.SET_VALUE:
+      case Method.DELETE_VALUE:
+      case Method.BATCH_SET_VALUES:
+        return this.#write(call, respond);
+      case Method.LIST_OBJECTS:
+        return this.#listObjects(call, respond);
+      case Method.STATS:
+        return answerStats(this.#member, call, respond);
+      case Method.CAPABILITIES:
+        respond.ok([
+          encodeCapabilities({ stringEntryKeys: this.#settings.entryKeys, events: false }),
+        ]);
+        return undefined;
+      case Method.INVOKE_FN:
+      case Method.INVOKE_OBJ:
+        return answerInvoke(this.#member, this.#functions, { call, ...this.#settings }, respond);
+      case Method.UNSPECIFIED:
+      case Method.CANCEL:
+      default:
+        // The wire may carry numbers that this program does not know.
+        throw refuse("UNSUPPORTED", `method ${String(call.method)} is not served`);
+    }
+  }
+
+  #read(call: DataCall, respond: Responder): Cancel {
+    const read = decodeRead(call.method, call.request, this.#settings);
+    const { collection, owner } = this.#locate(read.request, read.id);
+    if (owner.kind === "remote") return forward(this.#member, { call, collection, owner }, respond);
+    respond.ok(answerRead(collection, owner.shard, read));
+    return undefined;
+  }
+
+  #write(call: DataCall, respond: Responder): Cancel {
+    const { request, write, view } = decodeWrite(call.method, call.request, this.#settings);
+    const { collection, owner } = this.#locate(request, write.id);
+    if (owner.kind === "remote") return forward(this.#member, { call, collection, owner }, respond);
+    this.#member.requireRoom();
+    answerWrite(
+      { collection, shard: owner.shard, write, view, mayGrow: this.#member.mayGrow },
+      respond,
+    );
+    return undefined;
+  }
+
+  #listObjects(call: DataCall, respond: Responder): Cancel {
+    const { request, page } = decodeObjectList(call.request);
+    const collection = this.#member.collection(request.cls);
+    const everywhere = collection.isHashed && request.partition === 0 && !call.forwarded;
+    if (everywhere) {
+      return answerObjectList(
+        this.#member,
+        { call, collection, page, owners: collection.owners },
+        respond,
+      );
+    }
+    const owner = collection.ownerOf(request.partition);
+    if (owner.kind === "remote") return forward(this.#member, { call, collection, owner }, respond);
+    return answerObjectList(this.#member, { call, collection, page, owners: [owner] }, respond);
+  }
+
+  #locate(
+    request: Addressed,
+    id: string,
+  ): {
+    readonly collection: ServedCollection;
+    readonly owner: ReturnType<ServedCollection["ownerOf"]>;
+  } {
+    const collection = this.#member.collection(request.cls);
+    const partition = collection.partitionOf(id, request.partition);
+    return { collection, owner: collection.ownerOf(partition) };
+  }
+}

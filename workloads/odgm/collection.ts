@@ -1,0 +1,155 @@
+// One collection as this member serves it: the generation in force, which member owns which
+// partition, and the shards that are here.
+import type { Hasher } from "#api/base/index.ts";
+import { assert } from "#api/base/index.ts";
+import type {
+  CollectionFunction,
+  CollectionMember,
+  CollectionSpec,
+} from "#api/gen/oaas-admin_pb.ts";
+import type { SlotTable } from "#workloads/core/slots/index.ts";
+import { makeSlotTable, slotOf } from "#workloads/core/slots/index.ts";
+import type { Store } from "#workloads/core/store/index.ts";
+import type { GrpcFailure } from "#workloads/platform/index.ts";
+
+import type { Committer } from "./committer.ts";
+import { refuse } from "./errors.ts";
+import { BasicShard } from "./shards/basic.ts";
+import { PARTITIONS_MAX } from "./spec.ts";
+
+/** Who answers for a partition. */
+export type Owner =
+  | { readonly kind: "local"; readonly shard: BasicShard }
+  | { readonly kind: "remote"; readonly member: CollectionMember; readonly partition: number };
+
+/** What a collection runs on. */
+export interface CollectionHost {
+  readonly store: Store;
+  readonly committer: Committer;
+  readonly hasher: Hasher;
+  /** Ordinal of this member; undefined = standalone, every partition is here. */
+  readonly ordinal: number | undefined;
+}
+
+/** One collection. Generations only go forward. */
+export class ServedCollection {
+  readonly #host: CollectionHost;
+  /** Position among the collections of the store; part of shard numbers. */
+  readonly #position: number;
+  readonly #shards = new Map<number, BasicShard>();
+  #spec: CollectionSpec;
+  #owners: readonly Owner[] = [];
+  #slots: SlotTable | undefined;
+  #functions: ReadonlyMap<string, CollectionFunction> = new Map();
+
+  constructor(host: CollectionHost, position: number, spec: CollectionSpec) {
+    this.#host = host;
+    this.#position = position;
+    this.#spec = spec;
+    this.apply(spec);
+  }
+
+  get spec(): CollectionSpec {
+    return this.#spec;
+  }
+
+  get name(): string {
+    return this.#spec.collection;
+  }
+
+  get isHashed(): boolean {
+    return this.#slots !== undefined;
+  }
+
+  /** Shards on this member, by partition. */
+  get shards(): readonly BasicShard[] {
+    return [...this.#shards.values()].sort((a, b) => a.partition - b.partition);
+  }
+
+  /** Other members that own a partition. */
+  get peers(): readonly CollectionMember[] {
+    const peers = new Map<number, CollectionMember>();
+    for (const owner of this.#owners) {
+      if (owner.kind === "remote") peers.set(owner.member.ordinal, owner.member);
+    }
+    return [...peers.values()];
+  }
+
+  /** Serves this generation from now on; it has been checked and is newer. */
+  apply(spec: CollectionSpec): void {
+    const slots = slotTableOf(spec);
+    this.#spec = spec;
+    this.#slots = slots;
+    this.#functions = new Map(spec.functions.map((fn) => [fn.name, fn]));
+    const owners: Owner[] = [];
+    for (const { partition, members } of spec.partitions) {
+      owners[partition] = this.#ownerFor(partition, members[0]);
+    }
+    this.#owners = owners;
+  }
+
+  /** The binding of that name. Throws NO_FUNCTION. */
+  functionOf(name: string): CollectionFunction {
+    const found = this.#functions.get(name);
+    if (found !== undefined) return found;
+    throw refuse("NO_FUNCTION", `class ${this.name} has no function "${name}"`);
+  }
+
+  /** Who owns this partition. Throws NO_PARTITION. */
+  ownerOf(partition: number): Owner {
+    const owner = this.#owners[partition];
+    if (owner !== undefined) return owner;
+    const last = this.#owners.length - 1;
+    throw refuse("NO_PARTITION", `not found shard: ${this.name} has partitions 0 to ${last}`);
+  }
+
+  /** Every owner, by partition. */
+  get owners(): readonly Owner[] {
+    return this.#owners;
+  }
+
+  /**
+   * The partition of this (checked) object id. Hashed: by slot; a given partition other than 0 must
+   * agree. Throws WRONG_PARTITION.
+   */
+  partitionOf(id: string, given: number): number {
+    if (this.#slots === undefined) return given;
+    const right = this.#slots[slotOf(this.#host.hasher, id)];
+    assert(right !== undefined, "every slot has a partition");
+    if (right === given || given === 0) return right;
+    throw this.wrongPartition(`object "${id}" is in partition ${right}, not ${given}`, right);
+  }
+
+  /** The refusal that names the partition which owns an id. */
+  wrongPartition(message: string, rightPartition: number): GrpcFailure {
+    const generation = this.#spec.generation;
+    return refuse("WRONG_PARTITION", message, { rightPartition, generation });
+  }
+
+  #ownerFor(partition: number, id: bigint | undefined): Owner {
+    const member = this.#spec.members.find((candidate) => candidate.id === id);
+    assert(member !== undefined, "a served generation has been checked");
+    const { ordinal } = this.#host;
+    if (ordinal !== undefined && member.ordinal !== ordinal) {
+      return { kind: "remote", member, partition };
+    }
+    return { kind: "local", shard: this.#shardFor(partition) };
+  }
+
+  #shardFor(partition: number): BasicShard {
+    const known = this.#shards.get(partition);
+    if (known !== undefined) return known;
+    const { store, committer } = this.#host;
+    const number = this.#position * PARTITIONS_MAX + partition;
+    const shard = new BasicShard({ partition, number, store, committer });
+    this.#shards.set(partition, shard);
+    return shard;
+  }
+}
+
+function slotTableOf(spec: CollectionSpec): SlotTable | undefined {
+  if (spec.partitioning !== "Hashed") return undefined;
+  const made = makeSlotTable(spec.slots, spec.partitions.length);
+  assert(made.kind === "ok", "a served generation has been checked");
+  return made.table;
+}

@@ -1,0 +1,115 @@
+// What stands between the shards and the store: a failed commit ends the program, and a store that
+// fills its disk refuses to grow.
+import { statfs } from "node:fs/promises";
+
+import type { Logger } from "#api/base/index.ts";
+import { errorMessage } from "#api/base/index.ts";
+import type { Store } from "#workloads/core/store/index.ts";
+
+/** The same store; `onFailure` is told of the first commit that fails, before its caller is. */
+export function guardStore(store: Store, onFailure: (cause: unknown) => void): Store {
+  let failed = false;
+  return {
+    get: (key) => store.get(key),
+    scan: (range) => store.scan(range),
+    usage: () => store.usage(),
+    close: () => store.close(),
+    commit: async (writes) => {
+      try {
+        await store.commit(writes);
+      } catch (cause: unknown) {
+        if (!failed) onFailure(cause);
+        failed = true;
+        throw cause;
+      }
+    },
+  };
+}
+
+/** How full the disk is, as far as it matters to the store. */
+export interface StorageLevel {
+  readonly capacityBytes: number;
+  readonly usedBytes: number;
+}
+
+/** Sampled at most this often. */
+const SAMPLE_MS = 500;
+
+/** Says whether writes may make the store larger. Deletes always may run. */
+export class StorageGuard {
+  readonly #folder: string;
+  readonly #store: Store;
+  readonly #limit: number;
+  readonly #capacityBytes: number | undefined;
+  readonly #log: Logger;
+  readonly #timer: NodeJS.Timeout;
+  #level: StorageLevel = { capacityBytes: 0, usedBytes: 0 };
+  #full = false;
+
+  constructor(options: {
+    readonly folder: string;
+    readonly store: Store;
+    /** Share of the capacity from which growth is refused. */
+    readonly limit: number;
+    /** Of the store alone; absent = the file system counts. */
+    readonly capacityBytes: number | undefined;
+    readonly log: Logger;
+  }) {
+    this.#folder = options.folder;
+    this.#store = options.store;
+    this.#limit = options.limit;
+    this.#capacityBytes = options.capacityBytes;
+    this.#log = options.log;
+    this.#timer = setInterval(() => void this.sample(), SAMPLE_MS);
+    this.#timer.unref();
+  }
+
+  /** As of the last sample. */
+  get level(): StorageLevel {
+    return this.#level;
+  }
+
+  /** As of the last sample. */
+  get isFull(): boolean {
+    return this.#full;
+  }
+
+  /** Looks again. Trouble is logged and leaves the last level. */
+  async sample(): Promise<void> {
+    try {
+      this.#level = await this.#measure();
+    } catch (cause: unknown) {
+      this.#log.warn("cannot measure the disk", { error: errorMessage(cause) });
+      return;
+    }
+    const full = isFull(this.#level, this.#limit);
+    if (full === this.#full) return;
+    this.#full = full;
+    const fields = { ...this.#level, limit: this.#limit };
+    if (full) this.#log.warn("storage full: growth is refused", fields);
+    else this.#log.info("storage has room again", fields);
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  async #measure(): Promise<StorageLevel> {
+    const { liveBytes, fileBytes } = this.#store.usage();
+    if (this.#capacityBytes !== undefined) {
+      return { capacityBytes: this.#capacityBytes, usedBytes: liveBytes };
+    }
+    const disk = await statfs(this.#folder);
+    const takenBytes = (disk.blocks - disk.bfree) * disk.bsize;
+    // What only root may use is not capacity. The file never shrinks; its free pages are room.
+    return {
+      capacityBytes: takenBytes + disk.bavail * disk.bsize,
+      usedBytes: takenBytes - Math.max(0, fileBytes - liveBytes),
+    };
+  }
+}
+
+/** Has `limit` of the capacity been reached? */
+export function isFull(level: StorageLevel, limit: number): boolean {
+  return level.capacityBytes > 0 && level.usedBytes >= level.capacityBytes * limit;
+}

@@ -1,0 +1,128 @@
+// Answers that need more than one partition: ListObjects of a hashed collection in one order over
+// all its partitions, and Stats. If a member cannot be asked the answer is a failure, never a part.
+import { fromBinary } from "@bufbuild/protobuf";
+
+import { ObjectMetaEnvelopeSchema } from "#api/gen/oprc-data_pb.ts";
+import type { ObjectItem } from "#workloads/core/store/index.ts";
+import {
+  compareText,
+  encodeCursor,
+  encodeObjectEnvelope,
+  encodeStats,
+  WireWriter,
+} from "#workloads/core/store/index.ts";
+import { utf8Encode } from "#api/base/index.ts";
+import { Method } from "#api/gen/oaas-stream_pb.ts";
+import type { Responder } from "#workloads/platform/index.ts";
+
+import type { Owner, ServedCollection } from "./collection.ts";
+import type { Page } from "./decode.ts";
+import { toFailure } from "./errors.ts";
+import type { Cancel, DataCall } from "./forward.ts";
+import type { Member } from "./member.ts";
+
+/** A listing over these partitions. */
+export interface ObjectListing {
+  readonly call: DataCall;
+  readonly collection: ServedCollection;
+  readonly page: Page;
+  readonly owners: readonly Owner[];
+}
+
+/** The first `limit` objects of all these partitions in byte order of their ids. */
+export function answerObjectList(
+  member: Member,
+  listing: ObjectListing,
+  respond: Responder,
+): Cancel {
+  const { owners, page } = listing;
+  const lists = owners.flatMap((owner) =>
+    owner.kind === "local" ? [owner.shard.listObjects(page)] : [],
+  );
+  const remote = owners.filter((owner) => owner.kind === "remote");
+  if (remote.length === 0) {
+    respond.ok(encodePage(lists, page));
+    return undefined;
+  }
+  const abort = new AbortController();
+  Promise.all(remote.map((owner) => listRemote(member, listing, { owner, signal: abort.signal })))
+    .then((more) => respond.ok(encodePage([...lists, ...more], page)))
+    .catch((cause: unknown) => {
+      abort.abort();
+      respond.fail(toFailure(cause));
+    });
+  return () => abort.abort();
+}
+
+/** Objects per partition: of this member, and of all members unless the call came from one. */
+export function answerStats(member: Member, call: DataCall, respond: Responder): Cancel {
+  const local = encodeStats(member.stats());
+  const peers = call.forwarded ? [] : member.collections.flatMap((collection) => collection.peers);
+  if (peers.length === 0) {
+    respond.ok([local]);
+    return undefined;
+  }
+  const abort = new AbortController();
+  const { method, request, timeoutMs, headers } = call;
+  const ask = { method, request, timeoutMs, headers, forwarded: true };
+  Promise.all(peers.map((peer) => member.peers.linkTo(peer).request(ask, abort.signal)))
+    // Field 1 is repeated: the concatenation of messages is the message of all shards.
+    .then((more) => respond.ok([Buffer.concat([local, ...more.flat()])]))
+    .catch((cause: unknown) => {
+      abort.abort();
+      respond.fail(toFailure(cause));
+    });
+  return () => abort.abort();
+}
+
+async function listRemote(
+  member: Member,
+  listing: ObjectListing,
+  to: { readonly owner: Extract<Owner, { kind: "remote" }>; readonly signal: AbortSignal },
+): Promise<readonly ObjectItem[]> {
+  const { page, call, collection } = listing;
+  const request = new WireWriter()
+    .bytes(1, utf8Encode(collection.name))
+    .varint(2, to.owner.partition)
+    .bytes(3, utf8Encode(page.prefix))
+    .varint(4, page.limit);
+  if (page.after !== undefined) request.bytes(5, encodeCursor({ kind: "objects" }, page.after));
+  const responses = await member.peers.linkTo(to.owner.member).request(
+    {
+      method: Method.LIST_OBJECTS,
+      request: request.finish(),
+      timeoutMs: call.timeoutMs,
+      generation: collection.spec.generation,
+      forwarded: true,
+      headers: call.headers,
+    },
+    to.signal,
+  );
+  return responses.map((bytes) => {
+    const item = fromBinary(ObjectMetaEnvelopeSchema, bytes);
+    return {
+      id: item.objectId,
+      version: Number(item.version),
+      entryCount: Number(item.entryCount),
+    };
+  });
+}
+
+function encodePage(lists: readonly (readonly ObjectItem[])[], page: Page): readonly Uint8Array[] {
+  const [only, ...others] = lists;
+  const merged =
+    only !== undefined && others.length === 0
+      ? only
+      : lists
+          .flat()
+          .sort((a, b) => compareText(a.id, b.id))
+          .slice(0, page.limit);
+  const full = merged.length === page.limit;
+  return merged.map((item, at) => {
+    const last = full && at === merged.length - 1;
+    return encodeObjectEnvelope(
+      item,
+      last ? encodeCursor({ kind: "objects" }, item.id) : undefined,
+    );
+  });
+}

@@ -1,0 +1,353 @@
+// This process as a member: what its store is, which collections it serves, and what the operator
+// may ask of it. An empty store serves nothing but the admin service until it is formatted.
+import type { Hasher, Logger } from "#api/base/index.ts";
+import { assert, errorMessage } from "#api/base/index.ts";
+import type { CollectionSpec } from "#api/gen/oaas-admin_pb.ts";
+import type { Store } from "#workloads/core/store/index.ts";
+import { systemKey } from "#workloads/core/store/index.ts";
+import { xxh3 } from "#workloads/platform/hash/index.ts";
+
+import type { CollectionHost } from "./collection.ts";
+import { ServedCollection } from "./collection.ts";
+import { Committer } from "./committer.ts";
+import type { DataDir, DataDirState, FormatRecord, Owner } from "./data-dir.ts";
+import { refuse } from "./errors.ts";
+import { guardStore, StorageGuard } from "./guard.ts";
+import type { MetaLog, ProposeOutcome } from "./meta-log.ts";
+import { SingleVoterMetaLog } from "./meta-log.ts";
+import type { OdgmMetrics } from "./metrics.ts";
+import type { Peers } from "./peers.ts";
+import { checkSpec, contentDigest, decodeSpec, encodeSpec } from "./spec.ts";
+
+/** What a member is made of. */
+export interface MemberOptions {
+  readonly dataDir: DataDir;
+  readonly owner: Owner;
+  readonly peers: Peers;
+  readonly metrics: OdgmMetrics;
+  readonly log: Logger;
+  readonly storageLimit: number;
+  readonly storageCapacityBytes: number | undefined;
+  /** The store failed: nothing may be served any more. */
+  readonly onStoreFailure: (cause: unknown) => void;
+}
+
+/** The store as it is open. */
+interface OpenStore {
+  readonly format: FormatRecord;
+  readonly host: CollectionHost;
+  readonly guard: StorageGuard;
+  readonly metaLog: MetaLog | undefined;
+}
+
+/** What is told about the store. */
+export type StoreView =
+  | { readonly kind: "empty" | "foreign" | "refused"; readonly message: string }
+  | { readonly kind: "ready"; readonly format: FormatRecord };
+
+/** Name of the owner of a store that may keep several collections. */
+export const STANDALONE_OWNER: Owner = { collection: "*", ordinal: 0 };
+
+/** See the top of the file. */
+export class Member {
+  readonly owner: Owner;
+  readonly peers: Peers;
+  readonly #options: MemberOptions;
+  readonly #hasher: Hasher = xxh3;
+  readonly #collections = new Map<string, ServedCollection>();
+  readonly #watchers = new Set<() => void>();
+  #state: DataDirState = { kind: "empty" };
+  #open: OpenStore | undefined;
+  #closing = false;
+  #changing: Promise<unknown> = Promise.resolve();
+
+  private constructor(options: MemberOptions) {
+    this.#options = options;
+    this.owner = options.owner;
+    this.peers = options.peers;
+  }
+
+  /** Opens the folder and serves the last generation that was applied here, if there is one. */
+  static async start(options: MemberOptions): Promise<Member> {
+    const member = new Member(options);
+    await member.#enter(await options.dataDir.open(options.owner));
+    return member;
+  }
+
+  /** Empty, ready, somebody else's or not to be used. */
+  get storeView(): StoreView {
+    const state = this.#state;
+    switch (state.kind) {
+      case "ready":
+        return { kind: "ready", format: state.format };
+      case "empty":
+        return { kind: "empty", message: "the store has never been formatted" };
+      case "foreign":
+      case "refused":
+        return state;
+    }
+  }
+
+  /** Collections in force, by name. */
+  get collections(): readonly ServedCollection[] {
+    return [...this.#collections.values()];
+  }
+
+  /** The newest generation in the meta log; 0 = none, or this member has no vote. */
+  get metaGeneration(): bigint {
+    return this.#open?.metaLog?.generation ?? 0n;
+  }
+
+  /** Bytes of the disk and how many are used, as of the last sample. */
+  get storageLevel(): { readonly capacityBytes: number; readonly usedBytes: number } {
+    return this.#open?.guard.level ?? { capacityBytes: 0, usedBytes: 0 };
+  }
+
+  /** May a write make the store larger? */
+  get mayGrow(): boolean {
+    return this.#open !== undefined && !this.#open.guard.isFull;
+  }
+
+  /** The collection, ready to serve. Throws the refusal that says what is missing. */
+  collection(name: string): ServedCollection {
+    if (this.#closing) throw refuse("SHUTTING_DOWN", "this member is shutting down");
+    const view = this.storeView;
+    if (view.kind === "empty") throw refuse("STORE_EMPTY", view.message);
+    if (view.kind === "foreign") throw refuse("STORE_FOREIGN", view.message);
+    if (view.kind === "refused") throw refuse("STORE_REFUSED", view.message);
+    const found = this.#collections.get(name);
+    if (found !== undefined && !found.spec.disabled) return found;
+    if (found !== undefined) throw refuse("CLASS_DISABLED", `class ${name} is disabled`);
+    if (name === this.owner.collection) {
+      throw refuse("NO_GENERATION", `class ${name} has no generation here yet`);
+    }
+    throw refuse("NO_CLASS", `class "${name}" is not here`);
+  }
+
+  /** Throws OVERLOADED while too much waits for the disk. */
+  requireRoom(): void {
+    if (this.#open?.host.committer.isOverloaded !== true) return;
+    throw refuse("OVERLOADED", "too many writes wait for the disk");
+  }
+
+  /** Objects per shard of this member. Shard ids count from 1, as upstream's do. */
+  stats() {
+    return this.collections.flatMap((collection, position) =>
+      collection.shards.map((shard) => ({
+        collection: collection.name,
+        partition: shard.partition,
+        shardId: position * 2 ** 20 + shard.partition + 1,
+        count: shard.objects,
+      })),
+    );
+  }
+
+  /** Counts an invocation for the metrics. */
+  observeInvocation(
+    fn: string,
+    result: { readonly status: number; readonly milliseconds: number },
+  ): void {
+    this.#options.metrics.invoked(fn, result);
+  }
+
+  /** Formats an empty store; on one formatted for the same owner answers its incarnation. */
+  format(owner: Owner, identity: string): Promise<string> {
+    return this.#inTurn(async () => {
+      const state = this.#state;
+      const { collection, ordinal } = this.owner;
+      if (owner.collection !== collection || owner.ordinal !== ordinal) {
+        throw refuse("WRONG_MEMBER", `this is member ${ordinal} of ${collection}`);
+      }
+      if (state.kind === "ready" && state.format.identity === identity) {
+        return state.format.incarnation;
+      }
+      if (state.kind === "ready") {
+        throw refuse("STORE_FORMATTED", `the store has the identity ${state.format.identity}`);
+      }
+      if (state.kind !== "empty") throw refuse("STORE_FORMATTED", state.message);
+      const formatted = await this.#options.dataDir.format(owner, identity);
+      await this.#enter(formatted);
+      return formatted.format.incarnation;
+    });
+  }
+
+  /** See {@link MetaLog.propose}. Throws NOT_META_VOTER. */
+  propose(expected: bigint, wanted: CollectionSpec): Promise<ProposeOutcome> {
+    return this.#inTurn(async () => {
+      const metaLog = this.#requireStore().metaLog;
+      if (metaLog === undefined) {
+        throw refuse("NOT_META_VOTER", `ordinal ${this.owner.ordinal} has no vote`);
+      }
+      this.#requireName(wanted.collection);
+      const outcome = await metaLog.propose(expected, wanted);
+      this.#changed();
+      return outcome;
+    });
+  }
+
+  /** Serves this generation from now on, and after a restart; answers the one in force. */
+  apply(spec: CollectionSpec): Promise<bigint> {
+    return this.#inTurn(async () => {
+      const { host, format } = this.#requireStore();
+      this.#requireName(spec.collection);
+      const served = this.#collections.get(spec.collection);
+      const current = served?.spec.generation ?? 0n;
+      if (spec.generation === 0n) throw refuse("INVALID_SPEC", "generation is 0");
+      if (spec.generation < current) return current;
+      if (served !== undefined && spec.generation === current) {
+        if (contentDigest(spec) === contentDigest(served.spec)) return current;
+        throw refuse("GENERATION_CONFLICT", `generation ${current} has another content here`);
+      }
+      const problem = checkSpec(spec);
+      if (problem !== undefined) throw refuse(problem.reason, problem.message);
+      this.#checkIncarnation(spec, format);
+      const key = systemKey(`applied/${spec.collection}`);
+      await host.store.commit([{ key, value: encodeSpec(spec), index: 0 }]);
+      this.#serve(host, spec);
+      this.#changed();
+      return spec.generation;
+    });
+  }
+
+  /**
+   * Standalone: these collections, all or none, in a store that holds none yet. Their order is
+   * kept, it is part of the shards' numbers.
+   */
+  adopt(specs: readonly CollectionSpec[]): Promise<void> {
+    return this.#inTurn(async () => {
+      const { host } = this.#requireStore();
+      assert(this.#collections.size === 0, "collections are adopted once");
+      for (const spec of specs) {
+        const problem = checkSpec(spec);
+        if (problem === undefined) continue;
+        throw refuse(problem.reason, `collection ${spec.collection}: ${problem.message}`);
+      }
+      const names = Buffer.from(JSON.stringify(specs.map((spec) => spec.collection)));
+      await host.store.commit([
+        { key: systemKey("collections"), value: names, index: 0 },
+        ...specs.map((spec) => {
+          return {
+            key: systemKey(`applied/${spec.collection}`),
+            value: encodeSpec(spec),
+            index: 0,
+          };
+        }),
+      ]);
+      for (const spec of specs) this.#serve(host, spec);
+      this.#changed();
+    });
+  }
+
+  /** Calls back whenever generation or store state have changed; returns what ends that. */
+  watch(callback: () => void): () => void {
+    this.#watchers.add(callback);
+    return () => this.#watchers.delete(callback);
+  }
+
+  /** Takes no new calls, waits for what is on its way to the disk, closes. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    await this.#changing.catch(() => undefined);
+    await this.#open?.host.committer.drain();
+    this.#open?.guard.close();
+    await this.#options.dataDir.close();
+  }
+
+  async #enter(state: DataDirState): Promise<void> {
+    if (state.kind !== "ready") {
+      this.#state = state;
+      if (state.kind !== "empty") this.#options.log.error("store refused", { ...state });
+      return;
+    }
+    try {
+      this.#open = await this.#openStore(state.format, state.store);
+      this.#state = state;
+    } catch (cause: unknown) {
+      const message = errorMessage(cause);
+      this.#state = { kind: "refused", message };
+      this.#options.log.error("store refused", { message });
+    }
+    this.#changed();
+  }
+
+  async #openStore(format: FormatRecord, raw: Store): Promise<OpenStore> {
+    const { log, metrics, dataDir, owner } = this.#options;
+    const store = guardStore(raw, this.#options.onStoreFailure);
+    const committer = new Committer(store, { observer: metrics, log });
+    const standalone = owner.collection === STANDALONE_OWNER.collection;
+    const ordinal = standalone ? undefined : owner.ordinal;
+    const host: CollectionHost = { store, committer, hasher: this.#hasher, ordinal };
+    const guard = new StorageGuard({
+      folder: dataDir.path,
+      store,
+      limit: this.#options.storageLimit,
+      capacityBytes: this.#options.storageCapacityBytes,
+      log,
+    });
+    await guard.sample();
+    for (const name of standalone ? standaloneNames(store) : [owner.collection]) {
+      const applied = store.get(systemKey(`applied/${name}`));
+      if (applied !== undefined) this.#serve(host, decodeSpec(applied.value));
+    }
+    const votes = !standalone && owner.ordinal === 0;
+    const metaLog = votes ? new SingleVoterMetaLog(store, owner.collection) : undefined;
+    return { format, host, guard, metaLog };
+  }
+
+  #serve(host: CollectionHost, spec: CollectionSpec): void {
+    const served = this.#collections.get(spec.collection);
+    if (served !== undefined) served.apply(spec);
+    else {
+      const position = this.#collections.size;
+      this.#collections.set(spec.collection, new ServedCollection(host, position, spec));
+    }
+    this.peers.retain(this.collections.flatMap((collection) => collection.peers));
+    this.#options.log.info("generation in force", {
+      collection: spec.collection,
+      generation: String(spec.generation),
+      partitions: spec.partitions.length,
+      functions: spec.functions.length,
+    });
+  }
+
+  #checkIncarnation(spec: CollectionSpec, format: FormatRecord): void {
+    const self = spec.members.find((member) => member.ordinal === this.owner.ordinal);
+    const known = self?.incarnation ?? "";
+    if (known === "" || known === format.incarnation) return;
+    throw refuse(
+      "INCARNATION_MISMATCH",
+      `the generation names incarnation ${known}, this store is ${format.incarnation}`,
+    );
+  }
+
+  #requireStore(): OpenStore {
+    if (this.#open !== undefined) return this.#open;
+    const view = this.storeView;
+    const message = view.kind === "ready" ? "the store is not open" : view.message;
+    throw refuse(view.kind === "empty" ? "STORE_EMPTY" : "STORE_REFUSED", message);
+  }
+
+  #requireName(name: string): void {
+    const { collection } = this.owner;
+    if (collection === name || collection === STANDALONE_OWNER.collection) return;
+    throw refuse("WRONG_MEMBER", `this is a member of ${collection}, not of ${name}`);
+  }
+
+  /** Changes of what is served happen one after the other. */
+  #inTurn<T>(change: () => Promise<T>): Promise<T> {
+    const result = this.#changing.then(change);
+    this.#changing = result.catch(() => undefined);
+    return result;
+  }
+
+  #changed(): void {
+    for (const watcher of this.#watchers) watcher();
+  }
+}
+
+/** The collections that a standalone store keeps, in the order of their shard numbers. */
+export function standaloneNames(store: Store): readonly string[] {
+  const stored = store.get(systemKey("collections"));
+  if (stored === undefined) return [];
+  return JSON.parse(Buffer.from(stored.value).toString("utf8")) as string[];
+}

@@ -1,0 +1,73 @@
+// Who decides what the next generation is. Later a Raft group of 1, 3 or 5 voters; for now one
+// voter, the member of ordinal 0, with a durable record in its store and the final messages.
+import type { CollectionSpec } from "#api/gen/oaas-admin_pb.ts";
+import type { Store } from "#workloads/core/store/index.ts";
+import { systemKey } from "#workloads/core/store/index.ts";
+
+import type { SpecProblem } from "./spec.ts";
+import {
+  checkSpec,
+  checkTransition,
+  contentDigest,
+  decodeSpec,
+  encodeSpec,
+  withGeneration,
+} from "./spec.ts";
+
+/** How a proposal ended. */
+export type ProposeOutcome =
+  | { readonly kind: "committed"; readonly generation: bigint }
+  | { readonly kind: "conflict"; readonly current: bigint }
+  | { readonly kind: "refused"; readonly problem: SpecProblem };
+
+/** The log of generations of one collection. */
+export interface MetaLog {
+  /** Number of the newest committed generation; 0 = none. */
+  readonly generation: bigint;
+  /**
+   * Makes `wanted` the next generation if `expected` is the current one. The same content as the
+   * current one answers its number without a new one. Resolves when durable on a majority.
+   */
+  propose(expected: bigint, wanted: CollectionSpec): Promise<ProposeOutcome>;
+}
+
+/** The log of a group with one voter. */
+export class SingleVoterMetaLog implements MetaLog {
+  readonly #store: Store;
+  readonly #key: Uint8Array;
+  #current: CollectionSpec | undefined;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(store: Store, collection: string) {
+    this.#store = store;
+    this.#key = systemKey(`meta/${collection}`);
+    const stored = store.get(this.#key);
+    this.#current = stored === undefined ? undefined : decodeSpec(stored.value);
+  }
+
+  get generation(): bigint {
+    return this.#current?.generation ?? 0n;
+  }
+
+  propose(expected: bigint, wanted: CollectionSpec): Promise<ProposeOutcome> {
+    // One at a time: the next one sees what this one has made.
+    const outcome = this.#last.then(() => this.#propose(expected, wanted));
+    this.#last = outcome.catch(() => undefined);
+    return outcome;
+  }
+
+  async #propose(expected: bigint, wanted: CollectionSpec): Promise<ProposeOutcome> {
+    const current = this.#current;
+    if (current !== undefined && contentDigest(current) === contentDigest(wanted)) {
+      return { kind: "committed", generation: current.generation };
+    }
+    if (expected !== this.generation) return { kind: "conflict", current: this.generation };
+    const problem =
+      checkSpec(wanted) ?? (current === undefined ? undefined : checkTransition(current, wanted));
+    if (problem !== undefined) return { kind: "refused", problem };
+    const next = withGeneration(wanted, this.generation + 1n);
+    await this.#store.commit([{ key: this.#key, value: encodeSpec(next), index: 0 }]);
+    this.#current = next;
+    return { kind: "committed", generation: next.generation };
+  }
+}

@@ -1,0 +1,54 @@
+// Links to the other members of the collection, one per member, opened when first needed.
+import type { CollectionMember } from "#api/gen/oaas-admin_pb.ts";
+import type { Logger } from "#api/base/index.ts";
+import type { TlsFolder } from "#workloads/platform/index.ts";
+import { StreamClient } from "#workloads/platform/index.ts";
+
+/** How members know each other. */
+export interface PeerOptions {
+  /** undefined = plaintext. */
+  readonly tls: { readonly folder: TlsFolder; readonly identity: string } | undefined;
+  readonly log: Logger;
+}
+
+/** The links of one collection's member. */
+export class Peers {
+  readonly #options: PeerOptions;
+  readonly #links = new Map<string, StreamClient>();
+
+  constructor(options: PeerOptions) {
+    this.#options = options;
+  }
+
+  /** The link to this member's address. */
+  linkTo(member: CollectionMember): StreamClient {
+    const address = member.linkAddress;
+    const known = this.#links.get(address);
+    if (known !== undefined) return known;
+    const { tls, log } = this.#options;
+    const link = new StreamClient({
+      service: "Link",
+      target: {
+        address,
+        ...(tls === undefined ? {} : { tls: { folder: tls.folder, serverIdentity: tls.identity } }),
+      },
+      log: log.child({ peer: address }),
+    });
+    this.#links.set(address, link);
+    return link;
+  }
+
+  /** Closes links to members that are not in the generation any more. */
+  retain(members: readonly CollectionMember[]): void {
+    const wanted = new Set(members.map((member) => member.linkAddress));
+    for (const [address, link] of this.#links) {
+      if (wanted.has(address)) continue;
+      this.#links.delete(address);
+      link.close();
+    }
+  }
+
+  close(): void {
+    this.retain([]);
+  }
+}
