@@ -1,9 +1,11 @@
 // Clusters for tests and doors: `openCluster` brings one up (or finds it up) and hands out a handle.
 import type { Say } from "./build/binaries.ts";
 import type { Cluster, ClusterEngine, ClusterSpec, EngineName } from "./engine.ts";
+import { kindEngine } from "./engines/kind.ts";
+import { kubeconfigEngine } from "./engines/kubeconfig.ts";
 import { localEngine } from "./engines/local/engine.ts";
+import { hostFiles } from "./files.ts";
 import { clusterNames, stateBase } from "./engines/local/state.ts";
-import { ClusterError } from "./run.ts";
 import type { CommandRunner } from "./run.ts";
 import { hostRunner } from "./run-host.ts";
 
@@ -48,8 +50,9 @@ export async function chooseEngine(
     case "local":
       return localEngine({ runner, say });
     case "kind":
+      return kindEngine({ runner, say, base: stateBase(), files: hostFiles });
     case "kubeconfig":
-      throw new ClusterError("CLUSTER_UNSUPPORTED", "not yet");
+      return kubeconfigEngine({ runner, say, base: stateBase(), files: hostFiles });
   }
 }
 

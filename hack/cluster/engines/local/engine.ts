@@ -4,7 +4,7 @@
 import { rmSync } from "node:fs";
 import { ensureBinaries } from "../../build/binaries.ts";
 import type { Binaries, Say } from "../../build/binaries.ts";
-import type { Cluster, ClusterEngine, ClusterSpec, DiskSpec, PartStatus } from "../../engine.ts";
+import type { Cluster, ClusterEngine, ClusterSpec, PartStatus } from "../../engine.ts";
 import { withLock } from "../../lock.ts";
 import { ClusterError } from "../../run.ts";
 import type { CommandRunner } from "../../run.ts";
@@ -16,6 +16,7 @@ import {
   startScheduler,
   writeControlPlaneFiles,
 } from "./control-plane.ts";
+import { DISKS_DEFAULT } from "./disks.ts";
 import { assertHost } from "./host.ts";
 import { assertClusterName, clusterLayout } from "./layout.ts";
 import type { ClusterLayout } from "./layout.ts";
@@ -26,7 +27,6 @@ import { allocateSlot, forget, readState, slotOf, stateBase, writeState } from "
 import type { ClusterState } from "./state.ts";
 
 const LOCK_DEADLINE_MS = 15 * 60_000;
-const DISKS_DEFAULT: Required<DiskSpec> = { volumes: 8, volumeMib: 256, raw: 2, rawMib: 512 };
 
 /** What the engine needs from outside. */
 export interface LocalEngineOptions {

@@ -1,13 +1,6 @@
 // Loads image archives into the container stores of nodes. Content that a node has is not sent again.
 import { createHash } from "node:crypto";
-import {
-  createReadStream,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { createReadStream, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { check } from "../../run.ts";
@@ -31,11 +24,6 @@ export async function importImages(
   );
 }
 
-/** Forgets which archives a node has; for a node whose container store is new. */
-export function forgetImages(context: NodeContext): void {
-  rmSync(stampFolder(context), { recursive: true, force: true });
-}
-
 async function importOn(context: NodeContext, path: string, key: string): Promise<void> {
   const stamp = join(stampFolder(context), key);
   if (existsSync(stamp)) return;
@@ -55,12 +43,4 @@ async function contentHash(path: string): Promise<string> {
   const hash = createHash("sha256");
   await pipeline(createReadStream(path), hash);
   return hash.digest("hex");
-}
-
-/** Names of nodes whose store has at least one archive, for `status`. */
-export function nodesWithImages(nodes: readonly NodeContext[]): readonly string[] {
-  return nodes
-    .filter((context) => existsSync(stampFolder(context)))
-    .filter((context) => readdirSync(stampFolder(context)).length > 0)
-    .map((context) => context.node.name);
 }

@@ -55,17 +55,23 @@ ${lines.join("\n")}
 `;
 }
 
+/** Mounts the images of disks, for sh on the node. */
+export function mountLines(disks: readonly Disk[]): string {
+  return disks
+    .map(
+      (disk) => `mkdir -p ${disk.mountPoint}
+mount -o loop,noatime ${NODE_HOME}/images/${disk.name}.img ${disk.mountPoint}
+rmdir ${disk.mountPoint}/lost+found 2>/dev/null || true`,
+    )
+    .join("\n");
+}
+
 /**
  * Boots a node: runs as its first process inside fresh mount and UTS namespaces and its network
  * namespace, lays the node's folders over the host's, mounts the disks, and stays to hold it all.
  * $1 = the node's folder on the host, $2 = folder of the Kubernetes programs, $3 = node name.
  */
 export function bootScript(disks: readonly Disk[]): string {
-  const mounts = disks.map(
-    (disk) => `mkdir -p ${disk.mountPoint}
-mount -o loop,noatime ${NODE_HOME}/images/${disk.name}.img ${disk.mountPoint}
-rmdir ${disk.mountPoint}/lost+found 2>/dev/null || true`,
-  );
   return `set -eu
 folder=$1 programs=$2 name=$3
 mount --make-rprivate /
@@ -82,7 +88,7 @@ rm -rf /var/lib/cni/networks
 echo 1 > /proc/sys/net/ipv4/ip_forward
 # Pods of one node meet behind a bridge, and Service addresses must be rewritten there too.
 [ ! -e /proc/sys/net/bridge/bridge-nf-call-iptables ] || echo 1 > /proc/sys/net/bridge/bridge-nf-call-iptables
-${mounts.join("\n")}
+${mountLines(disks)}
 mount --make-rshared /
 touch ${NODE_HOME}/booted
 exec sleep 2147483647

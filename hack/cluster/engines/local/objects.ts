@@ -1,5 +1,5 @@
 // Kubernetes objects that a local cluster starts with. Pure.
-import type { ClusterLayout, NodeLayout } from "./layout.ts";
+import type { NodeLayout } from "./layout.ts";
 import { LOCAL_DISKS } from "./node-config.ts";
 import type { Disk } from "./node-config.ts";
 
@@ -12,6 +12,12 @@ export const PROVISIONER = "oaas.io/local-disks";
 /** Marks PVs that the releaser may wipe and offer again. */
 export const DISK_LABEL = "oaas.io/local-disk";
 
+/** Which node a PV of ours is on. */
+export const DISK_NODE_LABEL = "oaas.io/local-disk-node";
+
+/** What a PV needs to know of its node. */
+type NodeName = Pick<NodeLayout, "name">;
+
 /** A Kubernetes object as JSON. */
 export type KubeObject = Readonly<Record<string, unknown>>;
 
@@ -21,20 +27,20 @@ export function baseObjects(): readonly KubeObject[] {
 }
 
 /** The PVs of one node: one per disk below {@link LOCAL_DISKS}. */
-export function nodeVolumes(node: NodeLayout, disks: readonly Disk[]): readonly KubeObject[] {
+export function nodeVolumes(node: NodeName, disks: readonly Disk[]): readonly KubeObject[] {
   return disks
     .filter((disk) => disk.mountPoint.startsWith(`${LOCAL_DISKS}/`))
     .map((disk) => localVolume(node, disk));
 }
 
 /** The PV of one disk. */
-export function localVolume(node: NodeLayout, disk: Disk): KubeObject {
+export function localVolume(node: NodeName, disk: Disk): KubeObject {
   return {
     apiVersion: "v1",
     kind: "PersistentVolume",
     metadata: {
       name: `${node.name}-${disk.name}`,
-      labels: { [DISK_LABEL]: disk.name },
+      labels: { [DISK_LABEL]: disk.name, [DISK_NODE_LABEL]: node.name },
       annotations: { "pv.kubernetes.io/provisioned-by": PROVISIONER },
     },
     spec: {
@@ -59,7 +65,8 @@ export function localVolume(node: NodeLayout, disk: Disk): KubeObject {
   };
 }
 
-function storageClass(): KubeObject {
+/** The default class. */
+export function storageClass(): KubeObject {
   return {
     apiVersion: "storage.k8s.io/v1",
     kind: "StorageClass",
@@ -99,9 +106,4 @@ function corednsAccess(): readonly KubeObject[] {
 /** One YAML-compatible document (JSON) for `kubectl apply -f -`. */
 export function objectList(items: readonly KubeObject[]): string {
   return JSON.stringify({ apiVersion: "v1", kind: "List", items });
-}
-
-/** Names of the nodes of a layout, for messages. */
-export function nodeNames(layout: ClusterLayout): string {
-  return layout.nodes.map((node) => node.name).join(", ");
 }
