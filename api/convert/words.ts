@@ -1,0 +1,119 @@
+// Upstream's words and ours. Java writes UPPER_CASE, oaas-rs both; readers ignore case.
+
+import type {
+  Access,
+  Consistency,
+  EnforcementDimension,
+  EnforcementMode,
+  FunctionState,
+  FunctionType,
+  ImagePullPolicy,
+  KeyType,
+  LogLevel,
+  ShardType,
+  StateType,
+  StorageProvider,
+  Template,
+} from "../oaas/v1alpha1/index.ts";
+
+export const STATE_TYPES: Readonly<Record<string, StateType>> = {
+  NORMAL: "Normal",
+  COLLECTION: "Collection",
+  SINGLETON: "Singleton",
+};
+
+export const CONSISTENCIES: Readonly<Record<string, Consistency>> = {
+  NONE: "None",
+  READ_YOUR_WRITE: "ReadYourWrites",
+  BOUNDED_STALENESS: "BoundedStaleness",
+  STRONG: "Strong",
+};
+
+export const ACCESSES: Readonly<Record<string, Access>> = {
+  PUBLIC: "Public",
+  INTERNAL: "Internal",
+  PRIVATE: "Private",
+};
+
+/** WASM is known and refused by its reader. */
+export const FUNCTION_TYPES: Readonly<Record<string, FunctionType | "Wasm">> = {
+  TASK: "Task",
+  CUSTOM: "Task",
+  BUILTIN: "Builtin",
+  MACRO: "Macro",
+  LOGICAL: "Logical",
+  WASM: "Wasm",
+};
+
+export const FUNCTION_STATES: Readonly<Record<string, FunctionState>> = {
+  ENABLED: "Enabled",
+  DISABLED: "Disabled",
+  FROZEN: "Frozen",
+};
+
+export const KEY_TYPES: Readonly<Record<string, KeyType>> = {
+  STRING: "String",
+  INTEGER: "Integer",
+  DOUBLE: "Double",
+  BOOLEAN: "Boolean",
+  BYTES: "Bytes",
+  JSON: "Json",
+  COUNTER: "Counter",
+  MAP: "Map",
+  CRDT_MAP: "CrdtMap",
+  FILE: "File",
+};
+
+export const STORAGE_PROVIDERS: Readonly<Record<string, StorageProvider>> = {
+  MEMORY: "Memory",
+  PERSISTENT: "Volume",
+  VOLUME: "Volume",
+  FJALL: "Volume",
+};
+
+export const SHARD_TYPES: Readonly<Record<string, ShardType>> = {
+  BASIC: "Basic",
+  NONE: "Basic",
+  SINGLE: "Basic",
+  MST: "Mst",
+  RAFT: "Raft",
+};
+
+export const TEMPLATES: Readonly<Record<string, Template>> = {
+  DEV: "Dev",
+  EDGE: "Edge",
+  CLOUD: "Cloud",
+  FULL: "Cloud",
+  K8S_DEPLOYMENT: "Cloud",
+  DEPLOYMENT: "Cloud",
+  K8S: "Cloud",
+  KNATIVE: "Knative",
+  KN: "Knative",
+  KNSVC: "Knative",
+};
+
+export const PULL_POLICIES: Readonly<Record<string, ImagePullPolicy>> = {
+  ALWAYS: "Always",
+  IFNOTPRESENT: "IfNotPresent",
+  NEVER: "Never",
+};
+
+export const ENFORCEMENT_MODES: Readonly<Record<string, EnforcementMode>> = {
+  OFF: "Disabled",
+  OBSERVE: "Observe",
+  ENFORCE: "Enforce",
+};
+
+export const DIMENSIONS: Readonly<Record<string, EnforcementDimension>> = {
+  REPLICAS: "FunctionReplicas",
+  CPU: "FunctionCpu",
+  MEMORY: "FunctionMemory",
+};
+
+export const LOG_LEVELS: Readonly<Record<string, LogLevel>> = {
+  TRACE: "Debug",
+  DEBUG: "Debug",
+  INFO: "Info",
+  WARN: "Warn",
+  ERROR: "Error",
+};
