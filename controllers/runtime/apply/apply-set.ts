@@ -85,7 +85,11 @@ export class Applier {
    * Applies `rendered` as all children of `parent`. Throws NotLeaderError and TransportErrors that
    * come from `signal`; every other failure is in the result.
    */
-  async apply(parent: Parent, rendered: readonly Child[], signal: AbortSignal): Promise<ApplyResult> {
+  async apply(
+    parent: Parent,
+    rendered: readonly Child[],
+    signal: AbortSignal,
+  ): Promise<ApplyResult> {
     const names = stampNames(parent.kind.group);
     const planned = this.#plan(parent, rendered, names);
     const progress: Progress = { changes: [], changed: false };
@@ -183,12 +187,7 @@ export class Applier {
       if (found.length > 0) return found.map((one) => one.path);
       return this.#memory.touchedSince(uid, live) ? ["data"] : [];
     }
-    const found = this.#memory.withoutAccepted(
-      uid,
-      live,
-      content,
-      differences(child.object, live),
-    );
+    const found = this.#memory.withoutAccepted(uid, live, content, differences(child.object, live));
     if (found.length === 0) this.#memory.matched(uid, live, content);
     return found.map((one) => one.path);
   }
@@ -254,7 +253,8 @@ export class Applier {
       this.#applied(parent, one, answer, progress);
       return undefined;
     } catch (cause) {
-      const exists = cause instanceof ApiError && cause.status === 409 && one.step.kind === "create";
+      const exists =
+        cause instanceof ApiError && cause.status === 409 && one.step.kind === "create";
       if (!exists) return this.#failure(object, cause, progress, signal);
     }
     // It exists although no cache of ours shows it: either not ours, or ours with a lost label or
@@ -286,7 +286,12 @@ export class Applier {
         expect: { uid: live.metadata.uid },
         signal,
       });
-      this.#applied(parent, { ...one, step: { kind: "update", live, paths: [] } }, answer, progress);
+      this.#applied(
+        parent,
+        { ...one, step: { kind: "update", live, paths: [] } },
+        answer,
+        progress,
+      );
       return undefined;
     } catch (cause) {
       return this.#failure(object, cause, progress, signal);
@@ -302,8 +307,7 @@ export class Applier {
       one.step.kind === "update" && this.#memory.wasApplied(uid, one.step.live, one.content);
     const action = one.step.kind === "create" ? "Created" : drifted ? "Reverted" : "Configured";
     if (drifted) metrics.driftReverted.inc({ controller, kind: object.kind });
-    const remaining =
-      one.declared.metadataOnly === true ? [] : differences(object, answer);
+    const remaining = one.declared.metadataOnly === true ? [] : differences(object, answer);
     this.#memory.applied(uid, answer, one.content, remaining);
     const paths = one.step.kind === "update" ? one.step.paths.slice(0, PATHS_MAX) : [];
     progress.changed = true;

@@ -43,7 +43,8 @@ export function elementKey(element: unknown, keys: readonly string[]): string | 
   if (typeof element !== "object" || element === null) return undefined;
   const parts: unknown[] = [];
   for (const key of keys) {
-    const value = (element as Record<string, unknown>)[key] ?? (key === "protocol" ? "TCP" : undefined);
+    const value =
+      (element as Record<string, unknown>)[key] ?? (key === "protocol" ? "TCP" : undefined);
     if (value === undefined) return undefined;
     parts.push(value);
   }

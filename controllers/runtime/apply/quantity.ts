@@ -34,9 +34,10 @@ export function equalQuantities(path: string, a: unknown, b: unknown): boolean {
 /** Billionths, rounded up as the API server does; undefined if it is no quantity. */
 function nano(value: unknown): bigint | undefined {
   if (typeof value !== "string" && typeof value !== "number") return undefined;
-  const match = /^([+-]?)([0-9]*)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]{1,3})|([numkMGTPE]|[KMGTPE]i)?)$/.exec(
-    String(value),
-  );
+  const match =
+    /^([+-]?)([0-9]*)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]{1,3})|([numkMGTPE]|[KMGTPE]i)?)$/.exec(
+      String(value),
+    );
   if (match === null) return undefined;
   const [, sign = "", whole = "", fraction = "", exponent, suffix = ""] = match;
   if (whole === "" && fraction === "") return undefined;

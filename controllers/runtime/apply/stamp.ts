@@ -81,7 +81,9 @@ export function stampChild(
         [names.applied]: "",
       },
       ...(ownership === "Reference"
-        ? { ownerReferences: [...(rendered.metadata.ownerReferences ?? []), ownerReference(parent)] }
+        ? {
+            ownerReferences: [...(rendered.metadata.ownerReferences ?? []), ownerReference(parent)],
+          }
         : {}),
     },
   };

@@ -49,9 +49,7 @@ export function isAppliedBy(object: Live, manager: string): boolean {
   const entries = object.metadata.managedFields ?? [];
   return entries.some(
     (entry) =>
-      entry.manager === manager &&
-      entry.operation === "Apply" &&
-      (entry.subresource ?? "") === "",
+      entry.manager === manager && entry.operation === "Apply" && (entry.subresource ?? "") === "",
   );
 }
 

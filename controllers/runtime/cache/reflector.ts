@@ -311,7 +311,8 @@ export class Reflector {
     }
     // The first reconnect after an expiry or a break is quick, all further ones back off.
     this.#waitMs = backoffMs(BACKOFF, this.#attempt, this.#options.world.rng);
-    const asked = cause instanceof ApiError && cause.retry.kind === "after" ? cause.retry.delayMs : 0;
+    const asked =
+      cause instanceof ApiError && cause.retry.kind === "after" ? cause.retry.delayMs : 0;
     this.#waitMs = Math.max(this.#waitMs, asked);
     this.#attempt++;
     const message = errorMessage(cause);

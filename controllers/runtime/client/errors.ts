@@ -98,9 +98,9 @@ export function parseStatus(body: unknown): ParsedStatus {
   }
   // Untrusted JSON: every field is checked before it is used.
   const status = body as Record<string, unknown>;
-  const details = (typeof status["details"] === "object" && status["details"] !== null
-    ? status["details"]
-    : {}) as Record<string, unknown>;
+  const details = (
+    typeof status["details"] === "object" && status["details"] !== null ? status["details"] : {}
+  ) as Record<string, unknown>;
   const seconds = details["retryAfterSeconds"];
   return {
     reason: text(status["reason"]),
@@ -129,7 +129,9 @@ function retryOf(status: number, retryAfterMs: number | undefined): Retry {
       ? { kind: "backoff" }
       : { kind: "after", delayMs: retryAfterMs };
   }
-  return status === 409 || status === 401 || status >= 500 ? { kind: "backoff" } : { kind: "never" };
+  return status === 409 || status === 401 || status >= 500
+    ? { kind: "backoff" }
+    : { kind: "never" };
 }
 
 function codeOf(status: number, reason: string): KubeErrorCode {

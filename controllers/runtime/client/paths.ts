@@ -53,5 +53,7 @@ function compileTerm(term: string): (labels: Readonly<Record<string, string>>) =
   const existence = /^(!?)([^\s!=(),]+)$/.exec(term);
   if (existence === null) throw new Error(`not a label selector: ${term}`);
   const [, not, key = ""] = existence;
-  return not === "!" ? (labels) => labels[key] === undefined : (labels) => labels[key] !== undefined;
+  return not === "!"
+    ? (labels) => labels[key] === undefined
+    : (labels) => labels[key] !== undefined;
 }

@@ -152,7 +152,10 @@ export class RestClient {
     const asked = failure.retry.kind === "after" ? failure.retry.delayMs : 0;
     if (asked > WAIT_MS_MAX) throw failure;
     // Everybody was told the same Retry-After: come back at different times.
-    const waitMs = Math.max(asked * (1 + world.rng.next() / 4), backoffMs(BACKOFF, attempt, world.rng));
+    const waitMs = Math.max(
+      asked * (1 + world.rng.next() / 4),
+      backoffMs(BACKOFF, attempt, world.rng),
+    );
     const verb = request.method;
     const code = failure instanceof ApiError ? String(failure.status) : "<error>";
     metrics.requestRetries.inc({ code, verb, host: transport.host });

@@ -243,7 +243,9 @@ async function* readLines(
 
 function noEvents(): AsyncIterable<WatchLine> {
   return {
-    [Symbol.asyncIterator]: () => ({ next: () => Promise.resolve({ done: true, value: undefined }) }),
+    [Symbol.asyncIterator]: () => ({
+      next: () => Promise.resolve({ done: true, value: undefined }),
+    }),
   };
 }
 

@@ -334,7 +334,13 @@ export class Driver {
   #tell(pass: Pass, changeSet: ChangeSet): void {
     for (const { action, kind, name, paths } of changeSet.changes) {
       if (action === "Reverted") {
-        this.#event(pass, "Warning", REASONS.Reverted, "Revert", `${kind} ${name} was changed by somebody else at ${(paths ?? []).join(", ")}`);
+        this.#event(
+          pass,
+          "Warning",
+          REASONS.Reverted,
+          "Revert",
+          `${kind} ${name} was changed by somebody else at ${(paths ?? []).join(", ")}`,
+        );
       } else if (action === "Deleted") {
         this.#event(pass, "Normal", REASONS.Pruned, "Prune", `${kind} ${name} is no longer wanted`);
       }
@@ -342,11 +348,7 @@ export class Driver {
   }
 
   /** A change of Ready or Stalled is worth an Event; anything else is in the status. */
-  #tellConditions(
-    pass: Pass,
-    previous: readonly Condition[],
-    current: readonly Condition[],
-  ): void {
+  #tellConditions(pass: Pass, previous: readonly Condition[], current: readonly Condition[]): void {
     const before = new Map(previous.map((condition) => [condition.type, condition]));
     const stalled = current.find((condition) => condition.type === types.STALLED);
     const told = stalled ?? current.find((condition) => condition.type === types.READY);
@@ -417,8 +419,9 @@ function correlationOf(live: Live): { readonly correlationId?: string } {
 
 /** What the failure itself asks to wait. */
 function retryOf(failure: unknown): { readonly retryAfterMs?: number } {
-  const retry = (failure as { readonly retry?: { readonly kind: string; readonly delayMs?: number } })
-    .retry;
+  const retry = (
+    failure as { readonly retry?: { readonly kind: string; readonly delayMs?: number } }
+  ).retry;
   return retry?.kind === "after" && retry.delayMs !== undefined
     ? { retryAfterMs: retry.delayMs }
     : {};

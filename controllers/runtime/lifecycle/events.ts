@@ -139,7 +139,11 @@ export class EventRecorder {
     const { name: about, namespace: within, uid, resourceVersion } = regarding.metadata;
     const namespace = within ?? CLUSTER_NAMESPACE;
     const unique = createHash("sha256")
-      .update([uid, input.reason, input.note, String(nowMs), String(this.#options.world.rng.next())].join("\0"))
+      .update(
+        [uid, input.reason, input.note, String(nowMs), String(this.#options.world.rng.next())].join(
+          "\0",
+        ),
+      )
       .digest("hex")
       .slice(0, 16);
     const name = `${about.slice(0, 200)}.${unique}`;

@@ -28,9 +28,7 @@ export class LeaseFence implements WriteFence {
   }
 
   get isOpen(): boolean {
-    return (
-      !this.#term.signal.aborted && this.#world.clock.monotonicMs() < this.#validUntilMs
-    );
+    return !this.#term.signal.aborted && this.#world.clock.monotonicMs() < this.#validUntilMs;
   }
 
   /** Begins a term, or prolongs the present one, until this moment of the monotonic clock. */

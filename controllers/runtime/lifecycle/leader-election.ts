@@ -9,7 +9,7 @@ import type { Lease } from "kubernetes-types/coordination/v1.js";
 
 import type { Client } from "../client/client.ts";
 import { ApiError } from "../client/errors.ts";
-import type { Store } from "../cache/store.ts";
+import type { Informer } from "../cache/informers.ts";
 import { KINDS } from "../kinds/builtin.ts";
 import type { KubeObject, Live, ObjectKey } from "../kinds/kind.ts";
 import type { LeaseFence } from "./fence.ts";
@@ -24,8 +24,8 @@ export interface ElectorOptions extends LeaderElectionOptions {
   readonly identity: string;
   /** Without the fence, which the elector itself controls. */
   readonly client: Client;
-  /** Holds the Lease, if there is one; filled by a watch. */
-  readonly store: Store;
+  /** Caches the one Lease, if there is one. */
+  readonly lease: Informer;
   readonly fence: LeaseFence;
   readonly world: World;
   readonly logger: Logger;
@@ -59,7 +59,7 @@ export class LeaderElector {
       "lease duration > renew deadline > 1.2 * retry period",
     );
     options.metrics.leader.set({ name: options.leaseName }, 0);
-    options.store.subscribe(() => this.#wake());
+    options.lease.store.subscribe(() => this.#wake());
   }
 
   /**
@@ -97,7 +97,8 @@ export class LeaderElector {
   async #acquire(signal: AbortSignal): Promise<boolean> {
     const { world, logger } = this.#options;
     while (!signal.aborted) {
-      const waitMs = this.#waitMs();
+      // Without a view of the Lease a create or replace would be a shot in the dark.
+      const waitMs = this.#options.lease.synced ? this.#waitMs() : this.#retryPeriodMs;
       if (waitMs <= 0) {
         try {
           if (await this.#tryAcquire()) return true;
@@ -214,12 +215,12 @@ export class LeaderElector {
 
   #keep(answer: Live<Lease>): void {
     this.#held = answer;
-    this.#options.store.wrote(answer, "leader-election");
+    this.#options.lease.store.wrote(answer, "leader-election");
   }
 
   #record(): Live<Lease> | undefined {
     // The store holds Leases only.
-    return this.#options.store.get(this.#key) as Live<Lease> | undefined;
+    return this.#options.lease.store.get(this.#key) as Live<Lease> | undefined;
   }
 
   #spec(): NonNullable<Lease["spec"]> {

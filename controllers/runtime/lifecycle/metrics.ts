@@ -76,7 +76,9 @@ export function createMetrics(): Metrics {
       SECONDS,
     ),
     relists: counter("informer_relists_total", "Full lists, by why.", ["kind", "reason"]),
-    informerBytes: counter("informer_bytes_total", "Bytes received by lists and watches.", ["kind"]),
+    informerBytes: counter("informer_bytes_total", "Bytes received by lists and watches.", [
+      "kind",
+    ]),
     cacheObjects: gauge("informer_objects", "Objects in the cache.", ["kind"]),
     applySkipped: counter("apply_skipped_total", "Children that were as desired.", ["controller"]),
     driftReverted: counter("drift_reverted_total", "Foreign changes of our fields undone.", [

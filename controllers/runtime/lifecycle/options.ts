@@ -4,6 +4,7 @@
 import type { Clock, Logger, Rng } from "#api/base/index.ts";
 
 import type { ClusterConfig } from "../client/config.ts";
+import type { RequestLogEntry } from "../client/rest-client.ts";
 import type { Transport } from "../client/transport.ts";
 import type { Timers } from "./timers.ts";
 
@@ -29,6 +30,10 @@ export interface ManagerOptions {
   readonly shutdownTimeoutMs?: number;
   /** How long the first fill of the caches may take before `/readyz` turns bad; 120,000. */
   readonly cacheSyncTimeoutMs?: number;
+  /** Sees every request after its answer; for tests and recordings. */
+  readonly onRequest?: (entry: RequestLogEntry) => void;
+  /** Freezes cached objects deeply, so that a controller that changes one fails; for tests. */
+  readonly freezeObjects?: boolean;
   /** World: real ones if not given. */
   readonly clock?: Clock;
   readonly timers?: Timers;

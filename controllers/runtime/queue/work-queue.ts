@@ -176,7 +176,10 @@ export class WorkQueue {
     const nowMs = this.#options.world.clock.monotonicMs();
     const ages = [...this.#running.values()].map((startedAtMs) => (nowMs - startedAtMs) / 1000);
     const { metrics } = this.#options;
-    metrics.unfinishedSeconds.set(this.#labels(), ages.reduce((sum, age) => sum + age, 0));
+    metrics.unfinishedSeconds.set(
+      this.#labels(),
+      ages.reduce((sum, age) => sum + age, 0),
+    );
     metrics.longestRunningSeconds.set(this.#labels(), Math.max(0, ...ages));
   }
 

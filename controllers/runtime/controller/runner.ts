@@ -1,0 +1,327 @@
+// Runs one controller: turns changes of caches into keys, and keys into passes. A term is the time
+// in which passes run: from leading to leading no more. Between terms the caches stay warm and
+// changes are ignored, because every term begins with all keys.
+
+import type { Logger } from "#api/base/index.ts";
+import { assert, AssertionError, errorMessage } from "#api/base/index.ts";
+
+import { Applier } from "../apply/apply-set.ts";
+import { stampNames } from "../apply/stamp.ts";
+import type { Informer, Informers } from "../cache/informers.ts";
+import type { View } from "../cache/reader.ts";
+import { CacheReader, ownerIndex, ownerIndexValues, viewOf } from "../cache/reader.ts";
+import type { StoreChange } from "../cache/store.ts";
+import type { Client } from "../client/client.ts";
+import { ApiError, NotLeaderError } from "../client/errors.ts";
+import { statusWriterName, StatusWriter } from "../conditions/status-writer.ts";
+import type { Live, ObjectKey } from "../kinds/kind.ts";
+import { keyOf, keyText, kindId, parseKey } from "../kinds/kind.ts";
+import type { EventRecorder } from "../lifecycle/events.ts";
+import type { Metrics } from "../lifecycle/metrics.ts";
+import type { World } from "../lifecycle/timers.ts";
+import type { Priority } from "../queue/work-queue.ts";
+import { WorkQueue } from "../queue/work-queue.ts";
+import type { PassResult } from "./driver.ts";
+import { Driver } from "./driver.ts";
+import type { AnyController, WatchedKind } from "./types.ts";
+
+/** What all controllers of a manager share. */
+export interface RunnerOptions {
+  readonly controller: AnyController;
+  readonly client: Client;
+  readonly informers: Informers;
+  readonly events: EventRecorder;
+  readonly world: World;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+}
+
+const CONCURRENCY = 4;
+const PASS_TIMEOUT_MS = 60_000;
+
+/** See the head of this file. */
+export class ControllerRunner {
+  readonly name: string;
+  readonly leaderOnly: boolean;
+  readonly #options: RunnerOptions;
+  readonly #log: Logger;
+  readonly #primary: Informer;
+  readonly #view: View;
+  readonly #driver: Driver;
+  readonly #wakeReader: CacheReader;
+  #queue: WorkQueue | undefined;
+
+  constructor(options: RunnerOptions) {
+    const { controller, informers, client, events, world, metrics } = options;
+    this.#options = options;
+    this.name = controller.name;
+    this.leaderOnly = controller.spec.leaderOnly ?? true;
+    this.#log = options.logger.child({ controller: controller.name });
+    this.#primary = informers.want({ kind: controller.kind });
+    this.#view = this.#declare();
+    this.#wakeReader = new CacheReader(
+      this.#view,
+      new AbortController().signal,
+      controller.kind.group,
+    );
+    const shared = {
+      controller: controller.name,
+      fieldManager: controller.fieldManager,
+      client,
+      informers,
+      metrics,
+    };
+    this.#driver = new Driver({
+      controller,
+      client,
+      informers,
+      view: this.#view,
+      applier: new Applier({
+        ...shared,
+        children: controller.children,
+        view: this.#view,
+        logger: this.#log,
+      }),
+      statusWriter: new StatusWriter({ ...shared, kind: controller.kind }),
+      events,
+      world,
+      logger: this.#log,
+    });
+    metrics.maxConcurrent.set({ controller: controller.name }, this.#concurrency);
+    metrics.activeWorkers.set({ controller: controller.name }, 0);
+  }
+
+  /** True if nothing waits, runs or is due later; between terms always. */
+  get isQuiet(): boolean {
+    return this.#queue?.isQuiet ?? true;
+  }
+
+  /** Resolves once everything that this controller reads is in the caches. */
+  async whenSynced(): Promise<void> {
+    await Promise.all([...this.#view.values()].flat().map((informer) => informer.whenSynced()));
+  }
+
+  /** Has the object reconciled soon; between terms without effect. */
+  wake(key: ObjectKey): void {
+    this.#queue?.add(keyText(key), "change");
+  }
+
+  /** Fills the gauges about work in progress. */
+  measure(): void {
+    this.#queue?.measureRunning();
+  }
+
+  /**
+   * One term. Takes no more keys once `stop` aborts and returns when the passes under way have
+   * ended; they are told to end by `abort`.
+   */
+  async term(stop: AbortSignal, abort: AbortSignal): Promise<void> {
+    assert(this.#queue === undefined, "one term at a time");
+    const { world, metrics } = this.#options;
+    const queue = new WorkQueue({ name: this.name, world, metrics });
+    this.#queue = queue;
+    const close = (): void => queue.close();
+    stop.addEventListener("abort", close, { once: true });
+    if (stop.aborted) close();
+    for (const object of this.#primary.store.values()) {
+      queue.add(keyText(keyOf(object)), "background");
+    }
+    const ends = (this.#options.controller.spec.sources ?? []).map((source) =>
+      source.start((key) => this.wake(key)),
+    );
+    const workers = Array.from({ length: this.#concurrency }, () => this.#work(queue, abort));
+    try {
+      await Promise.all(workers);
+    } finally {
+      for (const end of ends) end();
+      stop.removeEventListener("abort", close);
+      this.#queue = undefined;
+    }
+  }
+
+  get #concurrency(): number {
+    return this.#options.controller.spec.concurrency ?? CONCURRENCY;
+  }
+
+  /** Asks for every informer that the controller declares and listens to it. */
+  #declare(): View {
+    const { controller, informers } = this.#options;
+    const { group } = controller.kind;
+    const used: Informer[] = [this.#primary];
+    this.#primary.store.subscribe((change) => this.#primaryChanged(change));
+    for (const child of controller.children) {
+      const informer = informers.want({
+        kind: child.kind,
+        labelSelector: stampNames(group).ownerUid,
+        metadataOnly: child.metadataOnly ?? false,
+      });
+      used.push(informer);
+      informer.store.subscribe((change) => this.#childChanged(change));
+    }
+    for (const watched of controller.spec.watches ?? []) {
+      const informer = informers.want({
+        kind: watched.kind,
+        ...(watched.labelSelector === undefined ? {} : { labelSelector: watched.labelSelector }),
+        ...(watched.metadataOnly === undefined ? {} : { metadataOnly: watched.metadataOnly }),
+      });
+      used.push(informer);
+      informer.store.subscribe((change) => this.#watchedChanged(watched, change));
+    }
+    for (const informer of used) {
+      informer.store.addIndex(ownerIndex(group), ownerIndexValues(group));
+      for (const declared of controller.spec.indexes ?? []) {
+        if (kindId(declared.kind) !== kindId(informer.kind)) continue;
+        // Typed by the kind, which has just been compared.
+        informer.store.addIndex(declared.name, declared.values as (object: Live) => string[]);
+      }
+    }
+    return viewOf(used);
+  }
+
+  #primaryChanged(change: StoreChange): void {
+    // Our own status and finalizer: the pass that wrote them knows.
+    if (change.writer === this.name || change.writer === statusWriterName(this.name)) return;
+    this.#queue?.add(keyText(keyOf(change.object)), priorityOf(change));
+  }
+
+  #childChanged(change: StoreChange): void {
+    const { group, kind } = this.#options.controller.kind;
+    const names = stampNames(group);
+    for (const state of [change.object, change.previous]) {
+      const uid = state?.metadata.labels?.[names.ownerUid];
+      if (uid !== undefined) {
+        for (const parent of this.#primary.store.lookup("uid", uid)) {
+          this.#queue?.add(keyText(keyOf(parent)), "change");
+        }
+      }
+      // The text outlives the uid: a new parent waits for what its predecessor left.
+      const owner = state?.metadata.annotations?.[names.owner];
+      if (owner?.startsWith(`${kind}/`) !== true) continue;
+      const key = parseKey(owner.slice(kind.length + 1));
+      if (this.#primary.store.get(key) !== undefined) this.#queue?.add(keyText(key), "change");
+    }
+  }
+
+  #watchedChanged(watched: WatchedKind<never>, change: StoreChange): void {
+    const { wakes } = watched;
+    if (wakes === undefined || this.#queue === undefined) return;
+    // Typed by the kind of the informer.
+    const call = wakes as unknown as (object: Live, reader: CacheReader) => readonly ObjectKey[];
+    for (const state of new Set([change.object, change.previous])) {
+      if (state === undefined) continue;
+      for (const key of call(state, this.#wakeReader)) {
+        if (this.#primary.store.get(key) !== undefined) this.#queue.add(keyText(key), "change");
+      }
+    }
+  }
+
+  async #work(queue: WorkQueue, abort: AbortSignal): Promise<void> {
+    const { metrics } = this.#options;
+    const labels = { controller: this.name };
+    for (;;) {
+      const key = await queue.take();
+      if (key === undefined) return;
+      metrics.activeWorkers.inc(labels);
+      const startedAtMs = this.#options.world.clock.monotonicMs();
+      try {
+        this.#settle(queue, key, await this.#pass(key, abort));
+      } catch (cause) {
+        this.#settleError(queue, key, cause, abort);
+      } finally {
+        const seconds = (this.#options.world.clock.monotonicMs() - startedAtMs) / 1000;
+        metrics.reconcileSeconds.observe(labels, seconds);
+        metrics.activeWorkers.dec(labels);
+        queue.done(key);
+      }
+    }
+  }
+
+  /** The pass with its time limit. The limit asks; only a pass that has ended gives its key back. */
+  async #pass(key: string, abort: AbortSignal): Promise<PassResult> {
+    const { world, metrics, controller } = this.#options;
+    const limit = new AbortController();
+    const onAbort = (): void => limit.abort();
+    abort.addEventListener("abort", onAbort, { once: true });
+    if (abort.aborted) limit.abort();
+    const timeoutMs = controller.spec.timeoutMs ?? PASS_TIMEOUT_MS;
+    const cancel = world.timers.schedule(timeoutMs, () => {
+      metrics.timeouts.inc({ controller: this.name });
+      this.#log.warn("pass is over its time", { object: key, timeoutMs });
+      limit.abort();
+    });
+    try {
+      return await this.#driver.pass(parseKey(key), limit.signal);
+    } finally {
+      cancel();
+      abort.removeEventListener("abort", onAbort);
+    }
+  }
+
+  #settle(queue: WorkQueue, key: string, result: PassResult): void {
+    const { reconciles, terminalErrors, reconcileErrors } = this.#options.metrics;
+    const controller = this.name;
+    switch (result.kind) {
+      case "gone":
+        queue.forget(key);
+        reconciles.inc({ controller, result: "success" });
+        break;
+      case "done":
+        queue.succeeded(key);
+        if (result.requeueAfterMs !== undefined) {
+          queue.addAfter(key, result.requeueAfterMs, "background");
+        }
+        reconciles.inc({
+          controller,
+          result: result.requeueAfterMs === undefined ? "success" : "requeue_after",
+        });
+        break;
+      case "refused":
+        terminalErrors.inc({ controller });
+        reconciles.inc({ controller, result: "success" });
+        if (result.retryAfterMs === undefined) queue.succeeded(key);
+        else queue.addFailed(key, result.retryAfterMs);
+        break;
+      case "failed":
+        reconcileErrors.inc({ controller });
+        reconciles.inc({ controller, result: "error" });
+        queue.addFailed(key, result.retryAfterMs ?? 0);
+        break;
+    }
+  }
+
+  #settleError(queue: WorkQueue, key: string, cause: unknown, abort: AbortSignal): void {
+    // The term is over: the next leader begins with all keys.
+    if (cause instanceof NotLeaderError || abort.aborted) return;
+    const { reconciles, reconcileErrors, panics } = this.#options.metrics;
+    const controller = this.name;
+    const bug = cause instanceof AssertionError || cause instanceof TypeError;
+    const conflict = cause instanceof ApiError && cause.status === 409;
+    const retry = cause instanceof ApiError ? cause.retry : undefined;
+    const waitMs = queue.addFailed(key, retry?.kind === "after" ? retry.delayMs : 0);
+    const fields = { object: key, cause: errorMessage(cause), waitMs: Math.round(waitMs) };
+    if (bug) {
+      panics.inc({ controller });
+      this.#log.error("pass met a bug", { ...fields, stack: (cause as Error).stack });
+    } else if (conflict) {
+      this.#log.debug("pass met a newer object", fields);
+    } else {
+      this.#log.warn("pass failed", fields);
+    }
+    reconcileErrors.inc({ controller });
+    reconciles.inc({ controller, result: "error" });
+  }
+}
+
+/** A user's change goes first; what a list brings goes last. */
+function priorityOf(change: StoreChange): Priority {
+  if (change.cause === "Initial" || change.cause === "Relist") return "background";
+  const before = change.previous?.metadata;
+  const now = change.object.metadata;
+  const edited =
+    before === undefined ||
+    before.uid !== now.uid ||
+    before.generation !== now.generation ||
+    before.deletionTimestamp !== now.deletionTimestamp ||
+    JSON.stringify(before.annotations) !== JSON.stringify(now.annotations);
+  return edited ? "edit" : "change";
+}

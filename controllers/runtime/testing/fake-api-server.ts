@@ -1,0 +1,393 @@
+// A kube-apiserver in the process, over the same transport port as the real one. It does exactly
+// what operators use: CRUD, server-side apply with field ownership, watch with bookmarks, streaming
+// list and 410, resourceVersions, finalizers, garbage collection, status and scale subresources.
+// Schemas, defaults and CEL stay with the real server. Faults are injected by `intercept` and by
+// the methods on watches.
+
+import type { KindId } from "#api/meta/index.ts";
+import { apiVersionOf } from "#api/meta/index.ts";
+
+import { TransportError } from "../client/errors.ts";
+import { compileSelector } from "../client/paths.ts";
+import type { ApiRequest, ApiResponse, Transport, WatchResponse } from "../client/transport.ts";
+import { KINDS } from "../kinds/builtin.ts";
+import type { Kind, KubeObject, Live, ObjectKey } from "../kinds/kind.ts";
+import { keyOf, kindId } from "../kinds/kind.ts";
+import type { FakeClock } from "./fake-clock.ts";
+import { managedFieldsOf } from "./field-ownership.ts";
+import { FakeStorage } from "./fake-storage.ts";
+import type { Stored } from "./fake-storage.ts";
+import { FakeWatch } from "./fake-watch.ts";
+import type { Answer, Write } from "./fake-writes.ts";
+import { FakeWrites, StatusError } from "./fake-writes.ts";
+
+/** What to do instead of, or around, a request. */
+export type Fault =
+  /** Answer this and do nothing. */
+  | {
+      readonly kind: "answer";
+      readonly status: number;
+      readonly retryAfterMs?: number;
+      readonly body?: unknown;
+    }
+  /** The connection breaks before the server sees anything. */
+  | { readonly kind: "lost-request" }
+  /** The server acts, but its answer is lost. */
+  | { readonly kind: "lost-answer" }
+  /** Goes on once this resolves. */
+  | { readonly kind: "delay"; readonly until: Promise<void> };
+
+/** Settings of a {@link FakeApiServer}. */
+export interface FakeApiServerOptions {
+  readonly clock: FakeClock;
+  /** Served besides Kubernetes' own kinds. */
+  readonly kinds?: readonly KindId[];
+  /** False: behaves like a server without streaming lists; true if not given. */
+  readonly streamingLists?: boolean;
+}
+
+/** A request as the log has it. */
+export interface LoggedRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly query: Readonly<Record<string, string>>;
+  readonly body: unknown;
+  readonly status: number;
+  readonly watch: boolean;
+}
+
+interface Target {
+  readonly kind: KindId;
+  readonly key: ObjectKey;
+  readonly subresource: string;
+}
+
+const TOKEN = /^snapshot-(\d+)-(\d+)$/;
+
+/** See the head of this file. Deterministic: no sockets, no timers but the given clock's. */
+export class FakeApiServer implements Transport {
+  readonly host = "fake";
+  readonly storage = new FakeStorage();
+  /** Every request, oldest first; tests may clear it. */
+  readonly log: LoggedRequest[] = [];
+  /** Asked before every request; undefined lets it through. */
+  intercept: (request: ApiRequest, isWatch: boolean) => Fault | undefined = () => undefined;
+  readonly #clock: FakeClock;
+  readonly #kinds = new Map<string, KindId>();
+  readonly #writes: FakeWrites;
+  readonly #streamingLists: boolean;
+  readonly #watches = new Set<FakeWatch>();
+  readonly #snapshots = new Map<number, readonly Stored[]>();
+
+  constructor(options: FakeApiServerOptions) {
+    this.#clock = options.clock;
+    this.#streamingLists = options.streamingLists ?? true;
+    for (const kind of [...Object.values<KindId>(KINDS), ...(options.kinds ?? [])]) {
+      this.#kinds.set(kindId(kind), kind);
+    }
+    this.#writes = new FakeWrites(this.storage, options.clock, this.#kinds);
+  }
+
+  async request(request: ApiRequest): Promise<ApiResponse> {
+    const fault = await this.#fault(request, false);
+    if (fault?.kind === "answer") return this.#logged(request, answerOf(fault), fault.retryAfterMs);
+    if (fault?.kind === "lost-request") throw new TransportError("connection reset");
+    // The real server never answers in the same turn.
+    await Promise.resolve();
+    if (request.signal?.aborted === true) throw new TransportError("aborted", { aborted: true });
+    const response = this.#logged(request, this.#answer(request));
+    if (fault?.kind === "lost-answer") throw new TransportError("connection reset");
+    return response;
+  }
+
+  async watch(request: ApiRequest): Promise<WatchResponse> {
+    const fault = await this.#fault(request, true);
+    if (fault?.kind === "lost-request" || fault?.kind === "lost-answer") {
+      throw new TransportError("connection reset");
+    }
+    const refused =
+      fault?.kind === "answer"
+        ? answerOf(fault)
+        : request.query?.["sendInitialEvents"] !== undefined && !this.#streamingLists
+          ? new StatusError(422, "Invalid", "sendInitialEvents is forbidden").answer
+          : undefined;
+    if (refused !== undefined) {
+      const { status, body, retryAfterMs } = this.#logged(
+        request,
+        refused,
+        retryAfterOf(fault),
+        true,
+      );
+      const events = (async function* () {})();
+      const wait = retryAfterMs === undefined ? {} : { retryAfterMs };
+      return { status, body, events, close: () => undefined, ...wait };
+    }
+    this.#logged(request, { status: 200, body: undefined }, undefined, true);
+    const { kind, key } = this.#target(request.path);
+    const watch = new FakeWatch({
+      storage: this.storage,
+      clock: this.#clock,
+      kind,
+      namespace: key.namespace,
+      matches: this.#matcher(request),
+      query: request.query ?? {},
+      render: (stored) => this.#render(stored, request.accept),
+      ended: () => this.#watches.delete(watch),
+    });
+    this.#watches.add(watch);
+    watch.begin();
+    request.signal?.addEventListener("abort", () => watch.close(), { once: true });
+    return { status: 200, events: watch.events(), close: () => watch.close() };
+  }
+
+  close(): Promise<void> {
+    this.breakWatches();
+    return Promise.resolve();
+  }
+
+  /** Watches that are open now. */
+  get openWatches(): number {
+    return this.#watches.size;
+  }
+
+  /** Every open watch breaks as if the connection were reset. */
+  breakWatches(): void {
+    for (const watch of [...this.#watches]) watch.fail(new TransportError("connection reset"));
+  }
+
+  /** Every open watch ends cleanly, as at its timeout. */
+  endWatches(): void {
+    for (const watch of [...this.#watches]) watch.end();
+  }
+
+  /** Open watches deliver nothing any more, bookmarks included; the connection stays. */
+  silenceWatches(): void {
+    for (const watch of this.#watches) watch.silence();
+  }
+
+  /** Events wait from now on, of all watches or those of one kind, until {@link releaseWatches}. */
+  holdWatches(kind?: KindId): void {
+    for (const watch of this.#watches) {
+      if (kind === undefined || kindId(watch.kind) === kindId(kind)) watch.hold();
+    }
+  }
+
+  /** Delivers what was held. */
+  releaseWatches(): void {
+    for (const watch of this.#watches) watch.release();
+  }
+
+  /** Forgets the history: a watch that must resume from before gets 410. */
+  compact(): void {
+    this.storage.compact();
+    this.#snapshots.clear();
+  }
+
+  /** The object as a user would read it. */
+  read<T extends object>(kind: Kind<T>, key: ObjectKey): Live<T> | undefined {
+    const stored = this.storage.get(kind, key);
+    return stored === undefined ? undefined : (this.#render(stored, undefined) as Live<T>);
+  }
+
+  /** All objects of a kind as a user would read them. */
+  readAll<T extends object>(kind: Kind<T>): readonly Live<T>[] {
+    return this.storage.list(kind).map((stored) => this.#render(stored, undefined) as Live<T>);
+  }
+
+  /** A user's `kubectl apply --server-side --force-conflicts`. Throws {@link StatusError}. */
+  userApply(kind: KindId, object: KubeObject, manager = "kubectl"): void {
+    const base = this.#write(kind, keyOf(object), manager, object);
+    this.#writes.apply(base);
+  }
+
+  /** A user's `kubectl edit`, `patch` or a controller's update: a merge patch. */
+  userPatch(
+    kind: KindId,
+    key: ObjectKey,
+    patch: unknown,
+    subresource = "",
+    manager = "someone",
+  ): void {
+    this.#writes.mergePatch({ ...this.#write(kind, key, manager, patch), subresource });
+  }
+
+  /** A user's `kubectl delete`. */
+  userDelete(
+    kind: KindId,
+    key: ObjectKey,
+    propagationPolicy: "Background" | "Foreground" | "Orphan" = "Background",
+  ): void {
+    this.#writes.delete(this.#write(kind, key, "someone", { propagationPolicy }));
+  }
+
+  #write(kind: KindId, key: ObjectKey, manager: string, body: unknown): Write {
+    return { kind, key, subresource: "", manager, force: true, dryRun: false, body: clone(body) };
+  }
+
+  async #fault(request: ApiRequest, isWatch: boolean): Promise<Fault | undefined> {
+    const fault = this.intercept(request, isWatch);
+    if (fault?.kind !== "delay") return fault;
+    await fault.until;
+    return undefined;
+  }
+
+  #answer(request: ApiRequest): Answer {
+    try {
+      return request.method === "GET" ? this.#get(request) : this.#change(request);
+    } catch (cause) {
+      if (cause instanceof StatusError) return cause.answer;
+      throw cause;
+    }
+  }
+
+  #get(request: ApiRequest): Answer {
+    const target = this.#target(request.path);
+    if (target.key.name === "") return this.#list(target, request);
+    const stored = this.storage.get(target.kind, target.key);
+    if (stored === undefined) {
+      const { plural } = target.kind;
+      throw new StatusError(404, "NotFound", `${plural} "${target.key.name}" not found`);
+    }
+    return { status: 200, body: this.#render(stored, request.accept) };
+  }
+
+  #list(target: Target, request: ApiRequest): Answer {
+    const query = request.query ?? {};
+    const token = TOKEN.exec(query["continue"] ?? "");
+    const version = token === null ? this.storage.version : Number(token[1]);
+    const start = token === null ? 0 : Number(token[2]);
+    const snapshot = token === null ? this.storage.list(target.kind) : this.#snapshots.get(version);
+    if (snapshot === undefined) {
+      throw new StatusError(410, "Expired", "The provided continue parameter is too old");
+    }
+    const matches = this.#matcher(request);
+    const found = snapshot.filter(
+      (stored) => inNamespace(stored, target.key.namespace) && matches(stored),
+    );
+    const limit = Number(query["limit"] ?? found.length);
+    const more = start + limit < found.length;
+    if (more) this.#snapshots.set(version, snapshot);
+    return {
+      status: 200,
+      body: {
+        apiVersion: apiVersionOf(target.kind),
+        kind: `${target.kind.kind}List`,
+        metadata: {
+          resourceVersion: String(version),
+          ...(more ? { continue: `snapshot-${version}-${start + limit}` } : {}),
+        },
+        items: found.slice(start, start + limit).map((one) => this.#render(one, request.accept)),
+      },
+    };
+  }
+
+  #change(request: ApiRequest): Answer {
+    const target = this.#target(request.path);
+    const query = request.query ?? {};
+    const body = clone(request.body);
+    const write: Write = {
+      ...target,
+      manager: query["fieldManager"] ?? "unknown",
+      force: query["force"] === "true",
+      dryRun: query["dryRun"] === "All",
+      body,
+    };
+    if (target.subresource === "scale") {
+      const replicas = (body as { readonly spec?: { readonly replicas?: number } }).spec?.replicas;
+      return this.#writes.mergePatch({ ...write, subresource: "", body: { spec: { replicas } } });
+    }
+    const answer = this.#dispatch(request, write);
+    const isObject = (answer.body as { readonly kind?: string }).kind === target.kind.kind;
+    if (!isObject) return answer;
+    const name = (answer.body as { readonly metadata: { readonly name: string } }).metadata.name;
+    const stored = this.storage.get(target.kind, { ...target.key, name });
+    return stored === undefined || write.dryRun
+      ? answer
+      : { ...answer, body: this.#render(stored, undefined) };
+  }
+
+  #dispatch(request: ApiRequest, write: Write): Answer {
+    switch (request.method) {
+      case "POST":
+        return this.#writes.create(write);
+      case "PUT":
+        return this.#writes.replace(write);
+      case "DELETE":
+        return this.#writes.delete(write);
+      case "PATCH":
+        if (request.contentType === "application/apply-patch+yaml")
+          return this.#writes.apply(write);
+        return request.contentType === "application/json-patch+json"
+          ? this.#writes.jsonPatch(write)
+          : this.#writes.mergePatch(write);
+      case "GET":
+        throw new StatusError(405, "MethodNotAllowed", "not a write");
+    }
+  }
+
+  /** The document that goes out: with managedFields, or metadata only. */
+  #render(stored: Stored, accept: string | undefined): unknown {
+    const metadata = {
+      ...stored.object.metadata,
+      managedFields: managedFieldsOf(stored.managers),
+    };
+    const partial = accept?.includes("as=PartialObjectMetadata") === true;
+    return clone(
+      partial
+        ? { apiVersion: "meta.k8s.io/v1", kind: "PartialObjectMetadata", metadata }
+        : { ...stored.object, metadata },
+    );
+  }
+
+  #matcher(request: ApiRequest): (stored: Stored) => boolean {
+    const labels = compileSelector(request.query?.["labelSelector"] ?? "");
+    const field = /^metadata\.name=(.+)$/.exec(request.query?.["fieldSelector"] ?? "");
+    return (stored) =>
+      labels(stored.object.metadata.labels) &&
+      (field === null || stored.object.metadata.name === field[1]);
+  }
+
+  #target(path: string): Target {
+    const parts = path.split("/").slice(1).map(decodeURIComponent);
+    const [group, version] = parts[0] === "api" ? ["", parts[1]] : [parts[1], parts[2]];
+    const rest = parts.slice(parts[0] === "api" ? 2 : 3);
+    // `/namespaces/<ns>/<plural>` is a scope; `/namespaces/<name>` is the Namespace itself.
+    const scoped = rest[0] === "namespaces" && rest.length > 2;
+    const namespace = scoped ? (rest[1] ?? "") : "";
+    const [plural = "", name = "", subresource = ""] = scoped ? rest.slice(2) : rest;
+    const kind = this.#kinds.get(`${plural}.${version ?? ""}.${group ?? ""}`);
+    if (kind === undefined) {
+      throw new StatusError(404, "NotFound", "the server could not find the requested resource");
+    }
+    return { kind, key: { namespace, name }, subresource };
+  }
+
+  #logged(request: ApiRequest, answer: Answer, retryAfterMs?: number, watch = false): ApiResponse {
+    const { method, path, query = {}, body } = request;
+    this.log.push({ method, path, query, body, status: answer.status, watch });
+    return {
+      status: answer.status,
+      body: answer.body,
+      bytes: 0,
+      sentBytes: 0,
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    };
+  }
+}
+
+function answerOf(fault: Fault & { readonly kind: "answer" }): Answer {
+  const standard = new StatusError(fault.status, "Injected", "injected fault").answer.body;
+  return { status: fault.status, body: fault.body ?? standard };
+}
+
+function retryAfterOf(fault: Fault | undefined): number | undefined {
+  return fault?.kind === "answer" ? fault.retryAfterMs : undefined;
+}
+
+function inNamespace(stored: Stored, namespace: string): boolean {
+  return namespace === "" || stored.object.metadata.namespace === namespace;
+}
+
+function clone<T>(value: T): T {
+  return value === undefined ? value : (JSON.parse(JSON.stringify(value)) as T);
+}

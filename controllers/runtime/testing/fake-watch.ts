@@ -1,0 +1,170 @@
+// One watch of the fake server: resume from a version, streaming list, bookmarks every minute, end
+// at its timeout, and the ways in which real watches go wrong.
+
+import type { KindId } from "#api/meta/index.ts";
+
+import type { WatchLine } from "../client/transport.ts";
+import type { FakeClock } from "./fake-clock.ts";
+import type { FakeStorage, HistoryEntry, Stored } from "./fake-storage.ts";
+
+const BOOKMARK_MS = 60_000;
+
+/** What a watch is about. */
+export interface FakeWatchOptions {
+  readonly storage: FakeStorage;
+  readonly clock: FakeClock;
+  readonly kind: KindId;
+  readonly namespace: string;
+  readonly matches: (stored: Stored) => boolean;
+  readonly query: Readonly<Record<string, string>>;
+  readonly render: (stored: Stored) => unknown;
+  readonly ended: () => void;
+}
+
+/** See the head of this file. */
+export class FakeWatch {
+  readonly kind: KindId;
+  readonly #options: FakeWatchOptions;
+  readonly #lines: WatchLine[] = [];
+  readonly #held: WatchLine[] = [];
+  #state: "open" | "held" | "silent" | "ended" = "open";
+  #failure: Error | undefined;
+  #wake: () => void = () => undefined;
+  #cancelBookmark: () => void = () => undefined;
+  readonly #stop: (() => void)[] = [];
+
+  constructor(options: FakeWatchOptions) {
+    this.kind = options.kind;
+    this.#options = options;
+    const { storage, clock, query } = options;
+    this.#stop.push(storage.subscribe((entry) => this.#see(entry)));
+    this.#stop.push(() => this.#cancelBookmark());
+    const seconds = Number(query["timeoutSeconds"] ?? 0);
+    if (seconds > 0) this.#stop.push(clock.schedule(seconds * 1000, () => this.end()));
+  }
+
+  /** Sends what there is to begin with. */
+  begin(): void {
+    this.#begin();
+    if (this.#state !== "ended") this.#scheduleBookmark();
+  }
+
+  /** Lines as they come; ends when the watch ends, throws when it fails. */
+  async *events(): AsyncGenerator<WatchLine> {
+    for (;;) {
+      const line = this.#lines.shift();
+      if (line !== undefined) {
+        yield line;
+      } else if (this.#failure !== undefined) {
+        throw this.#failure;
+      } else if (this.#state === "ended") {
+        return;
+      } else {
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+      }
+    }
+  }
+
+  /** The client has had enough. */
+  close(): void {
+    this.#lines.length = 0;
+    this.end();
+  }
+
+  /** The server ends the stream cleanly. */
+  end(): void {
+    if (this.#state === "ended") return;
+    this.#state = "ended";
+    for (const stop of this.#stop.splice(0)) stop();
+    this.#options.ended();
+    this.#wake();
+  }
+
+  /** The connection breaks. */
+  fail(error: Error): void {
+    if (this.#state === "ended") return;
+    this.#failure = error;
+    this.end();
+  }
+
+  silence(): void {
+    if (this.#state !== "ended") this.#state = "silent";
+  }
+
+  hold(): void {
+    if (this.#state === "open") this.#state = "held";
+  }
+
+  release(): void {
+    if (this.#state !== "held") return;
+    this.#state = "open";
+    for (const line of this.#held.splice(0)) this.#push(line);
+  }
+
+  #begin(): void {
+    const { storage, query, kind } = this.#options;
+    const version = query["resourceVersion"] ?? "";
+    if (version !== "" && version !== "0") {
+      if (Number(version) < storage.oldestVersion) {
+        const object = {
+          kind: "Status",
+          code: 410,
+          reason: "Expired",
+          message: "too old resource version",
+        };
+        this.#push({ type: "ERROR", object, bytes: 0 });
+        this.end();
+        return;
+      }
+      for (const entry of storage.since(kind, Number(version))) this.#see(entry);
+      return;
+    }
+    for (const stored of storage.list(kind)) {
+      if (this.#selects(stored)) this.#push(this.#line("ADDED", stored));
+    }
+    if (query["sendInitialEvents"] === "true") {
+      this.#bookmark({ "k8s.io/initial-events-end": "true" });
+    }
+  }
+
+  #see(entry: HistoryEntry): void {
+    if (entry.kind.plural !== this.kind.plural || entry.kind.group !== this.kind.group) return;
+    const before = entry.previous !== undefined && this.#selects(entry.previous);
+    const after = entry.type !== "DELETED" && this.#selects(entry.stored);
+    if (after) this.#push(this.#line(before ? "MODIFIED" : "ADDED", entry.stored));
+    else if (before) this.#push(this.#line("DELETED", entry.stored));
+  }
+
+  #line(type: string, stored: Stored): WatchLine {
+    return { type, object: this.#options.render(stored), bytes: 0 };
+  }
+
+  #selects(stored: Stored): boolean {
+    const { namespace, matches } = this.#options;
+    const within = namespace === "" || stored.object.metadata.namespace === namespace;
+    return within && matches(stored);
+  }
+
+  #bookmark(annotations: Readonly<Record<string, string>>): void {
+    const { storage, kind } = this.#options;
+    const metadata = { resourceVersion: String(storage.version), annotations };
+    this.#push({ type: "BOOKMARK", object: { kind: kind.kind, metadata }, bytes: 0 });
+  }
+
+  #scheduleBookmark(): void {
+    if (this.#options.query["allowWatchBookmarks"] !== "true") return;
+    this.#cancelBookmark = this.#options.clock.schedule(BOOKMARK_MS, () => {
+      this.#bookmark({});
+      this.#scheduleBookmark();
+    });
+  }
+
+  #push(line: WatchLine): void {
+    if (this.#state === "held") this.#held.push(line);
+    if (this.#state !== "open") return;
+    this.#lines.push(line);
+    this.#wake();
+  }
+}
