@@ -79,6 +79,14 @@ const BY_REASON: Readonly<Record<string, Row>> = {
   CLASS_DISABLED: { status: 503, code: "CLASS_DISABLED", retry: true },
   FUNCTION_DISABLED: { status: 503, code: "FUNCTION_DISABLED", retry: true },
   NO_ROUTES: { status: 503, code: "NO_ROUTES", retry: true },
+  INVALID_REQUEST: { status: 400, code: "INVALID_REQUEST" },
+  INVALID_KEY: { status: 400, code: "KEY_ERROR" },
+  INVALID_CURSOR: { status: 400, code: "INVALID_CURSOR" },
+  NO_GENERATION: { status: 503, code: "NO_GENERATION", retry: true },
+  SHUTTING_DOWN: { status: 503, code: "SHUTTING_DOWN", retry: true },
+  STORE_FOREIGN: { status: 503, code: "STORE_FOREIGN", retry: true },
+  STORE_REFUSED: { status: 503, code: "STORE_REFUSED", retry: true },
+  STORE_SUSPECT: { status: 503, code: "STORE_SUSPECT", retry: true },
   STORE_EMPTY: { status: 503, code: "STORE_EMPTY", retry: true },
   SHARD_NOT_READY: { status: 503, code: "SHARD_NOT_READY", retry: true },
   STORAGE_FULL: { status: 507, code: "STORAGE_FULL" },
@@ -86,7 +94,9 @@ const BY_REASON: Readonly<Record<string, Row>> = {
   LINK_DOWN: { status: 502, code: "UNAVAILABLE", retry: true },
   LINK_LOST: { status: 502, code: "UNAVAILABLE", retry: true },
   LINK_BUSY: { status: 503, code: "OVERLOADED", retry: true },
-  APP_ERROR: { status: 422, code: "APP_ERROR" },
+  FUNCTION_UNAVAILABLE: { status: 502, code: "FUNCTION_UNAVAILABLE", retry: true },
+  // A gRPC status of the function itself; upstream's contract takes it for an application error.
+  FUNCTION_STATUS: { status: 422, code: "APP_ERROR" },
   NO_QUERYABLE: { status: 404, code: "NO_QUERYABLE" },
 };
 

@@ -53,7 +53,13 @@ const SAFE_METHODS: ReadonlySet<number> = new Set([
 ]);
 
 /** Reasons with which a member or link refuses before anything was done. */
-const NOT_DONE: ReadonlySet<string> = new Set(["LINK_DOWN", "STORE_EMPTY", "SHARD_NOT_READY"]);
+const NOT_DONE: ReadonlySet<string> = new Set([
+  "LINK_DOWN",
+  "STORE_EMPTY",
+  "SHARD_NOT_READY",
+  "NO_GENERATION",
+  "SHUTTING_DOWN",
+]);
 
 /** The link's own word for a connection that never was, inside of LINK_LOST. */
 const NEVER_CONNECTED = /No connection established|Name resolution failed/;

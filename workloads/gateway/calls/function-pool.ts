@@ -211,6 +211,12 @@ const TRANSPORT_CODES: ReadonlySet<number> = new Set([
   status.UNIMPLEMENTED,
 ]);
 
+/** The reasons that odgm gives for the functions that it calls. */
+function reasonOf(code: number, said: boolean): string {
+  if (code === status.UNAVAILABLE) return "FUNCTION_UNAVAILABLE";
+  return said ? "FUNCTION_STATUS" : "";
+}
+
 /** What grpc-js says when no byte of the call can have left. */
 const NEVER_LEFT = /^(No connection established|Name resolution failed)/;
 
@@ -225,8 +231,7 @@ function failureOf(error: ServiceError | null): FunctionFailure {
   return {
     fault: {
       code: error.code,
-      // Upstream's contract: a status other than OK from a function is an error of the application.
-      reason: named ? failure.code : said ? "APP_ERROR" : "",
+      reason: named ? failure.code : reasonOf(error.code, said),
       message: error.details,
     },
     maybeSent: !(error.code === status.UNAVAILABLE && NEVER_LEFT.test(error.details)),

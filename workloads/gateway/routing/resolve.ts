@@ -101,7 +101,11 @@ function refuseFunction(fn: FunctionTarget): Destination | undefined {
     return refuse(GrpcCode.permissionDenied, "ACCESS_DENIED", message);
   }
   if (fn.disabled) {
-    return refuse(GrpcCode.unavailable, "FUNCTION_DISABLED", `function "${fn.name}" is disabled`);
+    return refuse(
+      GrpcCode.failedPrecondition,
+      "FUNCTION_DISABLED",
+      `function "${fn.name}" is disabled`,
+    );
   }
   if (fn.stateless && fn.url === "") {
     return refuse(GrpcCode.notFound, "NO_FUNCTION", `function "${fn.name}" has no workload`);

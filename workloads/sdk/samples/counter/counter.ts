@@ -57,6 +57,8 @@ function refOf(call: Invocation): ObjectRef {
 async function add(objects: CounterObjects, call: Invocation, amount: number): Promise<number> {
   const ref = refOf(call);
   const endAtMs = performance.now() + call.remainingMs;
+  // A deleted object shows the version of its tombstone, and counts as absent for compare-and-set.
+  let absent = false;
   for (;;) {
     const options = { timeoutMs: Math.max(1, endAtMs - performance.now()), signal: call.signal };
     const read = await objects.getValue(ref, ENTRY, options);
@@ -65,11 +67,13 @@ async function add(objects: CounterObjects, call: Invocation, amount: number): P
       throw new FunctionError("APP_ERROR", "the count is too large");
     try {
       const set = { [ENTRY]: String(count) };
-      await objects.batchSet(ref, { set, expectedVersion: read.version }, options);
+      const expectedVersion = absent && read.value === undefined ? 0n : read.version;
+      await objects.batchSet(ref, { set, expectedVersion }, options);
       return count;
     } catch (cause: unknown) {
       if (!(cause instanceof ObjectError && cause.code === "VERSION_MISMATCH")) throw cause;
       if (performance.now() >= endAtMs) throw cause;
+      absent = !absent;
     }
     await sleep(Math.random() * PAUSE_MAX_MS, undefined, { signal: call.signal });
   }
