@@ -12,7 +12,10 @@ const FAILURE_LOGS = join(ROOT, ".build", "logs");
 
 /** Static checks: name and the command line of Node. */
 const CHECKS: Readonly<Record<string, readonly string[]>> = {
-  format: ["node_modules/prettier/bin/prettier.cjs", "--check", "--log-level", "warn", "."],
+  format: [
+    ...["node_modules/prettier/bin/prettier.cjs", "--check", "--log-level", "warn", "."],
+    ...["--cache", "--cache-strategy", "content", "--cache-location", ".build/cache/prettier"],
+  ],
   lint: ["node_modules/eslint/bin/eslint.js", "--max-warnings", "0", "."],
   types: ["node_modules/typescript/bin/tsc", "-b"],
   tidy: ["hack/tidy/main.ts"],

@@ -20,6 +20,7 @@ export function readFacts(path: string, text: string): FileFacts {
 
 interface Collected {
   readonly imports: ImportFact[];
+  readonly startedFiles: string[];
   readonly functions: FunctionFact[];
   readonly accesses: Located[];
   readonly clockReads: number[];
@@ -30,6 +31,7 @@ function readSyntax(path: string, text: string): SyntaxFacts {
   const file = ts.createSourceFile(path, text, ts.ScriptTarget.ES2023, true, ts.ScriptKind.TS);
   const collected: Collected = {
     imports: [],
+    startedFiles: [],
     functions: [],
     accesses: [],
     clockReads: [],
@@ -54,6 +56,10 @@ function visit(node: ts.Node, file: ts.SourceFile, collected: Collected): void {
     const text = `${node.expression.text}.${node.name.text}`;
     collected.accesses.push({ text, line: lineOf(file, node) });
   }
+  if (ts.isStringLiteralLike(node) && !isSpecifier(node)) {
+    const name = /([\w.-]+\.ts)$/.exec(node.text)?.[1];
+    if (name !== undefined) collected.startedFiles.push(name);
+  }
   if (isClockRead(node)) collected.clockReads.push(lineOf(file, node));
   if (ts.isAwaitExpression(node)) collected.asyncLines.push(lineOf(file, node));
   ts.forEachChild(node, (child) => {
@@ -75,6 +81,10 @@ function collectImport(node: ts.Node, file: ts.SourceFile, imports: ImportFact[]
   } else if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) {
     add(node.argument.literal, true);
   }
+}
+
+function isSpecifier(node: ts.Node): boolean {
+  return ts.isImportDeclaration(node.parent) || ts.isExportDeclaration(node.parent);
 }
 
 function isTypeOnlyImport(clause: ts.ImportClause | undefined): boolean {

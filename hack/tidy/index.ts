@@ -8,6 +8,7 @@ import type { FileFacts, Finding, TidyException } from "./model.ts";
 import { checkCalls } from "./rules/calls.ts";
 import { checkComments } from "./rules/comments.ts";
 import { checkCycles } from "./rules/cycles.ts";
+import { checkDead } from "./rules/dead.ts";
 import { checkLayers } from "./rules/layers.ts";
 import { checkPackages, type PackageManifest } from "./rules/packages.ts";
 import { checkPlaces } from "./rules/places.ts";
@@ -42,6 +43,7 @@ export function checkFiles(
 ): readonly Finding[] {
   const sources = files.filter((file) => !file.path.includes("/testdata/"));
   return [
+    ...checkDead(sources),
     ...checkLayers(sources),
     ...checkPackages(sources, manifest),
     ...checkCycles(sources),

@@ -16,6 +16,7 @@ export type RuleName =
   | "packages"
   | "cycles"
   | "twice"
+  | "dead"
   | "line-length"
   | "function-length"
   | "file-length"
@@ -45,6 +46,8 @@ export interface FileFacts {
 /** What is read from the syntax tree of one TypeScript file. */
 export interface SyntaxFacts {
   readonly imports: readonly ImportFact[];
+  /** File names in string literals, such as `supervisor.ts`: programs started by their path. */
+  readonly startedFiles: readonly string[];
   readonly functions: readonly FunctionFact[];
   /** Dotted accesses that a rule asks about: `Date.now`, `process.env`, `it.skip`; by line. */
   readonly accesses: readonly Located[];

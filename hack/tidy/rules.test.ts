@@ -2,6 +2,7 @@ import { describe, expect, it } from "@jest/globals";
 
 import { readFacts } from "./facts.ts";
 import { applyExceptions, checkFiles, formatFinding } from "./index.ts";
+import { checkDead } from "./rules/dead.ts";
 import { refusalOf } from "./rules/layers.ts";
 
 const MANIFEST = {
@@ -9,10 +10,14 @@ const MANIFEST = {
   devDependencies: { "kubernetes-types": "1", typescript: "5" },
 };
 
-/** Findings in these files; each gets the opening comment that another rule asks for. */
+/**
+ * Findings in these files, but for "dead", which has its own test; each gets the opening comment that
+ * another rule asks for.
+ */
 function tidy(files: Readonly<Record<string, string>>): readonly string[] {
   const facts = Object.entries(files).map(([path, text]) => readFacts(path, `// Why.\n${text}`));
-  return checkFiles(facts, MANIFEST).map(formatFinding);
+  const findings = checkFiles(facts, MANIFEST).filter(({ rule }) => rule !== "dead");
+  return findings.map(formatFinding);
 }
 
 describe("layers", () => {
@@ -107,6 +112,23 @@ describe("cycles", () => {
     expect(findings).toEqual([
       "api/a.ts:2 cycles: import cycle: api/a.ts -> api/b.ts -> api/c.ts -> api/a.ts",
     ]);
+  });
+});
+
+describe("dead", () => {
+  it("tells files that no program, door or test reaches", () => {
+    const files = {
+      "workloads/odgm/main.ts": 'import "./a.ts";\nspawn(join(here, "child.ts"));',
+      "workloads/odgm/a.ts": 'import "#api/b.ts";',
+      "workloads/odgm/child.ts": "",
+      "api/b.ts": "",
+      "api/c.ts": 'import "./d.ts";',
+      "api/d.ts": "",
+      "test/support/e.ts": "",
+      "test/e2e/f.test.ts": 'import "../support/e.ts";',
+    };
+    const facts = Object.entries(files).map(([path, text]) => readFacts(path, text));
+    expect(checkDead(facts).map(({ path }) => path)).toEqual(["api/c.ts", "api/d.ts"]);
   });
 });
 
@@ -217,7 +239,8 @@ describe("comments", () => {
 
   it("asks for an opening paragraph, except in tests", () => {
     const of = (path: string): number => {
-      return checkFiles([readFacts(path, "const a = 1;\n")], MANIFEST).length;
+      const findings = checkFiles([readFacts(path, "const a = 1;\n")], MANIFEST);
+      return findings.filter(({ rule }) => rule === "opening").length;
     };
     expect(of("api/a.ts")).toBe(1);
     expect(of("api/a.test.ts")).toBe(0);
@@ -247,8 +270,8 @@ describe("places", () => {
 
 describe("exceptions", () => {
   it("take out what they name, and fail when they name nothing", () => {
-    const [finding] = checkFiles([readFacts("api/a.ts", "")], MANIFEST);
-    if (finding === undefined) throw new Error("an empty file has no opening paragraph");
+    const [finding] = checkDead([readFacts("api/a.ts", "")]);
+    if (finding === undefined) throw new Error("nothing uses it");
     const exception = { rule: finding.rule, path: finding.path, reason: "empty on purpose" };
     expect(applyExceptions([finding], [exception])).toEqual([]);
     expect(applyExceptions([], [exception])).toHaveLength(1);
