@@ -1,5 +1,6 @@
 // Puts the system onto a cluster that is up: images, kinds, operators, gateway. Used by `npm start`
 // and by the end-to-end tests, so that both run the very same manifests.
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { parseAllDocuments } from "yaml";
 import { buildImages } from "#hack/images/index.ts";
@@ -67,7 +68,9 @@ export async function installKinds(cluster: Cluster): Promise<void> {
   // Server-side: a CRD is larger than the annotation that client-side apply needs.
   const folder = join(ROOT, "crds");
   await cluster.kubectl([...applyServerSide(), "-k", folder]);
-  await cluster.kubectl(["wait", "--for=condition=Established", "--timeout=60s", "-k", folder]);
+  const kinds = (await readdir(folder)).filter((name) => name !== "kustomization.yaml");
+  const names = kinds.map((file) => file.replace(/^([^.]+)\.(.+)\.yaml$/, "crd/$1.$2"));
+  await cluster.kubectl(["wait", "--for=condition=Established", "--timeout=60s", ...names]);
 }
 
 /** Installs kinds, operators and gateway and waits until all their pods are up to date. */
