@@ -89,7 +89,9 @@ export interface Cluster {
   readonly imageRegistry?: string;
   /** Names of the nodes that `node` accepts. */
   readonly nodes: readonly string[];
-  /** Runs kubectl against this cluster. Throws {@link ClusterError} with its last words on failure. */
+  /**
+   * Runs kubectl against this cluster. Throws {@link ClusterError} with its last words on failure.
+   */
   kubectl(args: readonly string[], options?: KubectlOptions): Promise<CommandResult>;
   /** Program and leading arguments of this cluster's kubectl; it needs KUBECONFIG. */
   readonly kubectlCommand: readonly string[];

@@ -1,4 +1,5 @@
-// Clusters for tests and doors: `openCluster` brings one up (or finds it up) and hands out a handle.
+// Clusters for tests and doors: `openCluster` brings one up (or finds it up) and hands out a
+// handle.
 import type { Say } from "./build/binaries.ts";
 import type { Cluster, ClusterEngine, ClusterSpec, EngineName } from "./engine.ts";
 import { kindEngine } from "./engines/kind.ts";
@@ -29,7 +30,9 @@ export interface OpenOptions extends ClusterSpec {
   readonly say?: Say;
 }
 
-/** Brings a cluster up and returns when it is ready, or finds it up. Throws {@link ClusterError}. */
+/**
+ * Brings a cluster up and returns when it is ready, or finds it up. Throws {@link ClusterError}.
+ */
 export async function openCluster(options: OpenOptions): Promise<Cluster> {
   const engine = await chooseEngine(options);
   return await engine.up(options);

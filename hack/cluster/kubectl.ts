@@ -11,7 +11,9 @@ export interface KubectlTarget {
   readonly kubeconfigPath: string;
 }
 
-/** Runs kubectl; throws `CLUSTER_COMMAND_FAILED` on a non-zero exit code unless `check` is false. */
+/**
+ * Runs kubectl; throws `CLUSTER_COMMAND_FAILED` on a non-zero exit code unless `check` is false.
+ */
 export async function runKubectl(
   target: KubectlTarget,
   args: readonly string[],

@@ -49,7 +49,8 @@ async function tryListen(name: string): Promise<Server | undefined> {
   });
   if (error === undefined) return server;
   if (error.code !== "EADDRINUSE") throw error;
-  // A socket file outlives its owner where there are no abstract sockets; one that refuses is stale.
+  // A socket file outlives its owner where there are no abstract sockets; one that refuses is
+  // stale.
   if (!ABSTRACT && (await refuses(path))) rmSync(path, { force: true });
   return undefined;
 }

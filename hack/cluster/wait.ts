@@ -1,5 +1,5 @@
-// Waiting for conditions of the real world: poll, with a deadline, and with a message that says what
-// was last seen. There are no fixed sleeps in the harness.
+// Waiting for conditions of the real world: poll, with a deadline, and with a message that says
+// what was last seen. There are no fixed sleeps in the harness.
 import { setTimeout as delay } from "node:timers/promises";
 import { errorMessage } from "#api/base/index.ts";
 import { ClusterError } from "./run.ts";

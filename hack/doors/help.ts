@@ -24,7 +24,7 @@ export const COMMANDS: Readonly<Record<string, string>> = {
   convert: "turn upstream documents into objects of this project",
 };
 
-/** The lines of the help text: scripts in the order of package.json, unknown ones without a text. */
+/** The lines of the help text in the order given; a script without a text still has a line. */
 export function helpLines(scripts: readonly string[]): readonly string[] {
   const call = (script: string): string =>
     script === "start" || script === "test" ? `npm ${script}` : `npm run ${script}`;

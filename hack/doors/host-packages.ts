@@ -80,8 +80,8 @@ export async function ensureHostPrograms(
     throw new ClusterError(
       "CLUSTER_HOST",
       `missing: ${listed}. They are not installed for you because ${why}. ` +
-        `On Debian or Ubuntu: apt-get install ${packages.join(" ")}; elsewhere the packages of the ` +
-        `same purpose. Or choose --engine kind (needs Docker) or --engine kubeconfig.`,
+        `On Debian or Ubuntu: apt-get install ${packages.join(" ")}; elsewhere the packages for ` +
+        `the same purpose. Or choose --engine kind (needs Docker) or --engine kubeconfig.`,
     );
   }
   say(`installing Debian packages: ${packages.join(" ")}`);

@@ -40,12 +40,12 @@ const CALLS: readonly Call[] = [
   {
     title: "random (writes entries of the object `dice`)",
     path: `${CLASS_PATH}/objects/dice/invokes/random`,
-    body: '{"keys":3}',
+    body: '{"entry":3,"key_size":5,"value_size":5,"resp_json":true}',
   },
   {
     title: "counter (adds to the object `visits` with compare-and-swap)",
     path: `${CLASS_PATH}/objects/visits/invokes/counter`,
-    body: '{"add":1}',
+    body: '{"amount":1}',
   },
 ];
 

@@ -48,7 +48,9 @@ export type Program =
   | "kube-scheduler"
   | "kube-proxy";
 
-/** Guarantees that the programs of these recipes are in the caches folder; builds what is missing. */
+/**
+ * Guarantees that the programs of these recipes are in the caches folder; builds what is missing.
+ */
 export async function ensureBinaries(
   runner: CommandRunner,
   say: Say,

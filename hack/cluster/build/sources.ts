@@ -14,7 +14,9 @@ export interface Recipe {
   readonly ldflags: string;
   /** Further names under which the same binary is found (argv[0] chooses the program). */
   readonly links: readonly string[];
-  /** Whether `k8s.io/X => ./staging/...` lines of the module's go.mod become version replacements. */
+  /**
+   * Whether `k8s.io/X => ./staging/...` lines of the module's go.mod become version replacements.
+   */
   readonly staging: boolean;
   /** What to expect on two cores with cold caches, for the progress line. */
   readonly coldBuild: string;
@@ -190,9 +192,10 @@ func main() {
 }
 
 /**
- * The go.mod of a recipe. `upstream` is the text of the required module's own go.mod: its \`go\` line
- * is taken over, and with \`staging\` every \`k8s.io/X => ./staging/...\` line becomes the published
- * module of the same release (v1.34.4 -> v0.34.4), because replacements of a dependency do not count.
+ * The go.mod of a recipe. `upstream` is the text of the required module's own go.mod: its \`go\`
+ * line is taken over, and with \`staging\` every \`k8s.io/X => ./staging/...\` line becomes the
+ * published module of the same release (v1.34.4 -> v0.34.4), because replacements of a dependency
+ * do not count.
  */
 export function renderGoMod(recipe: Recipe, upstream: string): string {
   const go = /^go (\S+)$/m.exec(upstream)?.[1] ?? "1.24.0";

@@ -62,8 +62,8 @@ export function kindConfig(workers: number): string {
 }
 
 /**
- * The loop that offers one node's disks again, for sh on the node. A PV under Retain is never touched,
- * and nothing is wiped that is not a mount of its own.
+ * The loop that offers one node's disks again, for sh on the node. A PV under Retain is never
+ * touched, and nothing is wiped that is not a mount of its own.
  */
 export function releaserScript(node: string): string {
   const row = "{.metadata.name} {.spec.persistentVolumeReclaimPolicy} {.spec.local.path}";
@@ -211,7 +211,8 @@ class Kind {
     disks: readonly Disk[],
     volumes: readonly KubeObject[],
   ): Promise<void> {
-    const devices = `for n in $(seq 0 ${LOOP_DEVICES - 1}); do [ -e /dev/loop$n ] || mknod -m 660 /dev/loop$n b 7 $n; done`;
+    const make = "[ -e /dev/loop$n ] || mknod -m 660 /dev/loop$n b 7 $n";
+    const devices = `for n in $(seq 0 ${LOOP_DEVICES - 1}); do ${make}; done`;
     await this.#sh([node], devices);
     const format = formatScript(disks);
     await check(
@@ -316,7 +317,9 @@ class Kind {
     };
   }
 
-  /** Drops everything between the node and its network; an address change would be another fault. */
+  /**
+   * Drops everything between the node and its network; an address change would be another fault.
+   */
   async #cable(node: string, state: "cut" | "heal"): Promise<void> {
     const rules = ["raw PREROUTING -i eth0 -j DROP", "mangle POSTROUTING -o eth0 -j DROP"].map(
       (rule) => rule.split(" "),

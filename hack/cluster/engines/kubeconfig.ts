@@ -1,5 +1,5 @@
-// Engine `kubeconfig`: a cluster that somebody else runs, only when asked for by name. Nothing is made
-// and nothing removed but our own copy of the context; images go through a registry.
+// Engine `kubeconfig`: a cluster that somebody else runs, only when asked for by name. Nothing is
+// made and nothing removed but our own copy of the context; images go through a registry.
 import { createReadStream, existsSync } from "node:fs";
 import { join } from "node:path";
 import { extract } from "tar-stream";
@@ -36,8 +36,8 @@ export function kubeconfigEngine(options: KubeconfigEngineOptions): ClusterEngin
     },
     status: async (spec) => {
       const cluster = await open(options, spec);
-      const rows =
-        '{range .items[*]}{.metadata.name} {.status.conditions[?(@.type=="Ready")].status}{"\\n"}{end}';
+      const ready = '{.status.conditions[?(@.type=="Ready")].status}';
+      const rows = `{range .items[*]}{.metadata.name} ${ready}{"\\n"}{end}`;
       const { stdout } = await cluster.kubectl(["get", "nodes", "-o", `jsonpath=${rows}`]);
       return stdout
         .split("\n")
@@ -123,7 +123,8 @@ async function push(
   for (const archive of archives) {
     if (!skopeo) await check(runner, ["docker", "load", `--input=${archive}`]);
     for (const reference of await (options.references ?? archiveReferences)(archive)) {
-      const target = `${registry.replace(/\/$/, "")}/${reference.slice(reference.lastIndexOf("/") + 1)}`;
+      const name = reference.slice(reference.lastIndexOf("/") + 1);
+      const target = `${registry.replace(/\/$/, "")}/${name}`;
       say(`pushing ${target}`);
       if (skopeo) {
         const from = `docker-archive:${archive}:${reference}`;

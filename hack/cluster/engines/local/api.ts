@@ -64,7 +64,8 @@ export async function answersOk(layout: ClusterLayout, path: string): Promise<Pr
 
 /**
  * Whether a node is Ready and said so after `sinceMs` (wall clock of this host, which is the node's
- * too). An old Ready says nothing: a node that was switched off keeps it until the grace period ends.
+ * too). An old Ready says nothing: a node that was switched off keeps it until the grace period
+ * ends.
  */
 export async function nodeReady(
   layout: ClusterLayout,

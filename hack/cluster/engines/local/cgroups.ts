@@ -1,5 +1,5 @@
-// Cgroups of the nodes, on hosts with version 1, 2 or both. A node's programs and pods are all below
-// one group, so switching a node off is killing everything in that group.
+// Cgroups of the nodes, on hosts with version 1, 2 or both. A node's programs and pods are all
+// below one group, so switching a node off is killing everything in that group.
 import {
   existsSync,
   mkdirSync,
@@ -44,7 +44,9 @@ export function cgroupHost(): CgroupHost {
   return parseCgroupMounts(readFileSync("/proc/mounts", "utf8"));
 }
 
-/** Makes the group `path` and its child `system` in every hierarchy, with all controllers usable. */
+/**
+ * Makes the group `path` and its child `system` in every hierarchy, with all controllers usable.
+ */
 export function createCgroup(host: CgroupHost, path: string): void {
   for (const root of host.roots) {
     let folder = root;
@@ -63,7 +65,9 @@ export function systemProcsFiles(host: CgroupHost, path: string): readonly strin
   return host.roots.map((root) => join(root, path, "system", "cgroup.procs"));
 }
 
-/** Kills everything in the group and below, again and again until nothing is left, and removes it. */
+/**
+ * Kills everything in the group and below, again and again until nothing is left, and removes it.
+ */
 export async function killCgroup(host: CgroupHost, path: string): Promise<void> {
   const roots = [...host.roots, ...host.others];
   await waitFor(

@@ -3,15 +3,18 @@ import { existsSync } from "node:fs";
 import type { Cluster } from "../../engine.ts";
 import { runKubectl, runKubectlInteractive } from "../../kubectl.ts";
 import { ClusterError } from "../../run.ts";
-import type { LocalContext } from "./engine.ts";
-import { localEngine } from "./engine.ts";
+import type { LocalContext } from "./context.ts";
 import { importImages } from "./images.ts";
 import type { ClusterLayout } from "./layout.ts";
 import { kubectlTarget, nodeControl, runningNodes } from "./nodes.ts";
 import { collectLogs } from "./logs.ts";
 
 /** The handle of a running cluster. Holds no resources; any number may exist. */
-export function attach(context: LocalContext, layout: ClusterLayout): Cluster {
+export function attach(
+  context: LocalContext,
+  layout: ClusterLayout,
+  down: (name: string) => Promise<void>,
+): Cluster {
   const target = kubectlTarget(context, layout);
   return {
     name: layout.name,
@@ -30,6 +33,6 @@ export function attach(context: LocalContext, layout: ClusterLayout): Cluster {
     },
     node: (name) => nodeControl(context, layout, name),
     logs: (folder) => collectLogs(context, layout, folder),
-    down: () => localEngine(context).down({ name: layout.name }),
+    down: () => down(layout.name),
   };
 }

@@ -109,7 +109,8 @@ export function controllerManagerArgs(layout: ClusterLayout): readonly string[] 
     "--node-monitor-grace-period=16s",
     "--kube-api-qps=200",
     "--kube-api-burst=400",
-    // The interval of retries on PVs; the default of 15 s would decide how fast a disk is re-offered.
+    // The interval of retries on PVs; the default of 15 s would decide how fast a disk is
+    // re-offered.
     "--pvclaimbinder-sync-period=5s",
   ];
 }

@@ -1,4 +1,5 @@
-// etcd, API server, controller manager and scheduler of one local cluster, as processes of the host.
+// etcd, API server, controller manager and scheduler of one local cluster, as processes of the
+// host.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";

@@ -9,6 +9,8 @@ import { withLock } from "../../lock.ts";
 import { ClusterError } from "../../run.ts";
 import type { CommandRunner } from "../../run.ts";
 import { attach } from "./cluster.ts";
+import { layoutOf } from "./context.ts";
+import type { LocalContext } from "./context.ts";
 import { answersOk } from "./api.ts";
 import {
   startApiserver,
@@ -40,34 +42,31 @@ export interface LocalEngineOptions {
 export function localEngine(options: LocalEngineOptions): ClusterEngine {
   const { runner, say } = options;
   const base = options.base ?? stateBase();
-  const locked = <T>(name: string, body: () => Promise<T>): Promise<T> => {
-    assertClusterName(name);
-    const onWait = (): void => say(`waiting for another command that works on cluster ${name}`);
-    return withLock(`cluster/${base}/${name}`, { deadlineMs: LOCK_DEADLINE_MS, onWait }, body);
-  };
+  const context: LocalContext = { runner, say, base };
   return {
     name: "local",
-    up: (spec) => locked(spec.name, () => up({ runner, say, base }, spec)),
+    up: (spec) => locked(context, spec.name, () => up(context, spec)),
     find: async (spec) => {
       const state = readState(base, spec.name);
       if (state?.phase !== "up") return undefined;
-      return await Promise.resolve(attach({ runner, say, base }, layoutOf(base, state)));
+      return await Promise.resolve(attach(context, layoutOf(base, state), downOf(context)));
     },
-    down: (spec) => locked(spec.name, () => clear({ runner, say, base }, spec.name)),
+    down: (spec) => downOf(context)(spec.name),
     status: (spec) => status(base, spec.name),
   };
 }
 
-/** Everything that the functions of the engine pass on. */
-export interface LocalContext {
-  readonly runner: CommandRunner;
-  readonly say: Say;
-  readonly base: string;
+/** The way down that a handle of a cluster is given. */
+function downOf(context: LocalContext): (name: string) => Promise<void> {
+  return (name) => locked(context, name, () => clear(context, name));
 }
 
-/** The layout that belongs to a remembered state. */
-export function layoutOf(base: string, state: ClusterState): ClusterLayout {
-  return clusterLayout({ name: state.name, slot: state.slot, nodeCount: state.nodeCount, base });
+function locked<T>(context: LocalContext, name: string, body: () => Promise<T>): Promise<T> {
+  assertClusterName(name);
+  const onWait = (): void =>
+    context.say(`waiting for another command that works on cluster ${name}`);
+  const lock = `cluster/${context.base}/${name}`;
+  return withLock(lock, { deadlineMs: LOCK_DEADLINE_MS, onWait }, body);
 }
 
 async function up(context: LocalContext, spec: ClusterSpec): Promise<Cluster> {
@@ -88,7 +87,7 @@ async function up(context: LocalContext, spec: ClusterSpec): Promise<Cluster> {
       const control = nodeControl(context, layout, node);
       await (why === "stopped" ? control.start() : control.heal());
     }
-    return attach(context, layout);
+    return attach(context, layout, downOf(context));
   }
   await clear(context, spec.name);
   await assertHost(context, { nodes: nodeCount > 0 });
@@ -112,7 +111,7 @@ async function up(context: LocalContext, spec: ClusterSpec): Promise<Cluster> {
   await start(context, state, programs);
   writeState(base, { ...state, phase: "up" });
   say(`cluster ${spec.name} is up after ${((performance.now() - startedAt) / 1000).toFixed(1)} s`);
-  return attach(context, layoutOf(base, state));
+  return attach(context, layoutOf(base, state), downOf(context));
 }
 
 async function start(

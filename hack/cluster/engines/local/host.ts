@@ -1,7 +1,7 @@
 // What the machine must offer before a local cluster can be made.
 import { ensureHostPrograms } from "../../../doors/host-packages.ts";
 import { ClusterError } from "../../run.ts";
-import type { LocalContext } from "./engine.ts";
+import type { LocalContext } from "./context.ts";
 
 /** Throws with advice if this machine cannot run the wanted kind of cluster. */
 export async function assertHost(

@@ -1,4 +1,5 @@
-// Loads image archives into the container stores of nodes. Content that a node has is not sent again.
+// Loads image archives into the container stores of nodes. Content that a node has is not sent
+// again.
 import { createHash } from "node:crypto";
 import { createReadStream, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -59,14 +59,14 @@ export function assertClusterName(name: string): void {
   if (/^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$/.test(name)) return;
   throw new ClusterError(
     "CLUSTER_USAGE",
-    `cluster name "${name}": 1 to 20 of a-z, 0-9 and "-", starting with a letter, not ending in "-"`,
+    `cluster name "${name}": 1 to 20 of a-z, 0-9, "-"; starts with a letter, ends without "-"`,
   );
 }
 
 /**
- * The layout of cluster `name` in `slot` with nodes node-1 ... node-N. Per slot: 10.(176+slot).0.0/16
- * with nodes in .0.0/24, pods in .64.0/18 (one /24 a node) and Services in .128.0/17, and
- * 127.77.slot.1 for what only the host talks to.
+ * The layout of cluster `name` in `slot` with nodes node-1 ... node-N. Per slot:
+ * 10.(176+slot).0.0/16 with nodes in .0.0/24, pods in .64.0/18 (one /24 a node) and Services in
+ * .128.0/17, and 127.77.slot.1 for what only the host talks to.
  */
 export function clusterLayout(options: {
   readonly name: string;

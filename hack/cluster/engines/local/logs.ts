@@ -2,7 +2,7 @@
 import { cpSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { collectObjects } from "../../collect.ts";
-import type { LocalContext } from "./engine.ts";
+import type { LocalContext } from "./context.ts";
 import type { ClusterLayout } from "./layout.ts";
 import { kubectlTarget } from "./nodes.ts";
 import { processRecords, isAlive } from "./processes.ts";

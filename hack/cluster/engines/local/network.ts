@@ -9,8 +9,8 @@ import type { ClusterLayout, NodeLayout } from "./layout.ts";
 /** Makes the bridge with the host's address on it. */
 export async function createBridge(runner: CommandRunner, layout: ClusterLayout): Promise<void> {
   await ipBatch(runner, [
-    // Without an address of its own a bridge takes that of a port, and loses it with the port: every
-    // other node would go on talking to the old one until its neighbour table times out.
+    // Without an address of its own a bridge takes that of a port, and loses it with the port:
+    // every other node would go on talking to the old one until its neighbour table times out.
     `link add ${layout.bridge} address ${macAddress(layout.slot, 1)} type bridge`,
     `addr add ${layout.bridgeAddress}/24 dev ${layout.bridge}`,
     `link set ${layout.bridge} up`,

@@ -1,5 +1,5 @@
-// Configuration of the programs on one node, and the script that boots it. Pure. Paths are those the
-// node sees: its own /var/lib and /var/log lie over the host's, /run is new at every boot.
+// Configuration of the programs on one node, and the script that boots it. Pure. Paths are those
+// the node sees: its own /var/lib and /var/log lie over the host's, /run is new at every boot.
 import { stringify } from "yaml";
 import type { DiskSpec } from "../../engine.ts";
 import type { ClusterLayout, NodeLayout } from "./layout.ts";
@@ -13,8 +13,10 @@ export const LOCAL_DISKS = "/var/lib/local-disks";
 /** Where disks for OstTarget are mounted on a node; the allowed prefix of `spec.path`. */
 export const RAW_DISKS = "/var/lib/rawstor/disks";
 
-/** Images that every node has before its first pod. */
+/** Holds the namespaces of a pod; every node has it before its first pod. */
 export const PAUSE_IMAGE = "oaas-operator.local/pause:1";
+
+/** A shell to look around with; every node has it before its first pod. */
 export const BUSYBOX_IMAGE = "oaas-operator.local/busybox:1";
 
 /** One size-limited file system of a node. */
@@ -87,7 +89,8 @@ hostname "$name"
 rm -rf /var/lib/cni/networks
 echo 1 > /proc/sys/net/ipv4/ip_forward
 # Pods of one node meet behind a bridge, and Service addresses must be rewritten there too.
-[ ! -e /proc/sys/net/bridge/bridge-nf-call-iptables ] || echo 1 > /proc/sys/net/bridge/bridge-nf-call-iptables
+bridged=/proc/sys/net/bridge/bridge-nf-call-iptables
+[ ! -e $bridged ] || echo 1 > $bridged
 ${mountLines(disks)}
 mount --make-rshared /
 touch ${NODE_HOME}/booted
@@ -200,7 +203,9 @@ export function kubeProxyConfig(layout: ClusterLayout, node: NodeLayout): string
   });
 }
 
-/** The cluster's DNS server, a process of the host. Names of the outside go to the host's servers. */
+/**
+ * The cluster's DNS server, a process of the host. Names of the outside go to the host's servers.
+ */
 export function corefile(layout: ClusterLayout, options: { readonly forward: boolean }): string {
   const lines = [
     ".:53 {",

@@ -219,7 +219,9 @@ async function waitForContainerd(context: NodeContext): Promise<void> {
   );
 }
 
-/** Waits until no loop device holds an image: mounting it again before would give it two writers. */
+/**
+ * Waits until no loop device holds an image: mounting it again before would give it two writers.
+ */
 async function disksReleased(context: NodeContext): Promise<void> {
   const folder = join(context.node.folder, "lib", "oaas-node", "images");
   if (!existsSync(folder)) return;

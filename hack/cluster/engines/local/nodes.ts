@@ -11,7 +11,7 @@ import { waitFor } from "../../wait.ts";
 import { nodeReady } from "./api.ts";
 import { baseImages } from "./base-images.ts";
 import { cgroupHost, killCgroup } from "./cgroups.ts";
-import type { LocalContext } from "./engine.ts";
+import type { LocalContext } from "./context.ts";
 import { importImages } from "./images.ts";
 import type { ClusterLayout, NodeLayout } from "./layout.ts";
 import {

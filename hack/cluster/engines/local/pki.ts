@@ -48,7 +48,9 @@ export function clients(layout: ClusterLayout): readonly Client[] {
   ];
 }
 
-/** Writes ca.crt, ca.key, sa.pub, sa.key, apiserver.* and one pair per client into the pki folder. */
+/**
+ * Writes ca.crt, ca.key, sa.pub, sa.key, apiserver.* and one pair per client into the pki folder.
+ */
 export async function writePki(layout: ClusterLayout): Promise<void> {
   mkdirSync(layout.pkiFolder, { recursive: true, mode: 0o700 });
   x509.cryptoProvider.set(webcrypto);

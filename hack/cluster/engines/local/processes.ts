@@ -1,6 +1,6 @@
 // Long-running programs of a cluster. Each runs in its own session with a log file, and leaves a
-// record {pid, start time}; a pid alone could belong to somebody else by now. A program whose record
-// was never written (we died in between) is found by a mark in its environment.
+// record {pid, start time}; a pid alone could belong to somebody else by now. A program whose
+// record was never written (we died in between) is found by a mark in its environment.
 import { spawn } from "node:child_process";
 import {
   closeSync,
@@ -22,7 +22,9 @@ const MARK = "OAAS_CLUSTER_FOLDER";
 export interface ProcessRecord {
   readonly name: string;
   readonly pid: number;
-  /** Clock ticks after boot, field 22 of /proc/PID/stat: with the pid, a name that is never reused. */
+  /**
+   * Clock ticks after boot, field 22 of /proc/PID/stat: with the pid, a name that is never reused.
+   */
   readonly startTime: string;
 }
 
@@ -112,8 +114,9 @@ export function assertAlive(folders: ProcessFolders, record: ProcessRecord): voi
 }
 
 /**
- * Kills the programs of these records and everything that carries the cluster's mark if `all`, waits
- * until they are gone, and forgets them. SIGKILL: nothing of a test cluster is worth a slow goodbye.
+ * Kills the programs of these records and everything that carries the cluster's mark if `all`,
+ * waits until they are gone, and forgets them. SIGKILL: nothing of a test cluster is worth a slow
+ * goodbye.
  */
 export async function endProcesses(
   folders: ProcessFolders,
@@ -182,7 +185,9 @@ function environOf(pid: number): readonly string[] {
   }
 }
 
-/** What a daemon needs of our environment; npm's and the user's settings are none of its business. */
+/**
+ * What a daemon needs of our environment; npm's and the user's settings are none of its business.
+ */
 function cleanEnv(): Record<string, string> {
   return { PATH: process.env["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin", HOME: "/root" };
 }

@@ -1,5 +1,5 @@
-// What is remembered about local clusters on this machine: one folder per cluster with cluster.json,
-// and slots.json, which says whose slot is whose. Both are written by rename.
+// What is remembered about local clusters on this machine: one folder per cluster with
+// cluster.json, and slots.json, which says whose slot is whose. Both are written by rename.
 import {
   existsSync,
   mkdirSync,
@@ -79,7 +79,7 @@ export async function allocateSlot(
       const owners = Object.values(slots).join(", ");
       throw new ClusterError(
         "CLUSTER_HOST",
-        `no free network: 10.176.0.0/12 is taken by routes of this host or by clusters (${owners}); ` +
+        `no free network: routes of this host or clusters (${owners}) take all of 10.176.0.0/12; ` +
           `npm run cluster -- down --name NAME frees one`,
       );
     }
@@ -132,7 +132,9 @@ async function hostRoutes(runner: CommandRunner): Promise<readonly string[]> {
   return shown.stdout.split("\n").map((line) => line.trim().split(/\s+/)[0] ?? "");
 }
 
-/** Another user's cluster has the slot if its control plane answers on the slot's loopback address. */
+/**
+ * Another user's cluster has the slot if its control plane answers on the slot's loopback address.
+ */
 async function inUse(slot: number): Promise<boolean> {
   const answers = await Promise.all([2379, API_PORT].map((port) => listens(slot, port)));
   return answers.includes(true);

@@ -8,7 +8,7 @@ import { errorMessage } from "#api/base/index.ts";
 import { hostRunner } from "../../run-host.ts";
 import { ClusterError } from "../../run.ts";
 import { apiRequest } from "./api.ts";
-import { layoutOf } from "./engine.ts";
+import { layoutOf } from "./context.ts";
 import type { ClusterLayout } from "./layout.ts";
 import { nodePath } from "./node.ts";
 import { nodeDisks } from "./node-config.ts";
