@@ -38,22 +38,32 @@ export function jestArguments(
     ...(isGolden ? ["--ci=false", "--updateSnapshot"] : ["--ci"]),
     ...(isSerial ? ["--runInBand"] : []),
     `--testTimeout=${timeoutMs}`,
-    "--passWithNoTests",
     ...args.filter((arg) => arg !== "--golden"),
   ];
 }
 
-/** Runs Jest with this process's output; resolves to its exit code, 1 if a signal ended it. */
+/**
+ * Runs Jest with this process's output; resolves to its exit code, 1 if a signal ended it. With
+ * `--golden` among the arguments golden files are written instead of compared.
+ */
 export async function runJest(
   projects: readonly JestProject[],
   args: readonly string[],
 ): Promise<number> {
-  return runNode(jestArguments(projects, args));
+  const env = args.includes("--golden") ? { OAAS_GOLDEN: "1" } : {};
+  return runNode(jestArguments(projects, args), env);
 }
 
 /** Runs Node in the repository root with this process's output; passes SIGTERM and SIGHUP on. */
-export async function runNode(args: readonly string[]): Promise<number> {
-  const child = spawn(process.execPath, args, { cwd: ROOT, stdio: "inherit" });
+export async function runNode(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<number> {
+  const child = spawn(process.execPath, args, {
+    cwd: ROOT,
+    stdio: "inherit",
+    env: { ...process.env, ...env },
+  });
   const forward = (signal: NodeJS.Signals): void => {
     child.kill(signal);
   };

@@ -99,7 +99,10 @@ async function runStep(step: string): Promise<StepResult> {
   }
   const reportPath = join(REPORTS, `${step}.json`);
   await rm(reportPath, { force: true });
-  const args = jestArguments([step as JestProject], ["--json", `--outputFile=${reportPath}`]);
+  const args = jestArguments(
+    [step as JestProject],
+    ["--json", `--outputFile=${reportPath}`, "--passWithNoTests"],
+  );
   const exitCode = await runNode(args);
   const report = await readReport(reportPath);
   return tallyJest({ step, exitCode, report, root: ROOT, elapsedMs: elapsedMs() });
