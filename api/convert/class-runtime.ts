@@ -5,10 +5,11 @@ import type {
   ClassRuntimeSpec,
   CollectionShape,
   Enforcement,
+  FunctionBinding,
 } from "../oaas/v1alpha1/index.ts";
 
 import { convertFunction } from "./functions.ts";
-import { assignmentsOf, replication, routesOf } from "./odgm-collection.ts";
+import { assignmentsOf, replication } from "./odgm-collection.ts";
 import { dnsLabel, namedValues, nonEmpty, present, requirements, telemetry } from "./parts.ts";
 import type { Field, Fields } from "./reader.ts";
 import { DIMENSIONS, ENFORCEMENT_MODES, TEMPLATES } from "./words.ts";
@@ -34,6 +35,7 @@ export function convertClassRuntime(fields: Fields): ClassRuntime | undefined {
   const wireId = key?.text();
   const grid = inner.get("odgm_config")?.fields();
   const addons = inner.get("addons")?.texts();
+  const called = calledOf(grid?.get("invocations"));
   const spec = present<Omit<ClassRuntimeSpec, "class">>({
     templateHint: inner.get("selected_template")?.word(TEMPLATES),
     addons: addons === undefined || addons.includes("odgm") ? undefined : [],
@@ -42,6 +44,7 @@ export function convertClassRuntime(fields: Fields): ClassRuntime | undefined {
         (item) => convertFunction(item, undefined) ?? [],
       ),
     ),
+    ...called,
     collection: grid === undefined ? undefined : collectionOf(grid, wireId),
     requirements: requirements(inner.get("nfr_requirements")),
     enforcement: enforcementOf(inner.get("enforcement")),
@@ -62,6 +65,37 @@ export function convertClassRuntime(fields: Fields): ClassRuntime | undefined {
   };
 }
 
+type Called = Pick<ClassRuntimeSpec, "resolvedClass" | "disabledFunctions" | "standbyFunctions">;
+
+/** Routes of upstream say how functions are bound; their addresses follow from the functions here. */
+function calledOf(field: Field | undefined): Called {
+  const fields = field?.fields();
+  if (fields === undefined) return {};
+  const standby: string[] = [];
+  const bindings = (fields.get("fn_routes")?.entries() ?? []).flatMap(([name, entry]) => {
+    const route = entry.fields();
+    if (route === undefined) return [];
+    if (route.get("standby")?.boolean() === true) standby.push(name);
+    const url = route.get("url");
+    if (url !== undefined && url.text() !== "") url.warn("left out: it follows from the function");
+    const binding = present<FunctionBinding>({
+      name,
+      function: route.get("function_key")?.text(),
+      stateless: route.get("stateless")?.boolean(),
+    });
+    route.leave("the operator chooses who calls", "active_group");
+    route.done();
+    return [binding];
+  });
+  const disabled = fields.get("disabled_fn")?.texts() ?? [];
+  fields.done();
+  return present<Called>({
+    resolvedClass: bindings.length === 0 ? undefined : { functions: bindings },
+    disabledFunctions: nonEmpty(disabled),
+    standbyFunctions: nonEmpty(standby),
+  });
+}
+
 function collectionOf(fields: Fields, wireId: string | undefined): CollectionShape {
   for (const item of fields.get("collections")?.items() ?? []) {
     if (item.text() !== wireId) {
@@ -72,10 +106,6 @@ function collectionOf(fields: Fields, wireId: string | undefined): CollectionSha
   const own = assigned.find(([name]) => name === wireId)?.[1];
   for (const [name, entry] of assigned) {
     if (name !== wireId) entry.refuse("is not the collection of this class");
-  }
-  const routes = routesOf(fields.get("invocations"));
-  if (routes !== undefined) {
-    fields.get("invocations")?.warn("left out: routes follow from the functions here");
   }
   fields.leave("members are numbered by the operator", "env_node_ids", "node_id");
   return present<CollectionShape>({

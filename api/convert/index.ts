@@ -42,6 +42,15 @@ export function convert(text: string): Conversion {
   if (parsed.documents.length === 0) {
     notes.refusals.push({ path: "", line: 1, message: "there is no document" });
   }
+  const seen = new Set<string>();
+  for (const { kind, metadata } of objects) {
+    const name = `${kind} ${metadata.namespace ?? ""}/${metadata.name ?? ""}`;
+    if (seen.has(name)) {
+      const message = `two of them would be ${kind} ${metadata.name ?? ""}`;
+      notes.refusals.push({ path: "", line: 1, message });
+    }
+    seen.add(name);
+  }
   const { warnings, refusals } = notes;
   return { objects: refusals.length > 0 ? [] : objects, warnings, refusals };
 }

@@ -1,7 +1,10 @@
 // The CRDs against a real kube-apiserver: what they accept, what they refuse and whether the message
 // names the field, and what may not change.
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
+
+import { convert } from "#api/convert/index.ts";
 
 import { ApiServer, KINDS, repositoryRoot } from "./api-server.ts";
 import type { Manifest } from "./api-server.ts";
@@ -117,6 +120,26 @@ const SHOWN_ELSEWHERE: Readonly<Record<string, RegExp>> = {
     /^spec\.((resolvedClass|functions|requirements|constraints|enforcement|telemetry)\.|collection\.(assignments|group))/,
   OdgmCollection: /^spec\.(resolvedClass|telemetry)\./,
 };
+
+describe("converted documents of upstream", () => {
+  it.each([
+    "oaas-rs-package.yaml",
+    "java-package.json",
+    "odgm-collection.json",
+    "class-runtime.yaml",
+  ])("%s is accepted and stored as converted", async (file) => {
+    const text = readFileSync(join(repositoryRoot, "api/convert/testdata", file), "utf8");
+    const { objects } = convert(text);
+    expect(objects.length).toBeGreaterThan(0);
+    for (const object of objects) {
+      // The name alone: namespaces of the document do not exist here.
+      const { name } = object.metadata;
+      const sample = { ...object, metadata: { name } } as unknown as Manifest;
+      const answer = await api.create(sample, { dryRun: true });
+      expect(answer).toMatchObject({ ok: true, object: { spec: object.spec } });
+    }
+  });
+});
 
 describe("immutable fields", () => {
   it.each(heldFields.map((held) => [`${held.kind} ${held.field}`, held] as const))(
