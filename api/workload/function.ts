@@ -34,9 +34,7 @@ export function renderFunctionEnv(config: FunctionConfig): Readonly<Record<strin
     [FUNCTION_ENV.port]: String(config.port),
     ...(config.class === undefined ? {} : { [FUNCTION_ENV.class]: config.class }),
     [FUNCTION_ENV.odgmEnabled]: config.odgmService === undefined ? "false" : "true",
-    ...(config.odgmService === undefined
-      ? {}
-      : { [FUNCTION_ENV.odgmService]: config.odgmService }),
+    ...(config.odgmService === undefined ? {} : { [FUNCTION_ENV.odgmService]: config.odgmService }),
   };
 }
 

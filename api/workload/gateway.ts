@@ -147,9 +147,8 @@ class Reader {
     if (text === undefined) return bounds.otherwise;
     const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
     if (value >= bounds.min && value <= bounds.max) return value;
-    this.problems.push(
-      `${GATEWAY_ENV_PREFIX}${name}: "${text}" is not an integer from ${bounds.min} to ${bounds.max}`,
-    );
+    const range = `an integer from ${bounds.min} to ${bounds.max}`;
+    this.problems.push(`${GATEWAY_ENV_PREFIX}${name}: "${text}" is not ${range}`);
     return bounds.otherwise;
   }
 

@@ -33,7 +33,8 @@ const command = new Command("gateway")
   .addHelpText(
     "after",
     `\nEvery flag has an environment name, ${GATEWAY_ENV_PREFIX}LISTEN for --listen and so on.\n` +
-      `Also read: ${[GATEWAY_ENV.httpPort, GATEWAY_ENV.metricsPort].map((n) => GATEWAY_ENV_PREFIX + n).join(", ")}.`,
+      `Also read: ${GATEWAY_ENV_PREFIX}${GATEWAY_ENV.httpPort} and ` +
+      `${GATEWAY_ENV_PREFIX}${GATEWAY_ENV.metricsPort}, as upstream's chart sets them.`,
   )
   .parse();
 

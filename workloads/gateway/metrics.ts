@@ -1,5 +1,5 @@
-// What the gateway exports. Labels are bounded: paths by template, classes and functions only as far
-// as they were found in the table.
+// What the gateway exports. Labels are bounded: paths by template, classes and functions only as
+// far as they were found in the table.
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 
 import { MethodSchema } from "#api/gen/oaas-stream_pb.ts";

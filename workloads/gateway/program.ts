@@ -18,7 +18,9 @@ import { FileSource } from "./routing/file-source.ts";
 import { identityFromFile, OperatorSource } from "./routing/operator-source.ts";
 import { RouteTable } from "./routing/table.ts";
 import { http1Exchange, http2Exchange } from "./serve/exchange.ts";
+import type { FrontHandlers } from "./serve/front.ts";
 import { startFront } from "./serve/front.ts";
+import type { GrpcOptions } from "./serve/grpc.ts";
 import { isGrpc, serveGrpc } from "./serve/grpc.ts";
 import { grpcMethods } from "./serve/grpc-services.ts";
 import { serveObjects } from "./serve/rest-objects.ts";
@@ -94,6 +96,41 @@ function openSources(
   };
 }
 
+/** What the port does with each kind of request. */
+function edges(
+  config: GatewayConfig,
+  parts: {
+    readonly dispatcher: Dispatcher;
+    readonly metrics: GatewayMetrics;
+    readonly ready: () => string | undefined;
+    readonly ending: () => boolean;
+  },
+): FrontHandlers {
+  const { dispatcher, metrics, ready } = parts;
+  const { requestTimeoutMs, maxPayloadBytes } = config;
+  const caller = new MeteredCaller(dispatcher, metrics);
+  const rest: RestOptions = {
+    caller,
+    requestTimeoutMs,
+    maxPayloadBytes,
+    ready,
+    onResponse: (seen) => metrics.rest(seen),
+  };
+  const grpc: GrpcOptions = {
+    methods: grpcMethods({ caller, dispatcher, requestTimeoutMs, ready }),
+    messageBytesMax: maxPayloadBytes,
+    onEnd: (seen) => metrics.grpc(seen),
+  };
+  return {
+    http1: (request, response) =>
+      serveRest(http1Exchange(request, response, parts.ending), rest, serveObjects),
+    http2: (stream, headers) => {
+      if (isGrpc(headers)) serveGrpc(stream, headers, grpc);
+      else serveRest(http2Exchange(stream, headers), rest, serveObjects);
+    },
+  };
+}
+
 /** Starts a gateway. Throws if an address cannot be bound or the certificates cannot be read. */
 export async function startGateway(config: GatewayConfig, log: Logger): Promise<Gateway> {
   const metrics = new GatewayMetrics();
@@ -121,38 +158,9 @@ export async function startGateway(config: GatewayConfig, log: Logger): Promise<
     return undefined;
   };
   await sources.start();
-  const caller = new MeteredCaller(dispatcher, metrics);
-  const rest: RestOptions = {
-    caller,
-    requestTimeoutMs: config.requestTimeoutMs,
-    maxPayloadBytes: config.maxPayloadBytes,
-    ready,
-    onResponse: (seen) => metrics.rest(seen),
-  };
-  const grpc = {
-    methods: grpcMethods({
-      caller,
-      dispatcher,
-      requestTimeoutMs: config.requestTimeoutMs,
-      ready,
-    }),
-    messageBytesMax: config.maxPayloadBytes,
-    onEnd: (seen: { path: string; code: number; seconds: number }) => metrics.grpc(seen),
-  };
   const front = await startFront(
     config.listen,
-    {
-      http1: (request, response) =>
-        serveRest(
-          http1Exchange(request, response, () => ending),
-          rest,
-          serveObjects,
-        ),
-      http2: (stream, headers) => {
-        if (isGrpc(headers)) serveGrpc(stream, headers, grpc);
-        else serveRest(http2Exchange(stream, headers), rest, serveObjects);
-      },
-    },
+    edges(config, { dispatcher, metrics, ready, ending: () => ending }),
     log,
   );
   metrics.watch({

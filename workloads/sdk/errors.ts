@@ -29,7 +29,9 @@ export type ObjectErrorCode =
   | "WRONG_PARTITION"
   | "FAILED";
 
-/** A call of the data service that failed. `retry` says whether the same call may be tried again. */
+/**
+ * A call of the data service that failed. `retry` says whether the same call may be tried again.
+ */
 export class ObjectError extends PlatformError {
   override readonly name = "ObjectError";
   override readonly code: ObjectErrorCode;

@@ -1,5 +1,5 @@
-// Objects from inside of a function: the data service of its class (ODGM_SERVICE) with typed failures
-// and compare-and-set. State is not passed into functions; they read and write it here.
+// Objects from inside of a function: the data service of its class (ODGM_SERVICE) with typed
+// failures and compare-and-set. State is not passed into functions; they read and write it here.
 import { create } from "@bufbuild/protobuf";
 
 import {

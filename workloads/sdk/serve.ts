@@ -40,7 +40,9 @@ export interface Answer {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** A function. Throws {@link FunctionError} for a status of its own; anything else is SYSTEM_ERROR. */
+/**
+ * A function. Throws {@link FunctionError} for a status of its own; anything else is SYSTEM_ERROR.
+ */
 export type FunctionHandler = (call: Invocation) => Promise<Answer> | Answer;
 
 /** Handlers by function name; `"*"` takes every name that has none. */

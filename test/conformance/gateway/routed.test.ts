@@ -19,10 +19,12 @@ import type { GrpcClient } from "#workloads/platform/grpc/index.ts";
 import { createGrpcClient, GrpcFailure } from "#workloads/platform/grpc/index.ts";
 import { xxh3 } from "#workloads/platform/hash/index.ts";
 
+import { waitUntil } from "#test/support/wait.ts";
+
 import type { ScriptedMember } from "./support/member.ts";
 import { refuse, startMember } from "./support/member.ts";
 import type { GatewayProgram } from "./support/process.ts";
-import { eventually, makeFolder, startGatewayProgram } from "./support/process.ts";
+import { makeFolder, startGatewayProgram } from "./support/process.ts";
 import { explicitClass, hashedClass, writeRoutes } from "./support/routes.ts";
 
 const functions = [
@@ -383,9 +385,9 @@ describe("the table", () => {
       explicitClass("p.Explicit", members[0].address, { functions }),
       explicitClass("p.Late", members[1].address),
     ]);
-    await eventually("the class is served", async () => {
-      const response = await fetch(url, { method: "DELETE" });
-      return response.status === 204 ? true : undefined;
+    await waitUntil(async () => (await fetch(url, { method: "DELETE" })).status === 204, {
+      what: "the class of the new file",
+      deadlineMs: 10_000,
     });
     expect((await fetch(`${gateway.url}/api/class/p.Off/0/objects/a`)).status).toBe(404);
   });

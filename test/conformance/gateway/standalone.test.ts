@@ -30,6 +30,8 @@ import { counterFunctions } from "#workloads/sdk/samples/counter/counter.ts";
 import { echo } from "#workloads/sdk/samples/echo/echo.ts";
 import { randomFunction } from "#workloads/sdk/samples/random/random.ts";
 
+import { waitUntil } from "#test/support/wait.ts";
+
 import { http2Request } from "./support/http2.ts";
 import type { GatewayProgram, Program } from "./support/process.ts";
 import { makeFolder, startGatewayProgram, startProgram } from "./support/process.ts";
@@ -584,11 +586,9 @@ describe("when odgm is away", () => {
       "serving",
       { LOG_FORMAT: "json" },
     );
-    const endAtMs = performance.now() + 15_000;
-    let status = 0;
-    while (status !== 200 && performance.now() < endAtMs) {
-      status = (await fetch(url("0/objects/kept"))).status;
-    }
-    expect(status).toBe(200);
+    await waitUntil(async () => (await fetch(url("0/objects/kept"))).status === 200, {
+      what: "the object after the restart",
+      deadlineMs: 15_000,
+    });
   }, 40_000);
 });

@@ -1,6 +1,6 @@
-// Every way in which a REST call can fail, as one value: HTTP status, machine code, text. The tables
-// turn gRPC codes, machine reasons and function statuses into it. Codes are upstream's where it has
-// one (oaas-rs oprc-gateway error.rs); `INVALID_PROTOBUF` is spelt as a word here.
+// Every way in which a REST call can fail, as one value: HTTP status, machine code, text. The
+// tables turn gRPC codes, machine reasons and function statuses into it. Codes are upstream's where
+// it has one (oaas-rs oprc-gateway error.rs); `INVALID_PROTOBUF` is spelt as a word here.
 
 /** gRPC status codes (grpc/doc/statuscodes.md). */
 export const GrpcCode = {
@@ -100,7 +100,10 @@ const BY_REASON: Readonly<Record<string, Row>> = {
   NO_QUERYABLE: { status: 404, code: "NO_QUERYABLE" },
 };
 
-/** By gRPC code. NOT_FOUND, INVALID_ARGUMENT, DEADLINE_EXCEEDED, UNAVAILABLE and "other" as upstream. */
+/**
+ * By gRPC code. NOT_FOUND, INVALID_ARGUMENT, DEADLINE_EXCEEDED, UNAVAILABLE and "other" as
+ * upstream.
+ */
 const BY_CODE: Readonly<Record<number, Row>> = {
   [GrpcCode.cancelled]: { status: 499, code: "CANCELLED" },
   [GrpcCode.invalidArgument]: { status: 400, code: "INVALID_ARGUMENT" },
@@ -117,7 +120,9 @@ const BY_CODE: Readonly<Record<number, Row>> = {
   [GrpcCode.unauthenticated]: { status: 401, code: "UNAUTHENTICATED" },
 };
 
-/** The REST answer for a failed call. Unknown reasons fall back to the code, unknown codes to 502. */
+/**
+ * The REST answer for a failed call. Unknown reasons fall back to the code, unknown codes to 502.
+ */
 export function restFromCall(fault: CallFault): RestFault {
   const row = BY_REASON[fault.reason] ?? BY_CODE[fault.code] ?? { status: 502, code: "GRPC_ERROR" };
   return restFault(

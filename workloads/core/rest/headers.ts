@@ -43,7 +43,9 @@ export function optionsFromHeaders(headers: HeaderSource): Record<string, string
   return options;
 }
 
-/** The wait that `x-oprc-timeout-ms` asks for, `otherwise` without it; undefined if it is malformed. */
+/**
+ * The wait that `x-oprc-timeout-ms` asks for, `otherwise` without it; undefined if it is malformed.
+ */
 export function parseTimeoutMs(headers: HeaderSource, otherwise: number): number | undefined {
   const text = single(headers[TIMEOUT_HEADER]);
   if (text === undefined) return otherwise;

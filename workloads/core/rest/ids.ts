@@ -4,9 +4,6 @@
 /** Longest object id in characters (all of them ASCII after the check). */
 export const OBJECT_ID_LENGTH_MAX = 160;
 
-/** Number of slots that the ids of a Hashed class fall into; hash version 1. */
-export const SLOT_COUNT = 4096;
-
 const OBJECT_ID = /^[a-z0-9._:-]{1,160}$/;
 const OBJECT_ID_PREFIX = /^[a-z0-9._:-]{0,160}$/;
 

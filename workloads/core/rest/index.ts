@@ -15,13 +15,7 @@ export {
   TIMEOUT_MS_MAX,
 } from "./headers.ts";
 export type { BodyFormat, HeaderSource } from "./headers.ts";
-export {
-  OBJECT_ID_LENGTH_MAX,
-  parseObjectId,
-  parseObjectIdPrefix,
-  parsePartition,
-  SLOT_COUNT,
-} from "./ids.ts";
+export { OBJECT_ID_LENGTH_MAX, parseObjectId, parseObjectIdPrefix, parsePartition } from "./ids.ts";
 export {
   decodeBatch,
   decodeObjData,

@@ -1,8 +1,8 @@
-// Upstream's JSON of its messages: plain serde on the structs, not proto3-JSON. Names in snake_case,
-// bytes as standard base64 with padding, enums as integers, u64 as JSON numbers, absent optional
-// fields as null on the way out and as null or nothing on the way in. Unknown names are ignored, as
-// serde does. A u64 that a JSON number cannot carry exactly is refused instead of rounded; it may be
-// written as a string.
+// Upstream's JSON of its messages: plain serde on the structs, not proto3-JSON. Names in
+// snake_case, bytes as standard base64 with padding, enums as integers, u64 as JSON numbers, absent
+// optional fields as null on the way out and as null or nothing on the way in. Unknown names are
+// ignored, as serde does. A u64 that a JSON number cannot carry exactly is refused instead of
+// rounded; it may be written as a string.
 import { create } from "@bufbuild/protobuf";
 
 import { assertNever } from "#api/base/index.ts";

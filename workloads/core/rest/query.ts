@@ -55,7 +55,10 @@ function fault(code: string, message: string): { readonly kind: "fault"; fault: 
   return { kind: "fault", fault: restFault(400, code, message) };
 }
 
-/** `prefix`, `limit` and `cursor`. A prefix of object ids is lower-cased and checked, one of keys not. */
+/**
+ * `prefix`, `limit` and `cursor`. A prefix of object ids is lower-cased and checked, one of keys
+ * not.
+ */
 export function parseListQuery(query: string, of: "objects" | "entries"): Parsed<ListQuery> {
   const parsed = parseQuery(query);
   if (parsed.kind === "fault") return parsed;
@@ -122,7 +125,9 @@ export function parsePrecondition(headers: {
   return { kind: "ok", value: { kind: "version", version } };
 }
 
-/** Whether a read may answer 304: `If-None-Match` names this version (weak tags compare too) or `*`. */
+/**
+ * Whether a read may answer 304: `If-None-Match` names this version (weak tags compare too) or `*`.
+ */
 export function isUnchanged(ifNoneMatch: string | undefined, version: bigint): boolean {
   if (ifNoneMatch === undefined) return false;
   return ifNoneMatch

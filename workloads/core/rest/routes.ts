@@ -1,5 +1,6 @@
-// The REST surface as one pure function: method and path in, a typed route or a fault out. Upstream's
-// paths, plus the same without a partition (Hashed classes) and the entries of an object.
+// The REST surface as one pure function: method and path in, a typed route or a fault out.
+// Upstream's paths, plus the same without a partition (Hashed classes) and the entries of an
+// object.
 //
 //   /api/class/{cls}[/{pid}]/invokes/{fn}                      POST
 //   /api/class/{cls}[/{pid}]/objects                           GET

@@ -1,6 +1,6 @@
 // Routing without decoding: the few header fields of a request message are read from its bytes, and
-// the partition is overridden by appending the field once more (the last one counts in protobuf), so
-// that values pass through the gateway as bytes.
+// the partition is overridden by appending the field once more (the last one counts in protobuf),
+// so that values pass through the gateway as bytes.
 import { Method } from "#api/gen/oaas-stream_pb.ts";
 
 import { utf8Decode } from "#api/base/index.ts";
@@ -22,7 +22,9 @@ interface Layout {
 
 const NONE = 0;
 
-/** Field numbers by method (api/proto/oprc-data.proto, oprc-invoke.proto); 0 = has no such field. */
+/**
+ * Field numbers by method (api/proto/oprc-data.proto, oprc-invoke.proto); 0 = has no such field.
+ */
 const LAYOUTS: Readonly<Record<number, Layout>> = {
   [Method.GET]: { cls: 1, partition: 2, object: 4, fn: NONE },
   [Method.DELETE]: { cls: 1, partition: 2, object: 4, fn: NONE },

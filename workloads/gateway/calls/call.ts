@@ -3,13 +3,18 @@ import type { CallFault } from "#workloads/core/rest/index.ts";
 
 import type { CallSubject } from "../routing/resolve.ts";
 
-/** A call as an edge hands it over. `request` carries the subject's partition already, if it has one. */
+/**
+ * A call as an edge hands it over. `request` carries the subject's partition already, if it has
+ * one.
+ */
 export interface GatewayCall extends CallSubject {
   readonly request: Uint8Array;
   readonly timeoutMs: number;
 }
 
-/** Receives responses in order; the one without `more` is the last and may be empty for a stream. */
+/**
+ * Receives responses in order; the one without `more` is the last and may be empty for a stream.
+ */
 export interface CallSink {
   reply(response: Uint8Array, more: boolean): void;
   fail(fault: CallFault): void;

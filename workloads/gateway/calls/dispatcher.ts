@@ -1,6 +1,6 @@
 // Carries a call to where it belongs: resolves it, sends it to the member's link or the function,
-// turns once to the new owner when a partition has moved, and tries again only what is idempotent or
-// surely was not carried out. Callbacks instead of promises: this is the hot path.
+// turns once to the new owner when a partition has moved, and tries again only what is idempotent
+// or surely was not carried out. Callbacks instead of promises: this is the hot path.
 import type { Hasher } from "#api/base/index.ts";
 import { Method } from "#api/gen/oaas-stream_pb.ts";
 import type { CallFault } from "#workloads/core/rest/index.ts";
@@ -243,7 +243,9 @@ class CallRun {
     this.#sink.reply(reply.response, reply.more);
   }
 
-  /** The partition has moved and the member knows better than our table: once, ask the new owner. */
+  /**
+   * The partition has moved and the member knows better than our table: once, ask the new owner.
+   */
   #turn(destination: MemberDestination, reply: WireReply): boolean {
     const { reroute, generation } = destination;
     if (reply.reason !== "WRONG_PARTITION" || reroute === undefined) return false;

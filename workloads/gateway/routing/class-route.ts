@@ -1,7 +1,7 @@
 // One class of the routing table, checked and indexed once, so that a call costs a few look-ups.
 import type { ClsRouting, FunctionRoute } from "#api/gen/oprc-route_pb.ts";
 import { AccessModifier, Partitioning } from "#api/gen/oprc-route_pb.ts";
-import { SLOT_COUNT } from "#workloads/core/rest/index.ts";
+import { HASH_SLOTS } from "#api/oaas/v1alpha1/collection-spec.funcs.ts";
 
 /** Who may call a function. */
 export type FunctionAccess = "Public" | "Internal" | "Private";
@@ -79,20 +79,21 @@ export function indexClass(entry: ClsRouting): IndexResult {
 
 /** Every slot must have exactly one owner that exists; the text says what is wrong otherwise. */
 function indexSlots(entry: ClsRouting, partitionCount: number): Uint16Array | string {
-  const slots = new Uint16Array(SLOT_COUNT);
+  const slots = new Uint16Array(HASH_SLOTS);
   let next = 0;
   for (const range of entry.slots) {
     if (range.first !== next) return `slots have a gap or overlap at ${next}`;
-    if (range.last < range.first || range.last >= SLOT_COUNT) {
+    if (range.last < range.first || range.last >= HASH_SLOTS) {
       return `slots ${range.first} to ${range.last} are no range`;
     }
     if (range.partition >= partitionCount) {
-      return `slots ${range.first} to ${range.last} belong to partition ${range.partition} of ${partitionCount}`;
+      const named = `slots ${range.first} to ${range.last}`;
+      return `${named} belong to partition ${range.partition} of ${partitionCount}`;
     }
     slots.fill(range.partition, range.first, range.last + 1);
     next = range.last + 1;
   }
-  return next === SLOT_COUNT ? slots : `slots end at ${next}`;
+  return next === HASH_SLOTS ? slots : `slots end at ${next}`;
 }
 
 function indexFunction(fn: FunctionRoute): FunctionTarget {

@@ -1,10 +1,12 @@
-// Where a call goes, decided from the table alone: validity, access, partition. Pure. The answer for
-// a caller who is wrong is the same on REST and gRPC; only "no partition given" is told by each edge.
+// Where a call goes, decided from the table alone: validity, access, partition. Pure. The answer
+// for a caller who is wrong is the same on REST and gRPC; only "no partition given" is told by each
+// edge.
 import type { Hasher } from "#api/base/index.ts";
 import { utf8Encode } from "#api/base/index.ts";
+import { HASH_SLOTS } from "#api/oaas/v1alpha1/collection-spec.funcs.ts";
 import { Method } from "#api/gen/oaas-stream_pb.ts";
 import type { CallFault } from "#workloads/core/rest/index.ts";
-import { GrpcCode, parseObjectId, SLOT_COUNT } from "#workloads/core/rest/index.ts";
+import { GrpcCode, parseObjectId } from "#workloads/core/rest/index.ts";
 
 import type { ClassRoute, FunctionTarget } from "./class-route.ts";
 import type { Routes } from "./table.ts";
@@ -49,10 +51,12 @@ function refuse(code: number, reason: string, message: string): Destination {
 
 /** Slot of an object id: XXH3-64 of its bytes, seed 0, mod 4096 (hash version 1). */
 export function slotOf(object: string, hash: Hasher): number {
-  return Number(hash(utf8Encode(object)) % BigInt(SLOT_COUNT));
+  return Number(hash(utf8Encode(object)) % BigInt(HASH_SLOTS));
 }
 
-/** Where calls go when there is one odgm for all classes and no table; partitions are the caller's. */
+/**
+ * Where calls go when there is one odgm for all classes and no table; partitions are the caller's.
+ */
 export function resolveStandalone(address: string, subject: CallSubject): Destination {
   const invokesClass = subject.method === Method.INVOKE_FN;
   if (subject.partition === undefined && !invokesClass) {

@@ -1,6 +1,7 @@
-// The routing table of a gateway: what the operator says, and what the file at start says. The newer
-// generation of a class wins. What the operator said is kept while it is away; a class that its
-// complete snapshot does not name is gone, unless it is away and the file is all that is left to ask.
+// The routing table of a gateway: what the operator says, and what the file at start says. The
+// newer generation of a class wins. What the operator said is kept while it is away; a class that
+// its complete snapshot does not name is gone, unless it is away and the file is all that is left
+// to ask.
 import type { ClsRouting } from "#api/gen/oprc-route_pb.ts";
 import type { Logger } from "#api/base/index.ts";
 

@@ -1,4 +1,5 @@
-// One REST request and its response, the same for HTTP/1.1 and HTTP/2, so that there is one handler.
+// One REST request and its response, the same for HTTP/1.1 and HTTP/2, so that there is one
+// handler.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import { constants } from "node:http2";
@@ -61,7 +62,9 @@ function declaredTooLarge(headers: HeaderSource, bytesMax: number): boolean {
   return Number(headers["content-length"] ?? 0) > bytesMax;
 }
 
-/** An exchange over HTTP/1.1. `closing` tells whether the connection should end with the response. */
+/**
+ * An exchange over HTTP/1.1. `closing` tells whether the connection should end with the response.
+ */
 export function http1Exchange(
   request: IncomingMessage,
   response: ServerResponse,

@@ -1,9 +1,14 @@
-// One port for HTTP/1.1, prior-knowledge h2c and gRPC: the first bytes of a connection say which, and
-// the socket goes to the server that speaks it. The HTTP/1.1 server owns the listener, so that its
-// timeouts and connection tracking work as usual.
+// One port for HTTP/1.1, prior-knowledge h2c and gRPC: the first bytes of a connection say which,
+// and the socket goes to the server that speaks it. The HTTP/1.1 server owns the listener, so that
+// its timeouts and connection tracking work as usual.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer as createHttp1 } from "node:http";
-import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from "node:http2";
+import type {
+  Http2Server,
+  IncomingHttpHeaders,
+  ServerHttp2Session,
+  ServerHttp2Stream,
+} from "node:http2";
 import { createServer as createHttp2 } from "node:http2";
 import type { AddressInfo, Socket } from "node:net";
 
@@ -69,6 +74,29 @@ function peek(socket: Socket, decide: (protocol: "http1" | "http2") => void): vo
   socket.on("end", giveUp);
 }
 
+function openHttp2(
+  handlers: FrontHandlers,
+  about: { readonly log: Logger; opened(session: ServerHttp2Session): void },
+): Http2Server {
+  const failed = (error: Error): void =>
+    about.log.debug("session failed", { error: error.message });
+  const http2 = createHttp2({
+    settings: {
+      maxConcurrentStreams: STREAMS_PER_SESSION_MAX,
+      initialWindowSize: STREAM_WINDOW_BYTES,
+    },
+    maxSessionMemory: SESSION_MEMORY_MB,
+  });
+  http2.on("session", (session) => {
+    session.setLocalWindowSize(SESSION_WINDOW_BYTES);
+    session.on("error", failed);
+    about.opened(session);
+  });
+  http2.on("stream", (stream, headers) => handlers.http2(stream, headers));
+  http2.on("sessionError", failed);
+  return http2;
+}
+
 /** Listens, or throws the system's error. Port 0 picks a free one. */
 export async function startFront(
   listen: HostPort,
@@ -78,23 +106,14 @@ export async function startFront(
   const sessions = new Set<ServerHttp2Session>();
   const sockets = new Set<Socket>();
   let closing = false;
-  const http2 = createHttp2({
-    settings: {
-      maxConcurrentStreams: STREAMS_PER_SESSION_MAX,
-      initialWindowSize: STREAM_WINDOW_BYTES,
+  const http2 = openHttp2(handlers, {
+    log,
+    opened: (session) => {
+      sessions.add(session);
+      session.on("close", () => sessions.delete(session));
+      if (closing) session.close();
     },
-    maxSessionMemory: SESSION_MEMORY_MB,
   });
-  http2.on("session", (session) => {
-    sessions.add(session);
-    session.setLocalWindowSize(SESSION_WINDOW_BYTES);
-    session.on("close", () => sessions.delete(session));
-    session.on("error", (error) => log.debug("session failed", { error: error.message }));
-    if (closing) session.close();
-  });
-  http2.on("stream", (stream, headers) => handlers.http2(stream, headers));
-  http2.on("sessionError", (error) => log.debug("session failed", { error: error.message }));
-
   const http1 = createHttp1((request, response) => handlers.http1(request, response));
   http1.keepAliveTimeout = KEEP_ALIVE_MS;
   http1.on("clientError", (_error, socket) => {

@@ -9,7 +9,9 @@ export type MessageResult =
   | { readonly kind: "messages"; readonly messages: readonly Buffer[] }
   | { readonly kind: "reject"; readonly reason: "compressed" | "too-large" };
 
-/** Cuts a byte stream into gRPC messages, wherever it was split. Keeps views of what it is given. */
+/**
+ * Cuts a byte stream into gRPC messages, wherever it was split. Keeps views of what it is given.
+ */
 export class MessageReader {
   #chunks: Buffer[] = [];
   #size = 0;

@@ -1,6 +1,6 @@
-// The REST edge: a request becomes one call of the data service or of a function, its answer becomes
-// a response. What a path, header, query or body means is decided by workloads/core/rest; here they
-// are only put together.
+// The REST edge: a request becomes one call of the data service or of a function, its answer
+// becomes a response. What a path, header, query or body means is decided by workloads/core/rest;
+// here they are only put together.
 import { randomUUID } from "node:crypto";
 
 import type { DescMessage, MessageInitShape, MessageShape } from "@bufbuild/protobuf";

@@ -106,17 +106,3 @@ export async function makeFolder(): Promise<{
   const path = await mkdtemp(join(tmpdir(), "oaas-gateway-"));
   return { path, remove: () => rm(path, { recursive: true, force: true }) };
 }
-
-/** Polls until `check` answers something; fails after ten seconds. Only for other processes' state. */
-export async function eventually<T>(
-  what: string,
-  check: () => Promise<T | undefined> | T | undefined,
-): Promise<T> {
-  const endAtMs = performance.now() + 10_000;
-  for (;;) {
-    const found = await check();
-    if (found !== undefined) return found;
-    if (performance.now() > endAtMs) throw new Error(`did not happen in time: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}

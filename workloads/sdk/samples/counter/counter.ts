@@ -79,7 +79,9 @@ async function add(objects: CounterObjects, call: Invocation, amount: number): P
   }
 }
 
-/** `increment` (and any other name): adds `amount` (1), answers {"count":n}. `get`: only answers. */
+/**
+ * `increment` (and any other name): adds `amount` (1), answers {"count":n}. `get`: only answers.
+ */
 export function counterFunctions(objects: () => CounterObjects): {
   readonly get: FunctionHandler;
   readonly "*": FunctionHandler;
