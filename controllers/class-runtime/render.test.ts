@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { describe, expect, it } from "@jest/globals";
@@ -7,6 +7,7 @@ import { parse, stringify } from "yaml";
 
 import type { ClassRuntime, Environment, OdgmCollection } from "#api/oaas/v1alpha1/index.ts";
 import type { Rendered } from "#controllers/objects/index.ts";
+import { expectGolden } from "#test/support/golden.ts";
 
 import { plan } from "./plan.ts";
 import type { ObservedRuntime } from "./plan.ts";
@@ -40,14 +41,9 @@ function renderAll(observed: ObservedRuntime): readonly Rendered[] {
   return rendered;
 }
 
-/** `npm run golden` rewrites the file; read the difference before committing it. */
-function expectGolden(objects: readonly unknown[], name: string): void {
-  const path = join(folder, name);
-  const text = objects.map((object) => stringify(object, { lineWidth: 100 })).join("---\n");
-  const { snapshotState } = expect.getState();
-  const { _updateSnapshot: mode } = snapshotState as unknown as { _updateSnapshot: string };
-  if (mode === "all") writeFileSync(path, text);
-  expect(text).toBe(readFileSync(path, "utf8"));
+/** The objects as one YAML text. */
+function yamlOf(objects: readonly unknown[]): string {
+  return objects.map((object) => stringify(object, { lineWidth: 100 })).join("---\n");
 }
 
 const edgeOne = (): Partial<ObservedRuntime> => ({
@@ -61,7 +57,7 @@ describe("render goldens", () => {
     { name: "full", seen: edgeOne() },
   ])("$name", ({ name, seen }) => {
     const observed = observe(read<ClassRuntime>(`${name}.yaml`), seen);
-    expectGolden(renderAll(observed), `${name}.golden.yaml`);
+    expectGolden(yamlOf(renderAll(observed)), join(folder, `${name}.golden.yaml`));
   });
 
   it("renders the same bytes again", () => {

@@ -204,7 +204,7 @@ describe("quickstart", () => {
     const { server } = world;
     expect(server.read(PACKAGES, key("quickstart"))).toBeUndefined();
     for (const kind of [RUNTIMES, COLLECTIONS, KINDS.Deployment, KINDS.Service]) {
-      expect(server.readAll(kind)).toEqual([]);
+      expect(server.readAll<object>(kind)).toEqual([]);
     }
   });
 });

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { describe, expect, it } from "@jest/globals";
@@ -6,6 +6,7 @@ import { parse, parseAllDocuments, stringify } from "yaml";
 
 import type { ClassRuntime, Environment, OPackage } from "#api/oaas/v1alpha1/index.ts";
 import type { Rendered } from "#controllers/objects/index.ts";
+import { expectGolden } from "#test/support/golden.ts";
 
 import { plan } from "./plan.ts";
 import { runtimeName } from "./plan/deployments.ts";
@@ -39,23 +40,21 @@ function renderAll(observed: ObservedPackage): readonly Rendered[] {
   return rendered;
 }
 
-/** `npm run golden` rewrites the file; read the difference before committing it. */
-function expectGolden(objects: readonly unknown[], name: string): void {
-  const path = join(folder, name);
-  const text = objects.map((object) => stringify(object, { lineWidth: 100 })).join("---\n");
-  const { snapshotState } = expect.getState();
-  const { _updateSnapshot: mode } = snapshotState as unknown as { _updateSnapshot: string };
-  if (mode === "all") writeFileSync(path, text);
-  expect(text).toBe(readFileSync(path, "utf8"));
+/** The objects as one YAML text. */
+function yamlOf(objects: readonly unknown[]): string {
+  return objects.map((object) => stringify(object, { lineWidth: 100 })).join("---\n");
 }
 
 describe("render goldens", () => {
   it("quickstart", () => {
-    expectGolden(renderAll(observe(read<OPackage>("quickstart.yaml"))), "quickstart.golden.yaml");
+    expectGolden(
+      yamlOf(renderAll(observe(read<OPackage>("quickstart.yaml")))),
+      join(folder, "quickstart.golden.yaml"),
+    );
   });
 
   it("full", () => {
-    expectGolden(renderAll(whole()), "full.golden.yaml");
+    expectGolden(yamlOf(renderAll(whole())), join(folder, "full.golden.yaml"));
   });
 
   it("renders the same bytes again", () => {

@@ -5,12 +5,14 @@ import type { Consistency } from "#api/oaas/v1alpha1/index.ts";
 import { availabilityText, planData } from "./data.ts";
 import type { DataInput } from "./data.ts";
 
-function input(given: {
+interface Given {
   readonly deployment?: Partial<DataInput["deployment"]>;
   readonly consistency?: Consistency;
   readonly availability?: number;
   readonly memory?: DataInput["memory"];
-}): DataInput {
+}
+
+function input(given: Given): DataInput {
   return {
     deployment: { name: "d", class: "A", ...given.deployment },
     path: "spec.deployments[0]",
@@ -22,7 +24,7 @@ function input(given: {
 }
 
 describe("planData", () => {
-  it.each([
+  it.each<{ readonly name: string; readonly given: Given; readonly want: object }>([
     {
       name: "nothing asks for anything",
       given: {},
@@ -113,14 +115,14 @@ describe("planData", () => {
     },
     {
       name: "planned replicas are remembered and never lowered",
-      given: { memory: { replicas: 3, shardType: "Mst" as const } },
+      given: { memory: { replicas: 3, shardType: "Mst" } },
       want: { replicas: 3, shardType: "Mst" },
     },
     {
       name: "the shard type of data that is there stays",
       given: {
         deployment: { requirements: { availability: "0.999" } },
-        memory: { replicas: 1, shardType: "Basic" as const },
+        memory: { replicas: 1, shardType: "Basic" },
       },
       want: { replicas: 1, shardType: "Basic", problems: [] },
     },
