@@ -23,6 +23,8 @@ import { contentDigest } from "./spec.ts";
 
 /** How often WatchStatus looks, and the most often it tells. */
 const WATCH_MS = 1000;
+/** Counters alone are news at most this often. */
+const COUNTS_MS = 15_000;
 
 /** Adds the service to a server that does not listen yet. */
 export function addAdmin(server: Server, member: Member, version: string): void {
@@ -68,6 +70,7 @@ export function statusOf(member: Member, version: string): MemberStatus {
     storeState: storeStateOf(view),
     storeMessage: view.kind === "ready" ? "" : view.message,
     incarnation: view.kind === "ready" ? view.format.incarnation : "",
+    identity: view.kind === "ready" ? view.format.identity : "",
     formatVersion: view.kind === "ready" ? view.format.formatVersion : FORMAT_VERSION,
     generation: collection?.spec.generation ?? 0n,
     metaGeneration: member.metaGeneration,
@@ -76,6 +79,7 @@ export function statusOf(member: Member, version: string): MemberStatus {
     usedBytes: BigInt(Math.max(0, Math.round(usedBytes))),
     programVersion: version,
     contentDigest: collection === undefined ? "" : contentDigest(collection.spec),
+    ...(member.committed === undefined ? {} : { committed: member.committed }),
   });
 }
 
@@ -112,18 +116,29 @@ async function* watchStatus(
   options: { readonly version: string; readonly signal: AbortSignal },
 ): AsyncGenerator<MemberStatus> {
   let told = "";
+  let counted = "";
+  let countedAtMs = performance.now();
   while (!options.signal.aborted) {
     const status = statusOf(member, options.version);
     const shown = fingerprint(status);
-    if (shown !== told) {
+    const counts = countsOf(status);
+    const due = counts !== counted && performance.now() - countedAtMs >= COUNTS_MS;
+    if (shown !== told || due) {
       told = shown;
+      counted = counts;
+      countedAtMs = performance.now();
       yield status;
     }
     await changeOrTick(member, options.signal);
   }
 }
 
-/** What WatchStatus tells of: states and generations, not the counters that move all the time. */
+/** The counters, which are told at most every {@link COUNTS_MS}. */
+function countsOf(status: MemberStatus): string {
+  return status.shards.map((shard) => `${shard.partition}:${shard.objects}`).join(",");
+}
+
+/** What WatchStatus tells of at once: states and generations, not the counters that move all the time. */
 function fingerprint(status: MemberStatus): string {
   const shards = status.shards.map((shard) => `${shard.partition}:${shard.state}`).join(",");
   const generations = `${status.generation}/${status.metaGeneration}`;

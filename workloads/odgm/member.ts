@@ -98,6 +98,11 @@ export class Member {
     return this.#open?.metaLog?.generation ?? 0n;
   }
 
+  /** The newest committed generation; undefined = none, or this member has no vote. */
+  get committed(): CollectionSpec | undefined {
+    return this.#open?.metaLog?.committed;
+  }
+
   /** Bytes of the disk and how many are used, as of the last sample. */
   get storageLevel(): { readonly capacityBytes: number; readonly usedBytes: number } {
     return this.#open?.guard.level ?? { capacityBytes: 0, usedBytes: 0 };

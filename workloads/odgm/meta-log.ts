@@ -24,6 +24,8 @@ export type ProposeOutcome =
 export interface MetaLog {
   /** Number of the newest committed generation; 0 = none. */
   readonly generation: bigint;
+  /** The newest committed generation; undefined = none. */
+  readonly committed: CollectionSpec | undefined;
   /**
    * Makes `wanted` the next generation if `expected` is the current one. The same content as the
    * current one answers its number without a new one. Resolves when durable on a majority.
@@ -47,6 +49,10 @@ export class SingleVoterMetaLog implements MetaLog {
 
   get generation(): bigint {
     return this.#current?.generation ?? 0n;
+  }
+
+  get committed(): CollectionSpec | undefined {
+    return this.#current;
   }
 
   propose(expected: bigint, wanted: CollectionSpec): Promise<ProposeOutcome> {
