@@ -18,7 +18,7 @@ import {
   writesOf,
 } from "./support.ts";
 
-jest.setTimeout(60_000);
+jest.setTimeout(120_000);
 
 let server: RealServer;
 let operator: RealOperator | undefined;
@@ -197,7 +197,6 @@ describe("an operator", () => {
       await userApply(server.user, WIDGET, object);
       await untilReady(server.user, object);
     },
-    40_000,
   );
 
   it("holds an object by its finalizer and lets it go last", async () => {

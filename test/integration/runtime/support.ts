@@ -194,12 +194,15 @@ function widgetCrd(): KubeObject {
   return object;
 }
 
-/** Waits for a condition of the outside world; fails after 20 s with `what`. */
+/**
+ * Waits for a condition of the outside world; fails after 60 s with `what`. The garbage collector
+ * looks for new kinds only every 30 s.
+ */
 export async function eventually<T>(
   what: string,
   probe: () => Promise<T | undefined | false>,
 ): Promise<T> {
-  const deadline = performance.now() + 20_000;
+  const deadline = performance.now() + 60_000;
   for (;;) {
     const found = await probe();
     if (found !== undefined && found !== false) return found;
