@@ -81,7 +81,7 @@ export function openChannel(target: GrpcTarget): Client {
     "grpc.keepalive_time_ms": 20_000,
     "grpc.keepalive_timeout_ms": 10_000,
     "grpc.initial_reconnect_backoff_ms": 100,
-    "grpc.max_reconnect_backoff_ms": 5000,
+    "grpc.max_reconnect_backoff_ms": 1000,
     "grpc.max_receive_message_length": -1,
     "grpc.max_send_message_length": -1,
     "grpc.service_config_disable_resolution": 1,

@@ -21,5 +21,11 @@ export type { FailureFields } from "./failure.ts";
 export { addHealthService } from "./health-service.ts";
 export type { HealthServiceOptions } from "./health-service.ts";
 export { addReflection } from "./reflection.ts";
-export { addService, GRPC_MESSAGE_BYTES_MAX, startGrpcServer } from "./server.ts";
+export {
+  addService,
+  GRPC_MESSAGE_BYTES_MAX,
+  shuttingDown,
+  startGrpcServer,
+  whenClosing,
+} from "./server.ts";
 export type { GrpcServer, GrpcServerOptions, ServerContext, ServiceHandlers } from "./server.ts";

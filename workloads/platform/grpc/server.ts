@@ -59,7 +59,7 @@ export interface GrpcServerOptions {
 /** A server that listens. */
 export interface GrpcServer {
   readonly port: number;
-  /** Lets calls end for `graceMs`, then cuts them. */
+  /** Ends long streams, lets calls end for `graceMs`, then cuts them. */
   close(graceMs: number): Promise<void>;
 }
 
@@ -106,7 +106,10 @@ export function addService<S extends DescService>(
         implementation[method.localName] = serveUnary(handler as UnaryHandler<DescMethod>);
         break;
       case "server_streaming":
-        implementation[method.localName] = serveStream(handler as ServerStreamHandler<DescMethod>);
+        implementation[method.localName] = serveStream(
+          server,
+          handler as ServerStreamHandler<DescMethod>,
+        );
         break;
       case "client_streaming":
       case "bidi_streaming":
@@ -114,6 +117,17 @@ export function addService<S extends DescService>(
     }
   }
   server.addService(messageDefinition(service), implementation);
+}
+
+/** What to run when a server begins to close, so that long streams do not hold it up. */
+const closers = new WeakMap<Server, Set<() => void>>();
+
+/** Runs `close` when the server begins to close; returns what takes that back. */
+export function whenClosing(server: Server, close: () => void): () => void {
+  const known = closers.get(server) ?? new Set();
+  closers.set(server, known);
+  known.add(close);
+  return () => known.delete(close);
 }
 
 type Message = MessageShape<DescMethod["input"]>;
@@ -127,9 +141,14 @@ function serveUnary(handler: UnaryHandler<DescMethod>) {
   };
 }
 
-function serveStream(handler: ServerStreamHandler<DescMethod>) {
+function serveStream(server: Server, handler: ServerStreamHandler<DescMethod>) {
   return (call: ServerWritableStream<Message, Message>): void => {
     const context = contextOf(call);
+    const end = whenClosing(server, () => {
+      call.emit("error", toStatus(shuttingDown()));
+      context.abort();
+    });
+    context.signal.addEventListener("abort", end, { once: true });
     const pump = async (): Promise<void> => {
       for await (const item of handler(call.request, context)) {
         if (context.signal.aborted) return;
@@ -137,9 +156,11 @@ function serveStream(handler: ServerStreamHandler<DescMethod>) {
       }
       call.end();
     };
-    pump().catch((cause: unknown) => {
-      if (!context.signal.aborted) call.emit("error", toStatus(cause));
-    });
+    pump()
+      .catch((cause: unknown) => {
+        if (!context.signal.aborted) call.emit("error", toStatus(cause));
+      })
+      .finally(end);
   };
 }
 
@@ -153,13 +174,14 @@ function drained(call: ServerWritableStream<Message, Message>, signal: AbortSign
 
 function contextOf(
   call: ServerUnaryCall<Message, Message> | ServerWritableStream<Message, Message>,
-): ServerContext {
+): ServerContext & { readonly abort: () => void } {
   const abort = new AbortController();
   call.on("cancelled", () => abort.abort());
   const deadline = call.getDeadline();
   return {
     deadlineAtMs: typeof deadline === "number" ? deadline : deadline.getTime(),
     signal: abort.signal,
+    abort: () => abort.abort(),
   };
 }
 
@@ -184,9 +206,15 @@ function admission(admit: readonly string[]): ServerInterceptor {
     });
 }
 
+/** What calls end with that a closing server does not finish. */
+export function shuttingDown(): GrpcFailure {
+  return new GrpcFailure(status.UNAVAILABLE, "SHUTTING_DOWN", "the server is shutting down");
+}
+
 async function closeServer(server: Server, graceMs: number): Promise<void> {
   await new Promise<void>((resolve) => {
     const timer = setTimeout(() => server.forceShutdown(), graceMs);
+    for (const close of closers.get(server) ?? []) close();
     server.tryShutdown(() => {
       clearTimeout(timer);
       resolve();

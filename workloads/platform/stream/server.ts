@@ -6,7 +6,7 @@ import { status } from "@grpc/grpc-js";
 import { errorMessage } from "#api/base/index.ts";
 import { DataStream, Link, Method } from "#api/gen/oaas-stream_pb.ts";
 
-import { GrpcFailure, rawDefinition, toStatus } from "../grpc/index.ts";
+import { GrpcFailure, rawDefinition, shuttingDown, toStatus, whenClosing } from "../grpc/index.ts";
 import type { WireCall, WireReply } from "./codec.ts";
 import { decodeCalls, encodeReplies } from "./codec.ts";
 import { Outbox } from "./outbox.ts";
@@ -36,7 +36,10 @@ export function addExchange(
 ): void {
   server.addService(rawDefinition(service === "Link" ? Link : DataStream), {
     exchange: (stream: ServerDuplexStream<Buffer, Buffer>) => {
-      new Exchange(stream, handler).start();
+      const exchange = new Exchange(stream, handler);
+      exchange.start();
+      const stay = whenClosing(server, () => exchange.drain());
+      stream.on("close", stay);
     },
   });
 }
@@ -47,6 +50,7 @@ class Exchange {
   readonly #inflight = new Map<number, (() => void) | undefined>();
   readonly #outbox: Outbox<WireReply>;
   #ended = false;
+  #draining = false;
   #gone = false;
 
   constructor(stream: ServerDuplexStream<Buffer, Buffer>, handler: StreamHandler) {
@@ -72,6 +76,13 @@ class Exchange {
     this.#stream.on("error", leave);
   }
 
+  /** Answers what is in flight, refuses what comes, and ends the stream after the last answer. */
+  drain(): void {
+    this.#draining = true;
+    this.#ended = true;
+    this.#afterProgress();
+  }
+
   #receive(frame: Buffer): void {
     let calls: readonly WireCall[];
     try {
@@ -93,6 +104,10 @@ class Exchange {
     if (this.#inflight.has(call.id)) {
       const text = `call ${call.id} is in flight on this stream`;
       this.#reply(failureReply(call.id, new GrpcFailure(status.ALREADY_EXISTS, "CALL_ID", text)));
+      return;
+    }
+    if (this.#draining) {
+      this.#reply(failureReply(call.id, shuttingDown()));
       return;
     }
     this.#inflight.set(call.id, undefined);
