@@ -2,13 +2,21 @@
 import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 
+import { errorMessage } from "#api/base/index.ts";
+
+import {
+  FAILURE_LOGS,
+  keepE2eLogs,
+  prepareClusterPrograms,
+  removeE2eCluster,
+} from "./e2e-cluster.ts";
 import { jestArguments, JEST_PROJECTS, runNode, type JestProject } from "./jest.ts";
 import { budgetTable, closingLine, tallyCheck, tallyJest, type StepResult } from "./tally.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 const REPORTS = join(ROOT, ".build", "reports");
-/** Where tests put the logs of a cluster on which something failed, one folder per test. */
-const FAILURE_LOGS = join(ROOT, ".build", "logs");
+/** Steps that run on a cluster: its programs are built before the first of them. */
+const CLUSTER_STEPS = ["conformance", "integration", "e2e"];
 
 /** Static checks: name and the command line of Node. */
 const CHECKS: Readonly<Record<string, readonly string[]>> = {
@@ -75,9 +83,14 @@ export function selectSteps(
 async function runSteps(steps: readonly string[]): Promise<number> {
   const isCold = !(await hasClusterPrograms());
   await mkdir(REPORTS, { recursive: true });
-  await rm(FAILURE_LOGS, { recursive: true, force: true });
+  await rm(join(ROOT, FAILURE_LOGS), { recursive: true, force: true });
   const results: StepResult[] = [];
+  let isPrepared = false;
   for (const [index, step] of steps.entries()) {
+    if (!isPrepared && CLUSTER_STEPS.includes(step)) {
+      results.push(await prepare());
+      isPrepared = true;
+    }
     console.log(`\n== ${step} (${index + 1} of ${steps.length}) ==`);
     const result = await runStep(step);
     results.push(result);
@@ -87,6 +100,19 @@ async function runSteps(steps: readonly string[]): Promise<number> {
   }
   await tell(results, isCold);
   return results.some((result) => result.failed > 0) ? 1 : 0;
+}
+
+/** Building what is missing is no test: it counts only when it fails. */
+async function prepare(): Promise<StepResult> {
+  const startedMs = performance.now();
+  const result = { step: "programs", passed: 0, failed: 0, skipped: 0, failures: [] };
+  try {
+    await prepareClusterPrograms();
+    return { ...result, elapsedMs: performance.now() - startedMs };
+  } catch (cause) {
+    const failures = [`programs of the cluster: ${errorMessage(cause)}`];
+    return { ...result, failed: 1, failures, elapsedMs: performance.now() - startedMs };
+  }
 }
 
 async function runStep(step: string): Promise<StepResult> {
@@ -104,8 +130,27 @@ async function runStep(step: string): Promise<StepResult> {
     ["--json", `--outputFile=${reportPath}`, "--passWithNoTests"],
   );
   const exitCode = await runNode(args);
+  const late = step === "e2e" ? await endE2e(exitCode) : [];
   const report = await readReport(reportPath);
-  return tallyJest({ step, exitCode, report, root: ROOT, elapsedMs: elapsedMs() });
+  const tally = tallyJest({ step, exitCode, report, root: ROOT, elapsedMs: elapsedMs() });
+  return {
+    ...tally,
+    failed: tally.failed + late.length,
+    failures: [...tally.failures, ...late],
+  };
+}
+
+/** Keeps the logs if a test failed, and removes the cluster in any case. What went wrong is told. */
+async function endE2e(exitCode: number): Promise<readonly string[]> {
+  const failures: string[] = [];
+  for (const act of [...(exitCode === 0 ? [] : [keepE2eLogs]), removeE2eCluster]) {
+    try {
+      await act();
+    } catch (cause) {
+      failures.push(`cluster of e2e: ${errorMessage(cause)}`);
+    }
+  }
+  return failures;
 }
 
 async function tell(results: readonly StepResult[], isCold: boolean): Promise<void> {
@@ -121,8 +166,8 @@ async function tell(results: readonly StepResult[], isCold: boolean): Promise<vo
   const failures = results.flatMap((result) => result.failures);
   if (failures.length > 0) {
     console.log(`\nfailed:\n${failures.map((failure) => `  ${failure}`).join("\n")}`);
-    for (const folder of await namesIn(FAILURE_LOGS)) {
-      console.log(`logs: ${join(".build", "logs", folder)}`);
+    for (const folder of await namesIn(join(ROOT, FAILURE_LOGS))) {
+      console.log(`logs: ${join(FAILURE_LOGS, folder)}`);
     }
   }
   console.log(`\n${closingLine(results)}`);
