@@ -41,3 +41,12 @@ export async function waitFor<T>(probe: () => Promise<Probe<T>>, options: WaitOp
     await delay(options.intervalMs ?? 100);
   }
 }
+
+/**
+ * Waits until all have ended, then throws the first failure if there was one. Unlike Promise.all
+ * nothing is still at work afterwards, so that what was begun can be undone.
+ */
+export async function together(tasks: readonly Promise<unknown>[]): Promise<void> {
+  const results = await Promise.allSettled(tasks);
+  for (const result of results) if (result.status === "rejected") throw result.reason;
+}

@@ -1,6 +1,6 @@
 // Small questions to the API server that the harness asks often enough to avoid a kubectl process.
 import { readFileSync } from "node:fs";
-import { request } from "node:https";
+import { Agent, request } from "node:https";
 import { join } from "node:path";
 import type { Probe } from "../../wait.ts";
 import { API_PORT } from "./layout.ts";
@@ -24,7 +24,7 @@ export async function apiRequest(
   path: string,
   options: { readonly method?: string; readonly body?: unknown } = {},
 ): Promise<ApiAnswer> {
-  const files = leafFiles(layout, "admin");
+  const agent = agentOf(layout);
   return await new Promise<ApiAnswer>((resolve, reject) => {
     const outgoing = request(
       {
@@ -33,10 +33,7 @@ export async function apiRequest(
         path,
         method: options.method ?? "GET",
         headers: { accept: "application/json", "content-type": "application/json" },
-        ca: readFileSync(join(layout.pkiFolder, "ca.crt")),
-        cert: readFileSync(files.cert),
-        key: readFileSync(files.key),
-        agent: false,
+        agent,
         timeout: 5_000,
       },
       (incoming) => {
@@ -52,6 +49,22 @@ export async function apiRequest(
     outgoing.on("error", reject);
     outgoing.end(options.body === undefined ? undefined : JSON.stringify(options.body));
   });
+}
+
+/** Connections are kept, or a poll every second would be mostly handshakes. */
+const agents = new Map<string, Agent>();
+
+/** The agent for one set of certificates; a cluster of the same name made anew has others. */
+function agentOf(layout: ClusterLayout): Agent {
+  const files = leafFiles(layout, "admin");
+  const cert = readFileSync(files.cert, "utf8");
+  const known = agents.get(cert);
+  if (known !== undefined) return known;
+  const ca = readFileSync(join(layout.pkiFolder, "ca.crt"), "utf8");
+  const agent = new Agent({ ca, cert, key: readFileSync(files.key, "utf8"), keepAlive: true });
+  agents.clear();
+  agents.set(cert, agent);
+  return agent;
 }
 
 /** Whether `path` is answered with 200; otherwise what was said, failed checks of /readyz first. */

@@ -1,12 +1,14 @@
 // Engine `local`: a real Kubernetes from processes, network namespaces and cgroups of this machine.
 // Order of `up`: state on disk, processes, readiness, and only then phase `up`; so whatever died
 // half-way is recognised as a leftover and cleared by the next `up` or `down` of that name.
-import { rmSync } from "node:fs";
-import { ensureBinaries } from "../../build/binaries.ts";
+import { cpSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { cachesFolder, ensureBinaries } from "../../build/binaries.ts";
 import type { Binaries, Say } from "../../build/binaries.ts";
 import type { Cluster, ClusterEngine, ClusterSpec, PartStatus } from "../../engine.ts";
 import { withLock } from "../../lock.ts";
 import { ClusterError } from "../../run.ts";
+import { together } from "../../wait.ts";
 import type { CommandRunner } from "../../run.ts";
 import { attach } from "./cluster.ts";
 import { layoutOf } from "./context.ts";
@@ -21,7 +23,6 @@ import {
 import { DISKS_DEFAULT } from "./disks.ts";
 import { assertHost } from "./host.ts";
 import { assertClusterName, clusterLayout } from "./layout.ts";
-import type { ClusterLayout } from "./layout.ts";
 import { bringUpNodes, nodeControl, prepareNodes, removeNetwork, removeNodes } from "./nodes.ts";
 import { writePki } from "./pki.ts";
 import { endProcesses, isAlive, processRecords } from "./processes.ts";
@@ -89,6 +90,7 @@ async function up(context: LocalContext, spec: ClusterSpec): Promise<Cluster> {
     }
     return attach(context, layout, downOf(context));
   }
+  if (found !== undefined) say(`clearing what is left of cluster ${spec.name}`);
   await clear(context, spec.name);
   await assertHost(context, { nodes: nodeCount > 0 });
   const programs = await ensureBinaries(
@@ -108,7 +110,17 @@ async function up(context: LocalContext, spec: ClusterSpec): Promise<Cluster> {
     away: {},
   };
   writeState(base, state);
-  await start(context, state, programs);
+  try {
+    await start(context, state, programs);
+  } catch (cause) {
+    // Nobody gets a handle to a cluster that never was up, so nobody could take it down.
+    const logs = join(cachesFolder(), "failed", spec.name);
+    rmSync(logs, { recursive: true, force: true });
+    cpSync(layoutOf(base, state).logsFolder, logs, { recursive: true });
+    await clear(context, spec.name);
+    say(`cluster ${spec.name} did not come up; its logs are in ${logs}`);
+    throw cause;
+  }
   writeState(base, { ...state, phase: "up" });
   say(`cluster ${spec.name} is up after ${((performance.now() - startedAt) / 1000).toFixed(1)} s`);
   return attach(context, layoutOf(base, state), downOf(context));
@@ -123,28 +135,21 @@ async function start(
   const options = { controllerManager: state.controllerManager, audit: state.audit };
   await writePki(layout);
   writeControlPlaneFiles(layout, options);
+  if (state.nodeCount === 0) {
+    await startApiserver(layout, programs, options);
+    if (state.controllerManager) await startControllerManager(layout, programs);
+    return;
+  }
   // Disks, namespaces and containerd need no API server, and the other way round.
-  const prepared =
-    state.nodeCount === 0 ? undefined : prepareNodes(context, layout, state, programs);
-  await Promise.all([
-    prepared?.network,
-    startApiserverAfter(prepared?.network, layout, programs, options),
-  ]);
-  if (state.controllerManager) await startControllerManager(layout, programs);
-  if (prepared === undefined) return;
-  await startScheduler(layout, programs);
-  await prepared.nodes;
+  const prepared = prepareNodes(context, layout, state, programs);
+  const controlPlane = (async (): Promise<void> => {
+    await prepared.network;
+    await startApiserver(layout, programs, options);
+    await startControllerManager(layout, programs);
+    await startScheduler(layout, programs);
+  })();
+  await together([prepared.network, prepared.nodes, controlPlane]);
   await bringUpNodes(context, layout, state, programs);
-}
-
-async function startApiserverAfter(
-  network: Promise<void> | undefined,
-  layout: ClusterLayout,
-  programs: Binaries,
-  options: Parameters<typeof startApiserver>[2],
-): Promise<void> {
-  await network;
-  await startApiserver(layout, programs, options);
 }
 
 /** Removes processes, nodes, network and files of a cluster, however much of it is there. */

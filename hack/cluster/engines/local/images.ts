@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { check } from "../../run.ts";
 import type { CommandRunner } from "../../run.ts";
+import { together } from "../../wait.ts";
 import { execOnNode } from "./node.ts";
 import type { NodeContext } from "./node.ts";
 
@@ -18,7 +19,7 @@ export async function importImages(
     archives.map(async (path) => ({ path, key: await contentHash(path) })),
   );
   // Nodes work side by side; one node takes one archive after the other.
-  await Promise.all(
+  await together(
     nodes.map(async (context) => {
       for (const { path, key } of keyed) await importOn(context, path, key);
     }),

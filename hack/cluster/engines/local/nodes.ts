@@ -7,7 +7,7 @@ import type { Binaries } from "../../build/binaries.ts";
 import type { NodeControl } from "../../engine.ts";
 import { runKubectl } from "../../kubectl.ts";
 import { ClusterError } from "../../run.ts";
-import { waitFor } from "../../wait.ts";
+import { together, waitFor } from "../../wait.ts";
 import { nodeReady } from "./api.ts";
 import { baseImages } from "./base-images.ts";
 import { cgroupHost, killCgroup } from "./cgroups.ts";
@@ -51,7 +51,7 @@ export function prepareNodes(
   const nodes = (async (): Promise<void> => {
     const archive = await baseImages(context.runner, programs);
     await network;
-    await Promise.all(
+    await together(
       layout.nodes.map(async (node) => {
         const one = { runner: context.runner, layout, node };
         await prepareNode(one, state.disks, programs);
@@ -72,7 +72,7 @@ export async function bringUpNodes(
 ): Promise<void> {
   const sinceMs = Date.now();
   const contexts = contextsOf(context, layout);
-  await Promise.all(contexts.map(startAgents));
+  await together(contexts.map(startAgents));
   const disks = nodeDisks(state.disks);
   const objects = [...baseObjects(), ...layout.nodes.flatMap((node) => nodeVolumes(node, disks))];
   const target = {
@@ -80,18 +80,18 @@ export async function bringUpNodes(
     command: [programs.path("kubectl")],
     kubeconfigPath: layout.kubeconfigPath,
   };
-  await Promise.all([
+  await together([
     runKubectl(target, ["apply", "--server-side", "-f", "-"], { input: objectList(objects) }),
     startDns(layout, programs),
     routeServices(context.runner, layout, layout.nodes),
   ]);
   await startSupervisor(context, layout);
-  await Promise.all(contexts.map((one) => waitReady(one, sinceMs)));
+  await together(contexts.map((one) => waitReady(one, sinceMs)));
 }
 
 /** Switches off and removes every node that the layout or the leftovers on this host name. */
 export async function removeNodes(context: LocalContext, layout: ClusterLayout): Promise<void> {
-  await Promise.all(contextsOf(context, layout).map(haltNode));
+  await together(contextsOf(context, layout).map(haltNode));
   await killCgroup(cgroupHost(), layout.cgroup);
 }
 

@@ -18,7 +18,7 @@ import type { SeenVolume } from "./releaser.ts";
 import { readState, stateBase } from "./state.ts";
 import type { ClusterState } from "./state.ts";
 
-const INTERVAL_MS = 500;
+const INTERVAL_MS = 1_000;
 const SELECTOR = encodeURIComponent(DISK_LABEL);
 
 async function main(): Promise<void> {
