@@ -38,15 +38,15 @@ export const CHECK_STEPS: readonly string[] = [...Object.keys(CHECKS), "unit"];
 /** Shares of the warm budget, in seconds; together 15 minutes. */
 const STEP_BUDGETS_SECONDS: Readonly<Record<string, number>> = {
   format: 20,
-  lint: 60,
-  types: 60,
-  tidy: 15,
+  lint: 45,
+  types: 45,
+  tidy: 10,
   gen: 45,
-  unit: 120,
+  unit: 90,
   conformance: 180,
-  simulation: 60,
-  integration: 60,
-  e2e: 280,
+  simulation: 30,
+  integration: 120,
+  e2e: 315,
 };
 const WARM_BUDGET_MINUTES = 15;
 /** With empty caches: the programs of the cluster are built first. */
@@ -140,7 +140,7 @@ async function runStep(step: string): Promise<StepResult> {
   };
 }
 
-/** Keeps the logs if a test failed, and removes the cluster in any case. What went wrong is told. */
+/** Keeps the logs if a test failed, and removes the cluster in any case; what went wrong. */
 async function endE2e(exitCode: number): Promise<readonly string[]> {
   const failures: string[] = [];
   for (const act of [...(exitCode === 0 ? [] : [keepE2eLogs]), removeE2eCluster]) {
