@@ -1,0 +1,209 @@
+import { describe, expect, it } from "@jest/globals";
+
+import { RestClient } from "../client/rest-client.ts";
+import { KINDS } from "../kinds/builtin.ts";
+import { createMetrics } from "../lifecycle/metrics.ts";
+import { FakeApiServer } from "../testing/fake-api-server.ts";
+import { fakeWorld, settle } from "../testing/fake-clock.ts";
+import { memoryLogger } from "../testing/memory-logger.ts";
+import { Reflector } from "./reflector.ts";
+import { Store } from "./store.ts";
+
+function setUp(
+  options: { readonly streamingLists?: boolean; readonly metadataOnly?: boolean } = {},
+) {
+  const world = fakeWorld();
+  const server = new FakeApiServer({
+    clock: world.clock,
+    streamingLists: options.streamingLists ?? true,
+  });
+  const logger = memoryLogger();
+  const metrics = createMetrics();
+  const store = new Store({ logger });
+  const rest = new RestClient({ transport: server, world, logger, metrics });
+  const reflector = new Reflector({
+    kind: KINDS.ConfigMap,
+    namespace: "",
+    labelSelector: "",
+    fieldSelector: "",
+    metadataOnly: options.metadataOnly ?? false,
+    rest,
+    store,
+    world,
+    logger,
+    metrics,
+  });
+  const stop = new AbortController();
+  const running = reflector.run(stop.signal);
+  return {
+    server,
+    store,
+    reflector,
+    metrics,
+    clock: world.clock,
+    names: () => [...store.values()].map((one) => one.metadata.name).sort(),
+    relists: async () => {
+      const { values } = await metrics.relists.get();
+      return Object.fromEntries(values.map((one) => [one.labels.reason, one.value]));
+    },
+    end: async () => {
+      stop.abort();
+      await settle();
+      await running;
+    },
+  };
+}
+
+function add(server: FakeApiServer, name: string, text = ""): void {
+  server.userApply(KINDS.ConfigMap, {
+    apiVersion: "v1",
+    kind: "ConfigMap",
+    metadata: { namespace: "ns", name },
+    ...({ data: { text } } as object),
+  });
+}
+
+describe("a reflector", () => {
+  it.each([true, false])("fills and follows (streaming lists: %s)", async (streamingLists) => {
+    const world = setUp({ streamingLists });
+    for (let index = 0; index < 3; index++) add(world.server, `early-${index}`);
+    await world.clock.advance(1_000);
+    expect(world.reflector.synced).toBe(true);
+    add(world.server, "late");
+    world.server.userDelete(KINDS.ConfigMap, { namespace: "ns", name: "early-0" });
+    await world.clock.advance(1_000);
+    expect(world.names()).toEqual(["early-1", "early-2", "late"]);
+    await world.end();
+  });
+
+  it("pages a large list of one snapshot", async () => {
+    const world = setUp({ streamingLists: false });
+    for (let index = 0; index < 1_200; index++) add(world.server, `m-${index}`);
+    await world.clock.advance(1_000);
+    expect(world.store.size).toBe(1_200);
+    const pages = world.server.log.filter((one) => one.query["limit"] !== undefined);
+    expect(pages).toHaveLength(3);
+    await world.end();
+  });
+
+  it("resumes without a list after a break, also on a quiet kind whose history is gone", async () => {
+    const world = setUp();
+    add(world.server, "a");
+    await world.clock.advance(1_000);
+    // Other kinds go on; only a bookmark keeps this watch's version fresh.
+    for (let index = 0; index < 5; index++) {
+      world.server.userApply(KINDS.Service, {
+        apiVersion: "v1",
+        kind: "Service",
+        metadata: { namespace: "ns", name: `s-${index}` },
+      });
+    }
+    await world.clock.advance(61_000);
+    world.server.compact();
+    world.server.breakWatches();
+    await world.clock.advance(5_000);
+    expect(await world.relists()).toEqual({ initial: 1 });
+    add(world.server, "b");
+    await world.clock.advance(1_000);
+    expect(world.names()).toEqual(["a", "b"]);
+    await world.end();
+  });
+
+  it("relists after 410 and tells what vanished meanwhile", async () => {
+    const world = setUp();
+    add(world.server, "a");
+    add(world.server, "b");
+    await world.clock.advance(1_000);
+    const gone: string[] = [];
+    world.store.subscribe((change) => {
+      if (change.gone) gone.push(change.object.metadata.name);
+    });
+    world.server.breakWatches();
+    world.server.userDelete(KINDS.ConfigMap, { namespace: "ns", name: "a" });
+    world.server.compact();
+    await world.clock.advance(30_000);
+    expect(await world.relists()).toEqual({ initial: 1, expired: 1 });
+    expect(gone).toEqual(["a"]);
+    await world.end();
+  });
+
+  it("leaves a silent stream and misses nothing", async () => {
+    const world = setUp();
+    await world.clock.advance(1_000);
+    world.server.silenceWatches();
+    add(world.server, "a");
+    await world.clock.advance(70_000);
+    expect(world.names()).toEqual([]);
+    await world.clock.advance(10_000);
+    expect(world.names()).toEqual(["a"]);
+    expect(await world.relists()).toEqual({ initial: 1 });
+    await world.end();
+  });
+
+  it("does not storm a server that ends every watch at once", async () => {
+    const world = setUp();
+    await world.clock.advance(1_000);
+    world.server.log.length = 0;
+    for (let index = 0; index < 600; index++) {
+      world.server.endWatches();
+      await world.clock.advance(100);
+    }
+    expect(world.server.log.length).toBeLessThan(30);
+    await world.end();
+  });
+
+  it("waits as long as the server asks", async () => {
+    const world = setUp();
+    await world.clock.advance(1_000);
+    world.server.intercept = () => ({ kind: "answer", status: 429, retryAfterMs: 20_000 });
+    world.server.breakWatches();
+    await world.clock.advance(2_000);
+    const before = world.server.log.length;
+    await world.clock.advance(17_000);
+    expect(world.server.log.length).toBe(before);
+    world.server.intercept = () => undefined;
+    await world.clock.advance(30_000);
+    add(world.server, "a");
+    await world.clock.advance(1_000);
+    expect(world.names()).toEqual(["a"]);
+    await world.end();
+  });
+
+  it("never shows half of a streaming list", async () => {
+    const world = setUp();
+    add(world.server, "a");
+    let first = true;
+    world.server.intercept = (request, isWatch) => {
+      if (isWatch && first && request.query?.["sendInitialEvents"] === "true") {
+        first = false;
+        queueMicrotask(() => world.server.breakWatches());
+      }
+      return undefined;
+    };
+    await world.clock.advance(20_000);
+    expect(world.reflector.synced).toBe(true);
+    expect(world.names()).toEqual(["a"]);
+    await world.end();
+  });
+
+  it("keeps metadata only where that is all it may see", async () => {
+    const world = setUp({ metadataOnly: true });
+    add(world.server, "a", "secret");
+    await world.clock.advance(1_000);
+    add(world.server, "b", "secret");
+    await world.clock.advance(1_000);
+    expect(world.names()).toEqual(["a", "b"]);
+    expect(JSON.stringify([...world.store.values()])).not.toContain("secret");
+    expect([...world.store.values()].map((one) => one.kind)).toEqual(["ConfigMap", "ConfigMap"]);
+    await world.end();
+  });
+
+  it("keeps of managedFields only who manages", async () => {
+    const world = setUp();
+    add(world.server, "a");
+    await world.clock.advance(1_000);
+    const [live] = [...world.store.values()];
+    expect(live?.metadata.managedFields).toEqual([{ manager: "kubectl", operation: "Apply" }]);
+    await world.end();
+  });
+});
