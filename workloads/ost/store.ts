@@ -66,6 +66,7 @@ export class OstStore {
   #nextHandle = 1;
   #usedBytes = 0;
   #state: OstStatus["state"] = "Recovering";
+  #failure: string | undefined;
   #room: Promise<void> | undefined;
   #sweep: NodeJS.Timeout | undefined;
   #sweeping: Promise<void> = Promise.resolve();
@@ -152,8 +153,7 @@ export class OstStore {
   /** Undefined while everything is served, else what is wrong in a few words. */
   problem(): string | undefined {
     if (this.#state === "Serving") return undefined;
-    const [last] = this.#errors;
-    return this.#state === "Failed" && last !== undefined ? last.message : this.#state;
+    return this.#failure ?? this.#state;
   }
 
   /** Makes everything durable and marks all groups clean. Nothing may be executing any more. */
@@ -182,6 +182,7 @@ export class OstStore {
         if (this.#state === "Failed") return;
         this.#state = "Failed";
         const message = `${what}: ${errorMessage(cause)}`;
+        this.#failure = message;
         this.#remember("Sync", message);
         logger.error("the disk failed to sync; no more writes until restart", { message });
       },
@@ -368,7 +369,10 @@ export class OstStore {
   #failed(cause: unknown): StoreOutcome {
     const result = resultOf(cause);
     const code = result === -errno.ENOSPC ? "NoSpace" : "Io";
-    if (cause instanceof FilesError) this.#remember(code, cause.message);
+    // After a failed sync everything fails for that one reason, which is remembered already.
+    if (cause instanceof FilesError && this.#failure === undefined) {
+      this.#remember(code, cause.message);
+    }
     return { result };
   }
 

@@ -1,7 +1,7 @@
 // The real ost program as a process, over loopback, on a folder of its own.
 import type { ChildProcess } from "node:child_process";
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -65,6 +65,19 @@ function spawnOst(options: StartOptions): {
   return { child, ended, lines };
 }
 
+/** The program itself, also behind a wrapper: a killed strace lets go of it and it lives on. */
+function signalProgram(child: ChildProcess, signal: NodeJS.Signals): void {
+  const wrapper = child.spawnfile !== process.execPath;
+  const inner = wrapper ? childrenOf(child.pid ?? 0) : [];
+  if (inner.length === 0) child.kill(signal);
+  for (const pid of inner) process.kill(pid, signal);
+}
+
+function childrenOf(pid: number): readonly number[] {
+  const text = readFileSync(`/proc/${String(pid)}/task/${String(pid)}/children`, "utf8");
+  return text.trim().split(" ").filter(Boolean).map(Number);
+}
+
 /** Starts it and resolves when it serves; rejects with its log if it ends instead. */
 export async function startOst(options: StartOptions): Promise<OstProcess> {
   const { child, ended, lines } = spawnOst(options);
@@ -82,7 +95,9 @@ export async function startOst(options: StartOptions): Promise<OstProcess> {
     pid: child.pid ?? 0,
     port,
     healthPort: Number(health?.[1] ?? 0),
-    kill: (signal) => child.kill(signal),
+    kill: (signal) => {
+      signalProgram(child, signal);
+    },
     ended,
   };
 }
@@ -112,7 +127,7 @@ export class Scratch {
   async clear(): Promise<void> {
     for (const child of started) {
       const closed = new Promise((resolve) => child.once("close", resolve));
-      child.kill("SIGKILL");
+      signalProgram(child, "SIGKILL");
       await closed;
     }
     for (const folder of this.#folders.splice(0)) rmSync(folder, { recursive: true, force: true });
