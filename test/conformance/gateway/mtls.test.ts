@@ -13,6 +13,7 @@ import {
   createAuthority,
   defaultAuthorityPolicy,
   issueLeaf,
+  trustBundle,
 } from "#operators/oaas/certificates/authority.ts";
 import { OwnCertificate } from "#operators/oaas/grpc/identity.ts";
 import type { RouteSource } from "#operators/oaas/grpc/routing-server.ts";
@@ -79,13 +80,13 @@ async function writeTls(path: string, ca: string, identity: string): Promise<voi
 async function startOperator(port: number, identity: string): Promise<void> {
   const own = new OwnCertificate();
   const leaf = await issueLeaf(authority, identity, policy, Date.now());
+  const server = new RoutingServer(source, () => new Set([GATEWAY]), silentLogger);
+  operator = { server, port: await server.listen(`127.0.0.1:${port}`, own) };
   own.set({
     caPem: authority.certificatePem,
     certificatePem: leaf.certificatePem,
     privateKeyPem: leaf.privateKeyPem,
   });
-  const server = new RoutingServer(source, () => new Set([GATEWAY]), silentLogger);
-  operator = { server, port: await server.listen(`127.0.0.1:${port}`, own) };
 }
 
 function status(cls: string): Promise<number> {
@@ -200,7 +201,7 @@ describe("routes and links over mTLS", () => {
   it("certificates are renewed without a restart, also to another authority", async () => {
     const old = authority;
     const next = await createAuthority(policy, Date.now());
-    const both = next.certificatePem + old.certificatePem;
+    const both = trustBundle({ current: next, previousPem: old.certificatePem });
     authority = next;
     await writeTls(folders.gateway, both, GATEWAY);
     await waitUntil(() => gateway.lines.some((line) => line.includes("certificates renewed")), {

@@ -1,7 +1,8 @@
 // One class of the routing table, checked and indexed once, so that a call costs a few look-ups.
 import type { ClsRouting, FunctionRoute } from "#api/gen/oprc-route_pb.ts";
 import { AccessModifier, Partitioning } from "#api/gen/oprc-route_pb.ts";
-import { HASH_SLOTS } from "#api/oaas/v1alpha1/collection-spec.funcs.ts";
+import type { SlotTable } from "#workloads/core/slots/index.ts";
+import { makeSlotTable } from "#workloads/core/slots/index.ts";
 
 /** Who may call a function. */
 export type FunctionAccess = "Public" | "Internal" | "Private";
@@ -26,7 +27,7 @@ export interface ClassRoute {
   readonly generation: bigint;
   readonly partitionCount: number;
   /** Owner of each of the 4096 slots; undefined = Explicit, the caller chooses. */
-  readonly slots: Uint16Array | undefined;
+  readonly slots: SlotTable | undefined;
   /** host:port of the link of each partition's owner. */
   readonly links: readonly string[];
   /** host:port of a link that answers for every partition. */
@@ -51,11 +52,11 @@ export function indexClass(entry: ClsRouting): IndexResult {
   if (partitionCount < 1 || partitionCount > PARTITIONS_MAX) {
     return { kind: "invalid", problem: `${partitionCount} partitions` };
   }
-  let slots: Uint16Array | undefined;
+  let slots: SlotTable | undefined;
   if (entry.partitioning === Partitioning.HASHED) {
-    const indexed = indexSlots(entry, partitionCount);
-    if (typeof indexed === "string") return { kind: "invalid", problem: indexed };
-    slots = indexed;
+    const made = makeSlotTable(entry.slots, partitionCount);
+    if (made.kind === "invalid") return { kind: "invalid", problem: made.message };
+    slots = made.table;
   }
   const links = Array.from({ length: partitionCount }, (_, partition) => {
     const owner = entry.routing[partition]?.data?.linkAddress ?? "";
@@ -75,25 +76,6 @@ export function indexClass(entry: ClsRouting): IndexResult {
       functions: new Map(entry.functions.map((fn) => [fn.name, indexFunction(fn)])),
     },
   };
-}
-
-/** Every slot must have exactly one owner that exists; the text says what is wrong otherwise. */
-function indexSlots(entry: ClsRouting, partitionCount: number): Uint16Array | string {
-  const slots = new Uint16Array(HASH_SLOTS);
-  let next = 0;
-  for (const range of entry.slots) {
-    if (range.first !== next) return `slots have a gap or overlap at ${next}`;
-    if (range.last < range.first || range.last >= HASH_SLOTS) {
-      return `slots ${range.first} to ${range.last} are no range`;
-    }
-    if (range.partition >= partitionCount) {
-      const named = `slots ${range.first} to ${range.last}`;
-      return `${named} belong to partition ${range.partition} of ${partitionCount}`;
-    }
-    slots.fill(range.partition, range.first, range.last + 1);
-    next = range.last + 1;
-  }
-  return next === HASH_SLOTS ? slots : `slots end at ${next}`;
 }
 
 function indexFunction(fn: FunctionRoute): FunctionTarget {

@@ -3,11 +3,12 @@ import { describe, expect, it } from "@jest/globals";
 
 import { Method } from "#api/gen/oaas-stream_pb.ts";
 import { AccessModifier, ClsRoutingSchema, Partitioning } from "#api/gen/oprc-route_pb.ts";
+import { slotOf } from "#workloads/core/slots/index.ts";
 import { silentLogger } from "#workloads/platform/log/index.ts";
 import { xxh3 } from "#workloads/platform/hash/index.ts";
 
 import type { CallSubject } from "./resolve.ts";
-import { resolveCall, slotOf } from "./resolve.ts";
+import { resolveCall } from "./resolve.ts";
 import { RouteTable } from "./table.ts";
 
 const functions = [
@@ -71,8 +72,8 @@ function resolve(subject: Partial<CallSubject>): string {
   }
 }
 
-const low = [..."abcdefgh"].find((id) => slotOf(id, xxh3) < 2048) ?? "";
-const high = [..."abcdefgh"].find((id) => slotOf(id, xxh3) >= 2048) ?? "";
+const low = [..."abcdefgh"].find((id) => slotOf(xxh3, id) < 2048) ?? "";
+const high = [..."abcdefgh"].find((id) => slotOf(xxh3, id) >= 2048) ?? "";
 
 describe("resolveCall", () => {
   it("sends an object of a Hashed class to the owner of its slot, whatever its case", () => {

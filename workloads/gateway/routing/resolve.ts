@@ -2,11 +2,10 @@
 // for a caller who is wrong is the same on REST and gRPC; only "no partition given" is told by each
 // edge.
 import type { Hasher } from "#api/base/index.ts";
-import { utf8Encode } from "#api/base/index.ts";
-import { HASH_SLOTS } from "#api/oaas/v1alpha1/collection-spec.funcs.ts";
 import { Method } from "#api/gen/oaas-stream_pb.ts";
 import type { CallFault } from "#workloads/core/rest/index.ts";
 import { GrpcCode, parseObjectId } from "#workloads/core/rest/index.ts";
+import { slotOf } from "#workloads/core/slots/index.ts";
 
 import type { ClassRoute, FunctionTarget } from "./class-route.ts";
 import type { Routes } from "./table.ts";
@@ -47,11 +46,6 @@ export type Destination =
 
 function refuse(code: number, reason: string, message: string): Destination {
   return { kind: "fault", fault: { code, reason, message } };
-}
-
-/** Slot of an object id: XXH3-64 of its bytes, seed 0, mod 4096 (hash version 1). */
-export function slotOf(object: string, hash: Hasher): number {
-  return Number(hash(utf8Encode(object)) % BigInt(HASH_SLOTS));
 }
 
 /**
@@ -147,7 +141,7 @@ function resolveOwner(
     if (given === undefined) return partitionRequired(route);
     return destination(route, given, given, fn);
   }
-  const owner = route.slots[slotOf(object, hash)] ?? 0;
+  const owner = route.slots[slotOf(hash, object)] ?? 0;
   if (given !== undefined && given !== owner) {
     const message = `object "${object}" belongs to partition ${owner}, not ${given}`;
     return refuse(GrpcCode.failedPrecondition, "WRONG_PARTITION", message);

@@ -98,7 +98,7 @@ describe("indexClass", () => {
         { first: 0, last: 9 },
         { first: 11, last: 4095 },
       ],
-      "gap or overlap at 10",
+      "slot 10 is not assigned",
     ],
     [
       "an overlap",
@@ -106,11 +106,11 @@ describe("indexClass", () => {
         { first: 0, last: 9 },
         { first: 9, last: 4095 },
       ],
-      "gap or overlap at 10",
+      "slot 9 is assigned twice",
     ],
-    ["an early end", [{ first: 0, last: 9 }], "end at 10"],
-    ["a range too far", [{ first: 0, last: 4096 }], "no range"],
-    ["an owner that is none", [{ first: 0, last: 4095, partition: 2 }], "partition 2 of 2"],
+    ["an early end", [{ first: 0, last: 9 }], "slot 10 is not assigned"],
+    ["a range too far", [{ first: 0, last: 4096 }], "not within"],
+    ["an owner that is none", [{ first: 0, last: 4095, partition: 2 }], "no partition 2"],
   ])("refuses slots with %s", (_name, slots, problem) => {
     const result = indexClass(entry("a", 1, { ...hashed, slots }));
     expect(result.kind === "invalid" ? result.problem : "ok").toContain(problem);
