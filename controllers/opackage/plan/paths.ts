@@ -21,7 +21,10 @@ function translate(table: Translation, path: string): string {
     ([from]) => path === from || path.startsWith(`${from}.`) || path.startsWith(`${from}[`),
   );
   const longest = fits.toSorted(([a], [b]) => b.length - a.length)[0];
-  return longest === undefined ? path : longest[1] + path.slice(longest[0].length);
+  if (longest === undefined) return path;
+  const [from, to] = longest;
+  // What another package declared has no place in this document but the field that brought it in.
+  return /\.(parents|class)$/.test(to) ? to : to + path.slice(from.length);
 }
 
 function translationOf(plan: DeploymentPlan, target: RuntimeTarget): Translation {
@@ -38,8 +41,8 @@ function translationOf(plan: DeploymentPlan, target: RuntimeTarget): Translation
     ["spec.requirements", `${plan.path}.requirements`],
     ["spec.constraints", `${plan.path}.constraints`],
     ["spec.deletionPolicy", `${plan.path}.deletionPolicy`],
-    ...plan.functions.flatMap((fn, i): Translation =>
-      fn.path === undefined ? [] : [[`spec.functions[${i}]`, fn.path]],
+    ...plan.functions.map(
+      (fn, i) => [`spec.functions[${i}]`, fn.path ?? `${plan.path}.class`] as const,
     ),
     ...(plan.resolution?.paths ?? []).map(
       ([below, path]) => [`spec.resolvedClass.${below}`, path] as const,
