@@ -259,6 +259,14 @@ describe("restarts", () => {
     expect(result.calls).toEqual([{ kind: "restart-pod", name: "cart-0", uid: "p0" }]);
   });
 
+  it("take a member in trouble at once: a newer program may be its cure", () => {
+    const pods = [pod(0), pod(1)];
+    const members = new Map([[0, ready(0, { identity: "" })]]);
+    const result = plan(observed({ set, pods, members, identity: record("i0", "i1") }), now);
+    expect(result.troubles).toMatchObject([{ ordinal: 0 }]);
+    expect(result.calls).toEqual([{ kind: "restart-pod", name: "cart-0", uid: "p0" }]);
+  });
+
   it("wait for a pod that is going", () => {
     const pods = [pod(0, { ready: false }), pod(1, { deleting: true })];
     expect(plan(observed({ set, identity, pods }), now).calls).toEqual([]);

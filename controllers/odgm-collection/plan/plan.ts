@@ -133,7 +133,7 @@ export function plan(observed: Observed, now: Date): CollectionPlan {
       ...volumes,
       ...members.calls,
       ...generation.calls,
-      ...planRestart(observed, progress === undefined && members.troubles.length === 0),
+      ...planRestart(observed, members.troubles, progress === undefined),
     ],
     troubles: members.troubles,
     ...(progress === undefined ? {} : { progress }),
@@ -430,14 +430,20 @@ function planVolumes(
  * The StatefulSet never restarts pods itself (OnDelete). A pod of an old revision that does not
  * serve anyway goes first; a serving one only while all others serve and nothing else is under way.
  */
-function planRestart(observed: Observed, quiet: boolean): readonly CollectionCall[] {
+function planRestart(
+  observed: Observed,
+  troubles: readonly MemberTrouble[],
+  quiet: boolean,
+): readonly CollectionCall[] {
   const revision = observed.set?.updateRevision;
   if (revision === undefined) return [];
   if (observed.pods.some((pod) => pod.deleting)) return [];
   const old = observed.pods.filter((pod) => pod.revision !== revision);
-  const broken = old.find((pod) => !pod.ready);
-  const allReady = observed.pods.every((pod) => pod.ready);
-  const next: ObservedPod | undefined = broken ?? (quiet && allReady ? old.at(-1) : undefined);
+  const serves = (pod: ObservedPod): boolean =>
+    pod.ready && !troubles.some((trouble) => trouble.ordinal === pod.ordinal);
+  const broken = old.find((pod) => !serves(pod));
+  const allServe = observed.pods.every(serves);
+  const next: ObservedPod | undefined = broken ?? (quiet && allServe ? old.at(-1) : undefined);
   if (next === undefined) return [];
   return [{ kind: "restart-pod", name: next.name, uid: next.uid }];
 }
