@@ -26,17 +26,21 @@ let folder: Awaited<ReturnType<typeof makeFolder>>;
 let member: ScriptedMember;
 let gateway: GatewayProgram;
 let functions: FunctionServer;
-let replica: FunctionServer | undefined;
 let routesFile: string;
 let gates: (() => void)[] = [];
 
+/** Waits until the test lets it go or its caller gives up. */
+function held(call: { readonly signal: AbortSignal }): Promise<object> {
+  return new Promise((resolve) => {
+    gates.push(() => resolve({}));
+    call.signal.addEventListener("abort", () => resolve({}));
+  });
+}
+
 const handlers = {
   echo: (call: { readonly payload: Uint8Array }) => ({ payload: call.payload }),
-  slow: (call: { readonly signal: AbortSignal }) =>
-    new Promise<object>((resolve) => {
-      gates.push(() => resolve({}));
-      call.signal.addEventListener("abort", () => resolve({}));
-    }),
+  slow: held,
+  short: held,
 };
 
 beforeAll(async () => {
@@ -72,7 +76,6 @@ afterAll(async () => {
   await gateway.stop();
   await member.close();
   await functions.close(0);
-  await replica?.close(0);
   await folder.remove();
 }, 30_000);
 
@@ -87,8 +90,10 @@ describe("usage", () => {
       "insecure is allowed only on loopback",
     ],
   ])("%s is refused with exit code 2", async (_name, args, message) => {
-    await expect(startProgram("gateway", args, "gateway serves")).rejects.toThrow(message);
-    await expect(startProgram("gateway", args, "gateway serves")).rejects.toThrow("ended with 2");
+    const refused = startProgram("gateway", args, "gateway serves");
+    const text = await refused.then(() => "it serves", String);
+    expect(text).toContain("gateway ended with 2");
+    expect(text).toContain(message);
   });
 
   it("plaintext links to other machines are refused", async () => {
@@ -136,10 +141,8 @@ describe("stateless functions", () => {
     expect(member.calls).toHaveLength(0);
   });
 
-  it("end with 504 after the function's own timeout", async () => {
-    const slow = await invoke("short");
-    // "short" has no handler: the answer comes at once; a handler that waits does not.
-    expect(slow.status).toBe(400);
+  it("end with 504 after the function's own time, or the caller's if that is shorter", async () => {
+    expect((await invoke("short")).status).toBe(504);
     const timed = await invoke("slow", { headers: { "x-oprc-timeout-ms": "100" } });
     expect(timed.status).toBe(504);
   });
@@ -148,14 +151,6 @@ describe("stateless functions", () => {
     const away = await invoke("away");
     expect([away.status, away.headers.get("retry-after")]).toEqual([502, "1"]);
     expect((await invoke("broken")).status).toBe(502);
-  });
-
-  it("get several connections, so that replicas get load", async () => {
-    const calls = Array.from({ length: 8 }, () => invoke("slow"));
-    await waitUntil(() => gates.length === 8, { what: "8 calls at once", deadlineMs: 5000 });
-    for (const open of gates) open();
-    const statuses = (await Promise.all(calls)).map((response) => response.status);
-    expect(statuses).toEqual(Array.from({ length: 8 }, () => 200));
   });
 });
 
