@@ -201,7 +201,7 @@ async function farewell(cluster: Cluster, url: string | undefined): Promise<void
     `  npm run cluster -- kubectl${named} describe opackage quickstart`,
     ...(url === undefined
       ? [`  npm run cluster -- kubectl${named} port-forward -n oaas-system service/gateway 8080`]
-      : [`  curl -d '{"add":5}' ${url}${CLASS_PATH}/objects/visits/invokes/counter`]),
+      : [`  curl -d '{"amount":5}' ${url}${CLASS_PATH}/objects/visits/invokes/counter`]),
     `  npm run cluster -- node stop node-1${named}      # and see that nothing is lost`,
     `  export KUBECONFIG=${cluster.kubeconfigPath}`,
     `  npm run down${cluster.name === "dev" ? "" : ` -- --name ${cluster.name}`}`,

@@ -100,7 +100,7 @@ export function plan(observed: Observed, now: Date): CollectionPlan {
     nodes: effective.nodes,
     ...(record === undefined ? {} : { identity: record }),
   };
-  const committed = committedGeneration(observed);
+  const committed = committedGeneration(observed, record);
   const known = committed === undefined ? {} : { committed };
   if (refusal !== undefined) return { ...stay, ...known, refusal, calls: [], troubles: [] };
   if (effective.suspend) return { ...stay, ...known, calls: [], troubles: [] };
@@ -113,7 +113,7 @@ export function plan(observed: Observed, now: Date): CollectionPlan {
     return { ...stay, calls: [...certificate.calls, ...volumes], troubles: [], progress };
   }
   const members = planMembers(observed, record, effective.nodes);
-  const generation = planGeneration(observed, members.record, members.settled, committed);
+  const generation = planGeneration(observed, members, committed);
   if (generation.refusal !== undefined) {
     return {
       ...stay,
@@ -313,21 +313,27 @@ function emptyStore(
 /** Ordinal 0 is the meta group's only voter for now. */
 const VOTER = 0;
 
-function committedGeneration(observed: Observed): CollectionSpec | undefined {
+function committedGeneration(
+  observed: Observed,
+  record: IdentityRecord | undefined,
+): CollectionSpec | undefined {
   const voter = observed.members.get(VOTER);
   if (voter?.kind !== "known" || voter.status.storeState !== StoreState.READY) return undefined;
+  if (voter.status.identity !== record?.identity) return undefined;
   return voter.status.metaGeneration === 0n ? undefined : voter.status.committed;
 }
 
 function planGeneration(
   observed: Observed,
-  record: IdentityRecord,
-  settled: boolean,
+  { record, settled, troubles }: MembersPlan,
   committed: CollectionSpec | undefined,
 ): Pick<CollectionPlan, "calls" | "refusal" | "progress"> {
+  // A store that is not the one on record is asked for nothing and told nothing.
+  const inTrouble = new Set(troubles.map((trouble) => trouble.ordinal));
   const voter = observed.members.get(VOTER);
   const target = observed.targets.get(VOTER);
   if (!settled || target === undefined || voter?.kind !== "known") return { calls: [] };
+  if (inTrouble.has(VOTER)) return { calls: [] };
   if (voter.status.storeState !== StoreState.READY) return { calls: [] };
   if (voter.status.metaGeneration > 0n && committed === undefined) return { calls: [] };
   const next = nextGeneration(committed, wantedCollection(observed, record));
@@ -342,7 +348,7 @@ function planGeneration(
   const behind = [...observed.members].flatMap(([ordinal, member]): CollectionCall[] => {
     const at = observed.targets.get(ordinal);
     if (member.kind !== "known" || at === undefined) return [];
-    if (member.status.storeState !== StoreState.READY) return [];
+    if (member.status.storeState !== StoreState.READY || inTrouble.has(ordinal)) return [];
     if (!record.members.has(ordinal) || member.status.generation >= next.spec.generation) return [];
     return [{ kind: "apply", target: at, spec: next.spec }];
   });

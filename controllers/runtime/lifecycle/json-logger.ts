@@ -34,13 +34,12 @@ class JsonLogger implements Logger {
   }
 }
 
-/** A logger whose lines carry `name`, level as text and an ISO time. Written synchronously. */
+/** A logger whose lines carry `service`, level as text and an ISO time. Written synchronously. */
 export function createJsonLogger(name: string, level: LogLevel): Logger {
   return new JsonLogger(
     pino({
-      name,
       level,
-      base: { name },
+      base: { service: name },
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     }),

@@ -63,6 +63,8 @@ export class MemberClient {
     this.target = target;
     this.#onChange = onChange;
     this.#client = new Client(target.address, clientCredentials(own, target.identity), {
+      // Members are called by address; a TLS server name must be a name. Who it is says its SAN.
+      "grpc.ssl_target_name_override": "member.oaas.internal",
       "grpc.keepalive_time_ms": 10_000,
       "grpc.keepalive_timeout_ms": 5_000,
       "grpc.keepalive_permit_without_calls": 1,
