@@ -264,7 +264,7 @@ class Kind {
       kubectl: (args, options) => runKubectl(target, args, options),
       kubectlInteractive: (args) => runKubectlInteractive(target, args),
       loadImages: async (archives) => {
-        for (const archive of archives) {
+        for (const archive of new Set(archives)) {
           await check(runner, ["kind", "load", "image-archive", archive, `--name=${prefix}`]);
         }
       },

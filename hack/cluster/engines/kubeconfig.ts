@@ -120,7 +120,7 @@ async function push(
     );
   }
   const skopeo = (await runner.run(["skopeo", "--version"])).code === 0;
-  for (const archive of archives) {
+  for (const archive of new Set(archives)) {
     if (!skopeo) await check(runner, ["docker", "load", `--input=${archive}`]);
     for (const reference of await (options.references ?? archiveReferences)(archive)) {
       const name = reference.slice(reference.lastIndexOf("/") + 1);

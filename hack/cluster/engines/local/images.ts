@@ -16,7 +16,7 @@ export async function importImages(
   archives: readonly string[],
 ): Promise<void> {
   const keyed = await Promise.all(
-    archives.map(async (path) => ({ path, key: await contentHash(path) })),
+    [...new Set(archives)].map(async (path) => ({ path, key: await contentHash(path) })),
   );
   // Nodes work side by side; one node takes one archive after the other.
   await together(
