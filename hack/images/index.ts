@@ -57,6 +57,11 @@ export async function buildImages(
   });
 }
 
+/** The archives to load for these images, each once. */
+export function archivesOf(images: readonly BuiltImage[]): readonly string[] {
+  return [...new Set(images.map((image) => image.archive))];
+}
+
 async function buildImage(
   root: string,
   source: ImageSource,

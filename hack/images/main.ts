@@ -5,7 +5,7 @@ import { Command } from "commander";
 
 import { errorMessage } from "#api/base/index.ts";
 
-import { buildImages, discoverImages, ImageError, type BuiltImage } from "./index.ts";
+import { archivesOf, buildImages, discoverImages, ImageError, type BuiltImage } from "./index.ts";
 
 interface Flags {
   readonly list?: boolean;
@@ -17,7 +17,7 @@ interface Flags {
 const ENGINES = ["docker", "podman"];
 
 function loadInto(engine: string, images: readonly BuiltImage[]): void {
-  for (const archive of new Set(images.map((image) => image.archive))) {
+  for (const archive of archivesOf(images)) {
     const result = spawnSync(engine, ["load", "--input", archive], { encoding: "utf8" });
     if (result.status === 0) continue;
     const reason = result.error?.message ?? result.stderr.trim();
