@@ -1,5 +1,5 @@
-// What this controller serves of ClassRuntime.spec. A field that is set but not listed is refused as
-// Unsupported by the framework; values that are legal but not served yet are refused by
+// What this controller serves of ClassRuntime.spec. A field that is set but not listed is refused
+// as Unsupported by the framework; values that are legal but not served yet are refused by
 // `unsupportedValues`. Both lists shrink to nothing as the rest of the design is built.
 
 import type { ClassRuntimeSpec } from "#api/oaas/v1alpha1/index.ts";

@@ -18,8 +18,11 @@ import type { ObservedEnvironment, ObservedRuntime } from "./plan.ts";
 import { firstClaimant } from "./plan/claim.ts";
 import { FUNCTION_COMPONENT } from "./render/names.ts";
 
+/** ClassRuntimes. */
 export const RUNTIMES = defineKind<ClassRuntime>(CLASS_RUNTIME);
+/** Environments. */
 export const ENVIRONMENTS = defineKind<Environment>(ENVIRONMENT);
+/** OdgmCollections. */
 export const COLLECTIONS = defineKind<OdgmCollection>(ODGM_COLLECTION);
 
 /** Selects the pods of functions, and no others. */

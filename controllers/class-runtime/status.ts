@@ -1,5 +1,5 @@
-// Status of a ClassRuntime, from what was seen and never from what was just asked for. The reason of
-// whatever is wrong below (a pod, a Deployment, the collection) becomes the reason of Ready.
+// Status of a ClassRuntime, from what was seen and never from what was just asked for. The reason
+// of whatever is wrong below (a pod, a Deployment, the collection) becomes the reason of Ready.
 
 import type { Pod } from "kubernetes-types/core/v1.js";
 
@@ -264,9 +264,10 @@ function stalledBelow(
   const stalled = currentCondition(collection, types.STALLED);
   if (stalled?.status !== "True") return undefined;
   const name = collection.metadata.name ?? "";
+  const why = `${stalled.reason}: ${translateCollectionPaths(stalled.message)}`;
   return {
     status: "True",
     reason: REASONS.ChildStalled,
-    message: `OdgmCollection ${name}: ${stalled.reason}: ${translateCollectionPaths(stalled.message)}`,
+    message: `OdgmCollection ${name}: ${why}`,
   };
 }

@@ -14,7 +14,9 @@ import { defineKind, KINDS } from "#controllers/runtime/index.ts";
 
 import type { ObservedEnvironment } from "./plan.ts";
 
+/** Environments. */
 export const ENVIRONMENTS = defineKind<Environment>(ENVIRONMENT);
+/** ClassRuntimes. */
 export const RUNTIMES = defineKind<ClassRuntime>(CLASS_RUNTIME);
 
 /** Reads an environment, its nodes and what is placed there; undefined if it is gone. */

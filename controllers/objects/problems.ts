@@ -46,7 +46,7 @@ export function refusalOf(
 export const KNATIVE_UNSUPPORTED =
   "the template Knative is not served: it needs the API group serving.knative.dev";
 
-/** Values of a function's served fields that are legal and not served yet; `path` is the function's. */
+/** Values of the function at `path` that are legal and not served yet. */
 export function unsupportedFunctionValues(fn: FunctionSpec, path: string): readonly Problem[] {
   const found: Problem[] = [];
   const { type, state } = effectiveFunction(fn);

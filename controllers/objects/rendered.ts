@@ -19,7 +19,7 @@ export interface MetadataInput {
   readonly annotations?: Readonly<Record<string, string>> | undefined;
 }
 
-/** `metadata` with sorted labels and annotations; never an ownerReference (the apply step adds it). */
+/** `metadata` with sorted labels and annotations; the apply step adds the ownerReference. */
 export function metadataOf(input: MetadataInput): ObjectMeta & { readonly name: string } {
   return present({
     name: input.name,
@@ -44,7 +44,7 @@ const kindOrder = [
   "HorizontalPodAutoscaler",
 ];
 
-/** The set sorted by kind (dependencies first), then namespace, then name: byte for byte repeatable. */
+/** The set sorted by kind (dependencies first), then namespace, then name. */
 export function sortObjects<T extends Rendered>(objects: readonly T[]): readonly T[] {
   const rank = (kind: string): number => {
     const index = kindOrder.indexOf(kind);

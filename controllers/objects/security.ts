@@ -5,7 +5,7 @@ import type { PodSecurityContext, SecurityContext } from "kubernetes-types/core/
 /** User and group of every container: "nonroot" of the distroless images. */
 export const NONROOT_ID = 65532;
 
-/** Pod level: never root, default seccomp profile. With `ownsVolumes` the group owns the volumes. */
+/** Pod level: never root, default seccomp. With `ownsVolumes` the group owns the volumes. */
 export function restrictedPodSecurity(
   options: { readonly ownsVolumes?: boolean } = {},
 ): PodSecurityContext {

@@ -9,13 +9,13 @@ export interface SpreadInput {
   readonly selector: Readonly<Record<string, string>>;
   /** Hard: a pod that would unbalance the nodes stays Pending. Soft: it is placed all the same. */
   readonly mode: "Hard" | "Soft";
-  /** Of a Deployment: a rollout's new pods are spread among themselves, or a full cluster jams it. */
+  /** Of a Deployment: a rollout's new pods spread among themselves; otherwise it may jam. */
   readonly perRevision?: boolean | undefined;
 }
 
 /**
- * One constraint over `kubernetes.io/hostname` with a skew of at most one. A node that is down keeps
- * counting as an empty one, so a hard spread never doubles up on the nodes that are left.
+ * One constraint over `kubernetes.io/hostname` with a skew of at most one. A node that is down
+ * keeps counting as an empty one, so a hard spread never doubles up on the nodes that are left.
  */
 export function spreadOverNodes(input: SpreadInput): TopologySpreadConstraint {
   return present({

@@ -64,7 +64,7 @@ export const OPACKAGE_SERVED: readonly string[] = [
   "version",
 ];
 
-/** Values of served fields that are legal and not served yet. Deployments are judged when planned. */
+/** Values that are legal and not served yet. Deployments are judged when they are planned. */
 export function unsupportedValues(spec: OPackageSpec): readonly Problem[] {
   const found: Problem[] = [];
   (spec.classes ?? []).forEach((cls, i) => {

@@ -7,8 +7,11 @@ import { defineKind } from "#controllers/runtime/index.ts";
 
 import type { ObservedPackage } from "./plan/observed.ts";
 
+/** OPackages. */
 export const PACKAGES = defineKind<OPackage>(OPACKAGE);
+/** ClassRuntimes. */
 export const RUNTIMES = defineKind<ClassRuntime>(CLASS_RUNTIME);
+/** Environments. */
 export const ENVIRONMENTS = defineKind<Environment>(ENVIRONMENT);
 
 /** Reads a package and everything that its plan depends on; undefined if it is gone. */

@@ -1,5 +1,6 @@
 // What a package needs next: whether it is valid as a whole, its classes as resolved, one plan per
-// deployment. A plan is whole even when it is refused, so that status can still tell about what runs.
+// deployment. A plan is whole even when it is refused, so that status can still tell about what
+// runs.
 
 import { REASONS } from "#api/meta/index.ts";
 import type { Problem } from "#controllers/objects/index.ts";

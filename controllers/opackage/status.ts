@@ -1,5 +1,5 @@
-// Status of a package, from what was seen and never from what was just asked for. What is wrong in a
-// runtime below (down to a pod that cannot pull its image) is told here too, with paths of this
+// Status of a package, from what was seen and never from what was just asked for. What is wrong in
+// a runtime below (down to a pod that cannot pull its image) is told here too, with paths of this
 // document.
 
 import { conditions as types, LABELS, REASONS } from "#api/meta/index.ts";

@@ -6,7 +6,8 @@ import { compareText } from "#controllers/objects/index.ts";
 
 /**
  * The first of the runtimes that claim the same class: the oldest; among equally old ones (times
- * have whole seconds) one that was served already, so that a newcomer never takes over; then by uid.
+ * have whole seconds) one that was served already, so that a newcomer never takes over; then by
+ * uid.
  */
 export function firstClaimant(claimants: readonly ClassRuntime[]): ClassRuntime | undefined {
   const servedFirst = (runtime: ClassRuntime): number =>

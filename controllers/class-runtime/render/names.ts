@@ -94,10 +94,12 @@ export function inheritedAnnotations(runtime: ClassRuntime): Readonly<Record<str
   return id === undefined ? {} : { [ANNOTATIONS.correlationId]: id };
 }
 
+/** Name of the runtime; every object that was read has one. */
 export function nameOf(runtime: ClassRuntime): string {
   return runtime.metadata.name ?? "";
 }
 
+/** Namespace of the runtime. */
 export function namespaceOf(runtime: ClassRuntime): string {
   return runtime.metadata.namespace ?? "";
 }

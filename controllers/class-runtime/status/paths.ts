@@ -1,13 +1,24 @@
 // A refusal of the OdgmCollection names fields of a document that the user never wrote. This turns
 // the paths in its message into those of the ClassRuntime that it was rendered from.
 
+/** Fields that an OdgmCollection has inline and a ClassRuntime under `collection`. */
+const shape = [
+  "assignments",
+  "group",
+  "nodes",
+  "options",
+  "partitioning",
+  "partitions",
+  "placement",
+  "replicas",
+  "shardType",
+  "storage",
+].join("|");
+
 const moved: readonly (readonly [RegExp, string])[] = [
   [/\bspec\.routes(?=\b|\[)/g, "spec.resolvedClass.functions"],
   [/\bspec\.collection\b(?!\.)/g, "spec.class"],
-  [
-    /\bspec\.(assignments|group|nodes|options|partitioning|partitions|placement|replicas|shardType|storage)\b/g,
-    "spec.collection.$1",
-  ],
+  [new RegExp(`\\bspec\\.(${shape})\\b`, "g"), "spec.collection.$1"],
 ];
 
 /** `message` with the paths of an OdgmCollection replaced by those of its ClassRuntime. */

@@ -149,10 +149,8 @@ function troubleOfContainer(container: ContainerStatus): Trouble | undefined {
     container.state?.terminated !== undefined ||
     (ended !== undefined && ended.exitCode !== 0 && !container.ready);
   if (!crashes) return undefined;
-  const how =
-    ended === undefined
-      ? "ended"
-      : `ended with code ${ended.exitCode}${ended.reason === undefined ? "" : ` (${ended.reason})`}`;
+  const why = ended?.reason === undefined ? "" : ` (${ended.reason})`;
+  const how = ended === undefined ? "ended" : `ended with code ${ended.exitCode}${why}`;
   const last = ended?.message === undefined ? "" : `: ${ended.message}`;
   return {
     reason: REASONS.CrashLooping,

@@ -1,6 +1,6 @@
 // Shape of a deployment's data: partitions, replicas, shard type. The user's numbers win, then what
-// is already there (the runtime's spec is the planner's memory; a plan of our own only raises), then
-// the requirements. Every decision is told.
+// is already there (the runtime's spec is the planner's memory; a plan of our own only raises),
+// then the requirements. Every decision is told.
 
 import type {
   CollectionShape,

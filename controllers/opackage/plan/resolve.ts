@@ -181,7 +181,7 @@ class Merge {
   }
 }
 
-/** Names under which a runtime knows functions: short for the own package, else with its package. */
+/** Names under which a runtime knows functions: those of other packages begin with theirs. */
 class Aliases {
   readonly #ownPackage: string;
   readonly #byAlias = new Map<string, BoundFunction>();
