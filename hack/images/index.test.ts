@@ -1,4 +1,4 @@
-// Builds fixtures of a few lines into a folder of their own.
+// Builds fixtures of a few lines into a folder of their own, with a small program in Node's place.
 import { execFileSync } from "node:child_process";
 import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -9,6 +9,7 @@ import tar from "tar-stream";
 
 import { archivesOf, buildImages, type BuiltImage } from "./index.ts";
 
+const SMALL_PROGRAM = "/bin/true";
 const TESTDATA = join(import.meta.dirname, "testdata");
 let scratch: string;
 
@@ -20,7 +21,8 @@ afterAll(async () => {
 });
 
 async function build(root: string, output: string, names?: string[]): Promise<BuiltImage> {
-  const [image] = await buildImages(names, { root, output: join(scratch, output) });
+  const options = { root, output: join(scratch, output), nodePath: SMALL_PROGRAM };
+  const [image] = await buildImages(names, options);
   if (image === undefined) throw new Error("nothing was built");
   return image;
 }
@@ -89,7 +91,8 @@ describe("buildImages", () => {
     await cp(join(root, "workloads", "tiny"), join(root, "operators", "oaas"), { recursive: true });
     const sample = join(root, "workloads", "sdk", "samples", "echo");
     await cp(join(root, "workloads", "tiny"), sample, { recursive: true });
-    const images = await buildImages(undefined, { root, output: join(scratch, "several-out") });
+    const output = join(scratch, "several-out");
+    const images = await buildImages(undefined, { root, output, nodePath: SMALL_PROGRAM });
     expect(images.map((image) => image.name)).toEqual(["fn-echo", "operator-oaas", "tiny"]);
     expect(archivesOf(images)).toEqual([images[0]?.archive]);
     const files = await filesOf(images[0]?.archive ?? "");

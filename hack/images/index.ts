@@ -21,6 +21,8 @@ export interface BuildOptions {
   readonly root?: string;
   /** Folder of layers and archives; default: `<root>/.build/images`. */
   readonly output?: string;
+  /** The program at `/node`; default: the Node that runs this. */
+  readonly nodePath?: string;
   /** One line per finished image. */
   readonly say?: (line: string) => void;
 }
@@ -44,7 +46,10 @@ export async function buildImages(
   const sources = selectImages(await discoverImages(root), names);
   if (sources.length === 0) return [];
   await mkdir(output, { recursive: true });
-  const base = await ensureBaseLayer({ nodePath: process.execPath, folder: output });
+  const base = await ensureBaseLayer({
+    nodePath: options.nodePath ?? process.execPath,
+    folder: output,
+  });
   const images: ArchivedImage[] = [];
   for (const source of sources) {
     const image = await buildImage(root, source, base);

@@ -11,7 +11,8 @@ export interface PackageManifest {
   readonly devDependencies: Readonly<Record<string, string>>;
 }
 
-const PURE_PACKAGES = ["@bufbuild/protobuf", "kubernetes-types"];
+/** Neither they nor their types know Node, a clock or I/O. */
+const PURE_PACKAGES = ["@bufbuild/protobuf", "kubernetes-types", "yaml"];
 
 /** Imports of packages that the file may not have. */
 export function checkPackages(
