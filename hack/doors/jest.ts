@@ -13,7 +13,7 @@ const SERIAL: readonly JestProject[] = ["conformance", "integration", "e2e"];
 
 /** How long one test of a project may take before it counts as hung, in milliseconds. */
 const TEST_TIMEOUT_MS: Readonly<Record<JestProject, number>> = {
-  unit: 20_000,
+  unit: 60_000,
   conformance: 300_000,
   simulation: 300_000,
   integration: 300_000,
