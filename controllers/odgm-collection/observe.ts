@@ -30,11 +30,11 @@ import { podSelector } from "./render.ts";
 export const COLLECTION: Kind<OdgmCollection> = defineKind<OdgmCollection>(ODGM_COLLECTION);
 
 /** All reads of one pass; undefined if the collection is gone. */
-export function observe(
+export async function observe(
   key: ObjectKey,
   reader: Reader,
   port: CollectionPort,
-): Observed | undefined {
+): Promise<Observed | undefined> {
   const found = reader.get(COLLECTION, key);
   if (found === undefined) {
     port.forget(key);
@@ -66,18 +66,18 @@ export function observe(
     ...(identityMap === undefined ? {} : { identity: parseIdentity(identityMap.data) }),
     ...(certificate === undefined ? {} : { certificate }),
     ...(trust === undefined ? {} : { trust }),
-    members: observeMembers(key, targets, port, effectiveOdgmCollection(found.spec).nodes),
+    members: await observeMembers(key, targets, port, effectiveOdgmCollection(found.spec).nodes),
     targets,
   };
 }
 
-function observeMembers(
+async function observeMembers(
   key: ObjectKey,
   targets: ReadonlyMap<number, SeenTarget>,
   port: CollectionPort,
   nodes: number,
-): ReadonlyMap<number, MemberSeen> {
-  const views = port.members(key, [...targets.values()]);
+): Promise<ReadonlyMap<number, MemberSeen>> {
+  const views = await port.members(key, [...targets.values()]);
   const members = new Map<number, MemberSeen>(views);
   for (let ordinal = 0; ordinal < nodes; ordinal += 1) {
     if (!members.has(ordinal)) members.set(ordinal, { kind: "absent" });

@@ -51,9 +51,13 @@ export interface Trust {
 export interface CollectionPort {
   /**
    * The newest status of each member. Connects to the ones not known yet and lets go of this
-   * collection's others; a change of any of them wakes the collection.
+   * collection's others; a change of any of them wakes the collection. Waits a bounded time for
+   * members that were never heard.
    */
-  members(key: CollectionKey, targets: readonly MemberTarget[]): ReadonlyMap<number, MemberView>;
+  members(
+    key: CollectionKey,
+    targets: readonly MemberTarget[],
+  ): Promise<ReadonlyMap<number, MemberView>>;
   /** Lets go of all members of this collection. */
   forget(key: CollectionKey): void;
   /** Undefined until the CA is known. */

@@ -18,6 +18,12 @@ import { ApiError, KINDS } from "#controllers/runtime/index.ts";
 import type { CertificateKeeper } from "./certificates/keeper.ts";
 import type { MemberPool } from "./grpc/member-pool.ts";
 
+/**
+ * How long a pass waits for a member that was never heard: an operator that has just started must
+ * not report data as missing because it has not asked yet.
+ */
+const FIRST_WORD_MS = 3_000;
+
 /** Retried by the framework: something that the call needs is not there yet. */
 class NotReadyError extends PlatformError {
   override readonly name = "NotReadyError";
@@ -39,9 +45,12 @@ export class OperatorCollectionPort implements CollectionPort {
     this.#client = client;
   }
 
-  members(key: CollectionKey, targets: readonly MemberTarget[]): ReadonlyMap<number, MemberView> {
+  async members(
+    key: CollectionKey,
+    targets: readonly MemberTarget[],
+  ): Promise<ReadonlyMap<number, MemberView>> {
     this.#keys.set(`${key.namespace}/${key.name}`, key);
-    return this.#pool.views(key, targets);
+    return await this.#pool.heard(key, targets, FIRST_WORD_MS);
   }
 
   forget(key: CollectionKey): void {

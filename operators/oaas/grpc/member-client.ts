@@ -58,6 +58,7 @@ export class MemberClient {
   #timer: NodeJS.Timeout | undefined;
   #failures = 0;
   #closed = false;
+  readonly #heard = Promise.withResolvers<void>();
 
   constructor(target: MemberAddress, own: OwnCertificate, onChange: () => void) {
     this.target = target;
@@ -73,6 +74,11 @@ export class MemberClient {
       "grpc.use_local_subchannel_pool": 1,
     });
     this.#watch();
+  }
+
+  /** Resolves once the member has said something or cannot be reached. */
+  get heard(): Promise<void> {
+    return this.#heard.promise;
   }
 
   /** The newest status, or why there is none. */
@@ -101,6 +107,7 @@ export class MemberClient {
   /** Ends the watch and every call in flight. */
   close(): void {
     this.#closed = true;
+    this.#heard.resolve();
     clearTimeout(this.#timer);
     this.#stream?.cancel();
     this.#client.close();
@@ -108,6 +115,7 @@ export class MemberClient {
 
   #set(view: MemberView): void {
     this.#view = view;
+    this.#heard.resolve();
     this.#onChange();
   }
 

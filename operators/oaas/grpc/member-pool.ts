@@ -36,6 +36,21 @@ export class MemberPool {
     );
   }
 
+  /** As {@link views}, after every member has said something, but at most `waitMs` later. */
+  async heard(
+    key: CollectionKey,
+    targets: readonly MemberTarget[],
+    waitMs: number,
+  ): Promise<ReadonlyMap<number, MemberView>> {
+    this.views(key, targets);
+    const clients = [...(this.#clients.get(keyText(key))?.values() ?? [])];
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, waitMs)));
+    await Promise.race([Promise.all(clients.map((client) => client.heard)), late]);
+    clearTimeout(timer);
+    return this.views(key, targets);
+  }
+
   /** Closes every connection to members of this collection. */
   forget(key: CollectionKey): void {
     const clients = this.#clients.get(keyText(key));
