@@ -97,7 +97,10 @@ export interface Cluster {
   readonly kubectlCommand: readonly string[];
   /** kubectl on the terminal of this process; the exit code. */
   kubectlInteractive(args: readonly string[]): Promise<number>;
-  /** Makes images of docker archives (files) usable on every running node. Cheap when repeated. */
+  /**
+   * Makes the images of docker archives (files) usable on every running node. Cheap when repeated;
+   * an archive that is named twice is loaded once.
+   */
   loadImages(archives: readonly string[]): Promise<void>;
   node(name: string): NodeControl;
   /** Writes everything that explains a failure into a folder: objects, events, logs. */

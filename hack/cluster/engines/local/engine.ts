@@ -3,7 +3,7 @@
 // half-way is recognised as a leftover and cleared by the next `up` or `down` of that name.
 import { cpSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { cachesFolder, ensureBinaries } from "../../build/binaries.ts";
+import { binaries, cachesFolder, ensureBinaries } from "../../build/binaries.ts";
 import type { Binaries, Say } from "../../build/binaries.ts";
 import type { Cluster, ClusterEngine, ClusterSpec, PartStatus } from "../../engine.ts";
 import { withLock } from "../../lock.ts";
@@ -23,12 +23,23 @@ import {
 import { DISKS_DEFAULT } from "./disks.ts";
 import { assertHost } from "./host.ts";
 import { assertClusterName, clusterLayout } from "./layout.ts";
-import { bringUpNodes, nodeControl, prepareNodes, removeNetwork, removeNodes } from "./nodes.ts";
+import type { ClusterLayout } from "./layout.ts";
+import {
+  bringUpNodes,
+  nodeControl,
+  prepareNodes,
+  removeNetwork,
+  removeNodes,
+  startDns,
+  startSupervisor,
+} from "./nodes.ts";
 import { writePki } from "./pki.ts";
 import { endProcesses, isAlive, processRecords } from "./processes.ts";
 import { allocateSlot, forget, readState, slotOf, stateBase, writeState } from "./state.ts";
 import type { ClusterState } from "./state.ts";
 
+/** Without these there is nothing to keep. */
+const CORE: readonly string[] = ["etcd", "kube-apiserver"];
 const LOCK_DEADLINE_MS = 15 * 60_000;
 
 /** What the engine needs from outside. */
@@ -74,7 +85,7 @@ async function up(context: LocalContext, spec: ClusterSpec): Promise<Cluster> {
   const { base, say } = context;
   const nodeCount = spec.controlPlaneOnly === true ? 0 : (spec.nodes ?? 2);
   const found = readState(base, spec.name);
-  if (found !== undefined && spec.fresh !== true && (await isHealthy(base, found))) {
+  if (found !== undefined && spec.fresh !== true && (await isServing(base, found))) {
     if (found.nodeCount !== nodeCount && (spec.nodes !== undefined || nodeCount === 0)) {
       throw new ClusterError(
         "CLUSTER_USAGE",
@@ -83,11 +94,7 @@ async function up(context: LocalContext, spec: ClusterSpec): Promise<Cluster> {
       );
     }
     const layout = layoutOf(base, found);
-    for (const [node, why] of Object.entries(found.away)) {
-      say(`${node} is ${why}; bringing it back`);
-      const control = nodeControl(context, layout, node);
-      await (why === "stopped" ? control.start() : control.heal());
-    }
+    await repair(context, layout, found);
     return attach(context, layout, downOf(context));
   }
   if (found !== undefined) say(`clearing what is left of cluster ${spec.name}`);
@@ -173,15 +180,45 @@ async function clear(context: LocalContext, name: string): Promise<void> {
   await forget(base, name);
 }
 
-async function isHealthy(base: string, state: ClusterState): Promise<boolean> {
+/** Whether the cluster was up once and its API server still answers: then it is worth keeping. */
+async function isServing(base: string, state: ClusterState): Promise<boolean> {
   const layout = layoutOf(base, state);
   if (state.phase !== "up") return false;
-  const records = processRecords(layout);
-  if (records.length === 0 || !records.every(isAlive)) return false;
+  const needed = processRecords(layout).filter((one) => CORE.includes(one.name));
+  if (needed.length < CORE.length || !needed.every(isAlive)) return false;
   try {
     return (await answersOk(layout, "/readyz")).done;
   } catch {
     return false;
+  }
+}
+
+/** Starts again what has died of a cluster that serves, and brings back nodes that are away. */
+async function repair(
+  context: LocalContext,
+  layout: ClusterLayout,
+  state: ClusterState,
+): Promise<void> {
+  const dead = processRecords(layout).filter((record) => !isAlive(record));
+  const programs = binaries();
+  for (const { name } of dead) {
+    if (layout.nodes.some((node) => name.startsWith(`${node.name}-`))) continue;
+    context.say(`${name} has died; starting it again`);
+    if (name === "kube-controller-manager") await startControllerManager(layout, programs);
+    if (name === "kube-scheduler") await startScheduler(layout, programs);
+    if (name === "coredns") await startDns(layout, programs);
+    if (name === "supervisor") await startSupervisor(context, layout);
+  }
+  for (const node of layout.nodes) {
+    const why = state.away[node.name];
+    const broken = dead.filter(({ name }) => name.startsWith(`${node.name}-`));
+    const control = nodeControl(context, layout, node.name);
+    if (why !== undefined || broken.length > 0) {
+      context.say(`${node.name} is ${why ?? "broken"}; bringing it back`);
+    }
+    if (broken.length > 0) await control.stop();
+    if (broken.length > 0 || why === "stopped") await control.start();
+    if (why === "cut") await control.heal();
   }
 }
 

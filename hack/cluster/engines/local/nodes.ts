@@ -202,7 +202,8 @@ async function waitReady(context: NodeContext, sinceMs: number): Promise<void> {
   });
 }
 
-async function startDns(layout: ClusterLayout, programs: Binaries): Promise<void> {
+/** Starts the DNS server and waits until it answers. */
+export async function startDns(layout: ClusterLayout, programs: Binaries): Promise<void> {
   const path = join(layout.folder, "Corefile");
   const resolv = existsSync("/etc/resolv.conf") ? readFileSync("/etc/resolv.conf", "utf8") : "";
   writeFileSync(path, corefile(layout, { forward: /^nameserver\s/m.test(resolv) }));
@@ -225,7 +226,8 @@ async function startDns(layout: ClusterLayout, programs: Binaries): Promise<void
   );
 }
 
-async function startSupervisor(context: LocalContext, layout: ClusterLayout): Promise<void> {
+/** Starts the caretaker that offers local disks again. */
+export async function startSupervisor(context: LocalContext, layout: ClusterLayout): Promise<void> {
   const script = fileURLToPath(new URL("supervisor.ts", import.meta.url));
   const env = { NODE_NO_WARNINGS: "1", OAAS_STATE_DIR: context.base };
   const argv = [process.execPath, script, layout.name];

@@ -189,5 +189,6 @@ function environOf(pid: number): readonly string[] {
  * What a daemon needs of our environment; npm's and the user's settings are none of its business.
  */
 function cleanEnv(): Record<string, string> {
-  return { PATH: process.env["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin", HOME: "/root" };
+  const { PATH, HOME } = process.env;
+  return { PATH: PATH ?? "/usr/sbin:/usr/bin:/sbin:/bin", HOME: HOME ?? "/" };
 }
