@@ -210,7 +210,7 @@ function startHealth(options: OdgmOptions, metrics: OdgmMetrics) {
   });
 }
 
-async function closeServers(servers: Servers): Promise<void> {
-  const all = [servers.grpc, servers.link, servers.admin];
-  await Promise.all(all.map((server) => server?.close(DRAIN_MS)));
+async function closeServers({ grpc, link, admin }: Servers): Promise<void> {
+  const closings = [grpc, link, admin].flatMap((server) => (server === undefined ? [] : [server]));
+  await Promise.all(closings.map((server) => server.close(DRAIN_MS)));
 }

@@ -13,14 +13,8 @@ import { status } from "@grpc/grpc-js";
 import { Method } from "#api/gen/oaas-stream_pb.ts";
 import { DataService } from "#api/gen/oprc-data_pb.ts";
 import { OprcFunction } from "#api/gen/oprc-invoke_pb.ts";
-import type { Responder, StreamHandler } from "#workloads/platform/index.ts";
-import {
-  addExchange,
-  bufferOf,
-  GrpcFailure,
-  rawDefinition,
-  toStatus,
-} from "#workloads/platform/index.ts";
+import type { GrpcFailure, Responder, StreamHandler } from "#workloads/platform/index.ts";
+import { addExchange, bufferOf, rawDefinition, toStatus } from "#workloads/platform/index.ts";
 
 import type { Calls } from "./calls.ts";
 import type { OdgmMetrics } from "./metrics.ts";

@@ -59,6 +59,8 @@ export async function clearAll(): Promise<void> {
 export interface LaunchOptions {
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Command to put in front, for example strace. */
+  readonly wrapper?: readonly string[];
 }
 
 /** Starts it where it may end by itself. */
@@ -68,10 +70,9 @@ export function launch(options: LaunchOptions): {
   readonly log: () => string;
 } {
   const env = { PATH: process.env["PATH"] ?? "", LOG_FORMAT: "plain", ...options.env };
-  const child = spawn(process.execPath, [ODGM_MAIN, ...options.args], {
-    stdio: ["ignore", "pipe", "pipe"],
-    env,
-  });
+  const command = [...(options.wrapper ?? []), process.execPath, ODGM_MAIN, ...options.args];
+  const [program = "", ...rest] = command;
+  const child = spawn(program, rest, { stdio: ["ignore", "pipe", "pipe"], env });
   started.add(child);
   let text = "";
   for (const stream of [child.stdout, child.stderr]) {

@@ -51,7 +51,7 @@ function wrap(logger: PinoLogger): Logger {
     info: (message, fields) => logger.info(fields ?? {}, message),
     warn: (message, fields) => logger.warn(fields ?? {}, message),
     error: (message, fields) => logger.error(fields ?? {}, message),
-    child: (fields) => wrap(logger.child(fields as Record<string, unknown>)),
+    child: (fields) => wrap(logger.child(fields)),
   };
 }
 
