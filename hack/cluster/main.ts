@@ -76,7 +76,8 @@ async function nodeCommand(
   cluster: Cluster,
   wanted: { readonly verb: string; readonly node: string; readonly args: readonly string[] },
 ): Promise<void> {
-  const { verb, args } = wanted;
+  const { verb } = wanted;
+  const args = wanted.args[0] === "--" ? wanted.args.slice(1) : wanted.args;
   if (!isNodeVerb(verb)) {
     throw new ClusterError("CLUSTER_USAGE", `node ${verb}: one of ${NODE_VERBS.join(", ")}`);
   }
