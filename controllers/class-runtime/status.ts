@@ -12,7 +12,7 @@ import type {
   OdgmCollection,
 } from "#api/oaas/v1alpha1/index.ts";
 import { effectiveOdgmCollection } from "#api/oaas/v1alpha1/index.ts";
-import { present } from "#controllers/objects/index.ts";
+import { counted, present } from "#controllers/objects/index.ts";
 
 import type { FunctionPlan, ObservedRuntime, RuntimePlan } from "./plan.ts";
 import { functionChildName } from "./render/names.ts";
@@ -147,7 +147,7 @@ function functionsCondition(
       type: types.FUNCTIONS_READY,
       status: "True",
       reason: served === 0 && plan.functions.length > 0 ? REASONS.Disabled : REASONS.Available,
-      message: `${served} of ${plan.functions.length} functions are served`,
+      message: `${served} of ${counted(plan.functions.length, "function")} served`,
     };
   }
   // What fails comes before what is only starting.

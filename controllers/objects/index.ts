@@ -15,6 +15,7 @@ export type { Present } from "./present.ts";
 export { probe } from "./probes.ts";
 export type { ProbePace, ProbeTarget } from "./probes.ts";
 export {
+  counted,
   invalid,
   KNATIVE_UNSUPPORTED,
   refusalOf,

@@ -22,6 +22,11 @@ export function unsupported(path: string, message: string): Problem {
   return { reason: REASONS.Unsupported, path, message };
 }
 
+/** "1 replica", "2 replicas": for messages. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}
+
 const TOLD_MAX = 20;
 
 /**

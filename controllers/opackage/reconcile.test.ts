@@ -182,7 +182,7 @@ describe("quickstart", () => {
           "environments default: the deployment says so",
           "partitions 4: the deployment says so",
           "replicas 1: nothing asks for more",
-          "shardType Basic: consistency None with 1 replicas",
+          "shardType Basic: consistency None, 1 replica",
         ],
       },
     ]);
@@ -309,6 +309,10 @@ describe("edits", () => {
     expect(conditionOf(found, "Stalled")).toMatchObject({
       reason: "Unsupported",
       message: "spec.classes[0].ttlSeconds: not served yet",
+    });
+    expect(conditionOf(found, "Planned")).toMatchObject({
+      status: "False",
+      reason: "Unsupported",
     });
     expect(world.server.readAll(RUNTIMES)[0]?.spec.resolvedClass).not.toHaveProperty("ttlSeconds");
   });

@@ -13,7 +13,7 @@ import type {
   ResourceRef,
 } from "#api/oaas/v1alpha1/index.ts";
 import { CLASS_RUNTIME, DEFAULT_ENVIRONMENT } from "#api/oaas/v1alpha1/index.ts";
-import { nonEmpty, present } from "#controllers/objects/index.ts";
+import { counted, nonEmpty, present } from "#controllers/objects/index.ts";
 
 import type { PackagePlan } from "./plan.ts";
 import { availabilityText } from "./plan/data.ts";
@@ -39,10 +39,18 @@ export interface OPackageStatusDraft {
   readonly conditions: readonly ConditionDraft[];
 }
 
-/** How the pass went: only whether the whole desired set is in place matters here. */
-export interface PassOutcome {
-  readonly kind: "applied" | "refused" | "held" | "failed" | "finalizing";
-}
+/** How the pass went, as far as it matters here. */
+export type PassOutcome =
+  | { readonly kind: "applied" | "held" | "failed" | "finalizing" }
+  | {
+      readonly kind: "refused";
+      /** Given where it was not the plan that refused: a field that is not served, a child. */
+      readonly refusal?: {
+        readonly reason: string;
+        readonly message: string;
+        readonly path?: string;
+      };
+    };
 
 const REFS_MAX = 64;
 const MESSAGE_MAX = 1024;
@@ -57,7 +65,7 @@ export function computeStatus(
   const judged = plan.deployments.map((deployment) => judgeDeployment(observed, deployment));
   const leaving = leavingDeployments(observed, plan);
   const valid = validCondition(plan);
-  const planned = plannedCondition(plan);
+  const planned = plannedCondition(plan, outcome);
   const deployed = deployedCondition(judged, leaving);
   return {
     fields: present({
@@ -240,8 +248,13 @@ function validCondition(plan: PackagePlan): ConditionDraft {
   return { ...draft, status: "True", reason: REASONS.Succeeded, message };
 }
 
-function plannedCondition(plan: PackagePlan): ConditionDraft {
+function plannedCondition(plan: PackagePlan, outcome: PassOutcome): ConditionDraft {
   const draft = { type: types.PLANNED };
+  if (outcome.kind === "refused" && outcome.refusal !== undefined) {
+    const { reason, path, message } = outcome.refusal;
+    const told = path === undefined ? message : `${path}: ${message}`;
+    return { ...draft, status: "False", reason, message: told };
+  }
   if (plan.halt?.kind === "refused") {
     const { reason, message } = plan.halt;
     return { ...draft, status: "False", reason, message };
@@ -251,7 +264,7 @@ function plannedCondition(plan: PackagePlan): ConditionDraft {
     const message = `${pending.deployment.name}: ${pending.pending ?? ""}`;
     return { ...draft, status: "False", reason: REASONS.Pending, message };
   }
-  const message = `${plan.deployments.length} deployments are planned`;
+  const message = `${counted(plan.deployments.length, "deployment")} planned`;
   return { ...draft, status: "True", reason: REASONS.Succeeded, message };
 }
 
@@ -265,7 +278,7 @@ function deployedCondition(
   if (worst?.trouble !== undefined) {
     const { reason, message } = worst.trouble;
     const others = troubled.length - 1;
-    const more = others === 0 ? "" : `; ${others} more deployments are not running`;
+    const more = others === 0 ? "" : `; ${counted(others, "more deployment")} not running`;
     return { ...draft, status: "False", reason, message: message + more };
   }
   const [gone] = leaving;
@@ -273,7 +286,7 @@ function deployedCondition(
     const message = `${gone.name}: ${gone.message ?? ""}`;
     return { ...draft, status: "False", reason: REASONS.Deleting, message };
   }
-  const message = `${judged.length} of ${judged.length} deployments are as wanted`;
+  const message = `${counted(judged.length, "deployment")} as wanted`;
   return { ...draft, status: "True", reason: REASONS.Available, message };
 }
 

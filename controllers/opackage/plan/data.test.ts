@@ -89,7 +89,7 @@ describe("planData", () => {
           "replicas 1: shardType Basic has one, although replicas 3: requirements.availability " +
             "0.999 at 0.99 per place",
           "shardType Basic: the deployment says so",
-          "requirements.availability 0.999 is not reached: 1 replicas give 0.99",
+          "requirements.availability 0.999 is not reached: 0.99 with 1 replica",
         ],
       },
     },

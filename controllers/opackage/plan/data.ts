@@ -9,7 +9,7 @@ import type {
   ShardType,
 } from "#api/oaas/v1alpha1/index.ts";
 import type { Problem } from "#controllers/objects/index.ts";
-import { invalid, unsupported } from "#controllers/objects/index.ts";
+import { counted, invalid, unsupported } from "#controllers/objects/index.ts";
 
 import { quorumAvailability, replicasForTarget, strongReplicas } from "./availability.ts";
 
@@ -63,7 +63,7 @@ export function planData(input: DataInput): DataPlan {
       ? []
       : [
           `requirements.availability ${target} is not reached: ` +
-            `${replicas.value} replicas give ${availabilityText(achieved)}`,
+            `${availabilityText(achieved)} with ${counted(replicas.value, "replica")}`,
         ];
   return {
     partitions: partitions.value,
@@ -145,7 +145,8 @@ function shardTypeOf(input: DataInput, replicas: Decision<number>): Decision<Sha
   }
   const planned = shardTypeFor(consistency, replicas.value);
   const cause = consistency === "Strong" ? consistencyPath : replicas.path;
-  const why = `shardType ${planned}: consistency ${consistency} with ${replicas.value} replicas`;
+  const given = `consistency ${consistency}, ${counted(replicas.value, "replica")}`;
+  const why = `shardType ${planned}: ${given}`;
   const there = memory?.shardType;
   if (there === undefined || there === planned) return { value: planned, why, path: cause };
   return {
@@ -204,7 +205,7 @@ function problemsOf(
   }
   if (shard.value !== "Basic") {
     const message =
-      `this asks for ${replicas} replicas of type ${shard.value}, which is not served yet; ` +
+      `this asks for ${counted(replicas, "replica")} of type ${shard.value}, not served yet; ` +
       `set shardType: Basic to run with one replica`;
     found.push(unsupported(shard.path, message));
   }
