@@ -45,6 +45,11 @@ export const CLUSTER_PROGRAMS: readonly HostProgram[] = [
   },
 ];
 
+/** What tests need besides: the recorder of writes that rebuilds a disk after a power failure. */
+export const TEST_PROGRAMS: readonly HostProgram[] = [
+  { program: "strace", package: "strace", purpose: "records what a program writes" },
+];
+
 /** The programs of the list that are not installed. `exists` and `path` are arguments for tests. */
 export function missingPrograms(
   wanted: readonly HostProgram[],
