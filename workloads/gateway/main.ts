@@ -65,6 +65,7 @@ try {
     boundMs: SHUTDOWN_MS,
     log,
   });
+  log.info("gateway serves", { port: gateway.port, healthPort: gateway.healthPort });
 } catch (cause: unknown) {
   log.error("the gateway did not start", { error: errorMessage(cause) });
   process.exit(1);

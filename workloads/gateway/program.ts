@@ -111,7 +111,6 @@ function edges(
   const caller = new MeteredCaller(dispatcher, metrics);
   const rest: RestOptions = {
     caller,
-    requestTimeoutMs,
     maxPayloadBytes,
     ready,
     onResponse: (seen) => metrics.rest(seen),
@@ -147,6 +146,7 @@ export async function startGateway(config: GatewayConfig, log: Logger): Promise<
     members,
     functions,
     hash: xxh3,
+    requestTimeoutMs: config.requestTimeoutMs,
     retryAttempts: config.retryAttempts,
     retryBackoffMs: config.retryBackoffMs,
     onRetry: () => metrics.retries.inc(),
@@ -177,7 +177,6 @@ export async function startGateway(config: GatewayConfig, log: Logger): Promise<
           log,
           ready,
         });
-  log.info("gateway serves", { port: front.port, healthPort: health?.port });
   return {
     port: front.port,
     healthPort: health?.port,

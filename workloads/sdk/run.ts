@@ -54,7 +54,6 @@ export async function runFunctions(
       port: config.port,
       log,
     });
-    log.info("functions are served", { port: server.port });
     exitOnSignal({
       steps: [
         { name: "server", run: () => server.close(GRACE_MS) },
@@ -63,6 +62,7 @@ export async function runFunctions(
       boundMs: SHUTDOWN_MS,
       log,
     });
+    log.info("functions are served", { port: server.port });
   } catch (cause: unknown) {
     log.error("the functions did not start", { error: errorMessage(cause) });
     process.exit(1);

@@ -12,7 +12,7 @@ import {
   ObjectResponseSchema,
   SingleObjectRequestSchema,
 } from "#api/gen/oprc-data_pb.ts";
-import { OprcFunction } from "#api/gen/oprc-invoke_pb.ts";
+import { InvocationResponseSchema, OprcFunction } from "#api/gen/oprc-invoke_pb.ts";
 import { AccessModifier } from "#api/gen/oprc-route_pb.ts";
 import { GrpcCode } from "#workloads/core/rest/index.ts";
 import type { GrpcClient } from "#workloads/platform/grpc/index.ts";
@@ -262,6 +262,33 @@ describe("refusals", () => {
     expect(response.status).toBe(status);
     const retry = response.headers.get("retry-after");
     expect(retry === null).toBe(status !== 503 && status !== 429);
+  });
+});
+
+describe("a function's answer", () => {
+  it("cannot break the response: what HTTP cannot carry is left out", async () => {
+    members[0].script = (_call, respond) => {
+      const response = create(InvocationResponseSchema, {
+        payload: Buffer.from("fine"),
+        invocationId: "a\r\nset-cookie: b",
+        headers: { good: "1", "bad name": "2", bad: "a\r\nb", "content-type": "text/\u0000" },
+      });
+      respond.ok([toBinary(InvocationResponseSchema, response)]);
+    };
+    const url = `${gateway.url}/api/class/p.Explicit/0/objects/a/invokes/add`;
+    const response = await fetch(url, { method: "POST" });
+    expect([response.status, await response.text()]).toEqual([200, "fine"]);
+    expect(response.headers.get("x-oprc-h-good")).toBe("1");
+    expect(response.headers.get("set-cookie")).toBeNull();
+    expect(response.headers.get("x-oprc-invocation-id")).toMatch(/^[0-9a-f-]{36}$/);
+  });
+
+  it("that is no InvocationResponse is 502", async () => {
+    members[0].script = (_call, respond) => respond.ok([Buffer.from([0x0a, 0x7f])]);
+    const url = `${gateway.url}/api/class/p.Explicit/0/objects/a/invokes/add`;
+    const response = await fetch(url, { method: "POST" });
+    expect(response.status).toBe(502);
+    expect((await errorOf(response)).code).toBe("DECODE_ERROR");
   });
 });
 

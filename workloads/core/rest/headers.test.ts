@@ -21,19 +21,22 @@ describe("optionsFromHeaders", () => {
         cookie: "secret",
       }),
     ).toEqual({ accept: "a", "content-type": "b", traceparent: "t", color: "red" });
+    const odd = optionsFromHeaders({ "x-oprc-opt-__proto__": "data" });
+    expect(Object.entries(odd)).toEqual([["__proto__", "data"]]);
   });
 });
 
 describe("parseTimeoutMs", () => {
   it.each([
-    [undefined, 30],
+    [undefined, undefined],
     ["7", 7],
     ["9999999999", 3_600_000],
-    ["0", undefined],
-    ["-1", undefined],
-    ["1.5", undefined],
-  ])("%j is %j", (text, want) => {
-    expect(parseTimeoutMs({ "x-oprc-timeout-ms": text }, 30)).toBe(want);
+  ])("%j is %j", (text, timeoutMs) => {
+    expect(parseTimeoutMs({ "x-oprc-timeout-ms": text })).toEqual({ kind: "ok", timeoutMs });
+  });
+
+  it.each(["0", "-1", "1.5", "", "99999999999"])("%j is malformed", (text) => {
+    expect(parseTimeoutMs({ "x-oprc-timeout-ms": text })).toEqual({ kind: "malformed" });
   });
 });
 

@@ -30,28 +30,34 @@ function single(value: string | readonly string[] | undefined): string | undefin
 
 /** Options of an invocation: accept, content-type, the trace, and every `x-oprc-opt-*`. */
 export function optionsFromHeaders(headers: HeaderSource): Record<string, string> {
-  const options: Record<string, string> = {};
+  const options: [string, string][] = [];
   for (const name of COPIED) {
     const value = single(headers[name]);
-    if (value !== undefined) options[name] = value;
+    if (value !== undefined) options.push([name, value]);
   }
   for (const name in headers) {
     if (!name.startsWith(OPTION_PREFIX) || name.length === OPTION_PREFIX.length) continue;
     const value = single(headers[name]);
-    if (value !== undefined) options[name.slice(OPTION_PREFIX.length)] = value;
+    if (value !== undefined) options.push([name.slice(OPTION_PREFIX.length), value]);
   }
-  return options;
+  return Object.fromEntries(options);
 }
 
-/**
- * The wait that `x-oprc-timeout-ms` asks for, `otherwise` without it; undefined if it is malformed.
- */
-export function parseTimeoutMs(headers: HeaderSource, otherwise: number): number | undefined {
+/** The wait that a caller asks for; `timeoutMs` is undefined if it says nothing. */
+export type TimeoutRequest =
+  { readonly kind: "ok"; readonly timeoutMs: number | undefined } | { readonly kind: "malformed" };
+
+/** Reads `x-oprc-timeout-ms`; longer waits are cut to {@link TIMEOUT_MS_MAX}. */
+export function parseTimeoutMs(headers: HeaderSource): TimeoutRequest {
   const text = single(headers[TIMEOUT_HEADER]);
-  if (text === undefined) return otherwise;
-  if (!/^\d{1,10}$/.test(text)) return undefined;
-  const value = Number(text);
-  return value >= 1 ? Math.min(value, TIMEOUT_MS_MAX) : undefined;
+  if (text === undefined) return { kind: "ok", timeoutMs: undefined };
+  if (!/^\d{1,10}$/.test(text) || Number(text) < 1) return { kind: "malformed" };
+  return { kind: "ok", timeoutMs: Math.min(Number(text), TIMEOUT_MS_MAX) };
+}
+
+/** Whether HTTP can carry this text as the value of a header. */
+export function isHeaderValue(text: string): boolean {
+  return HEADER_VALUE.test(text);
 }
 
 /**

@@ -3,6 +3,7 @@ export { GrpcCode, renderFault, restFault, restFromCall, restFromResponseStatus 
 export type { CallFault, RestFault } from "./fault.ts";
 export {
   INVOCATION_HEADER,
+  isHeaderValue,
   optionsFromHeaders,
   OPTION_PREFIX,
   parseBodyFormat,
@@ -14,7 +15,7 @@ export {
   TIMEOUT_HEADER,
   TIMEOUT_MS_MAX,
 } from "./headers.ts";
-export type { BodyFormat, HeaderSource } from "./headers.ts";
+export type { BodyFormat, HeaderSource, TimeoutRequest } from "./headers.ts";
 export { OBJECT_ID_LENGTH_MAX, parseObjectId, parseObjectIdPrefix, parsePartition } from "./ids.ts";
 export {
   decodeBatch,

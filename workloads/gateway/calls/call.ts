@@ -9,7 +9,8 @@ import type { CallSubject } from "../routing/resolve.ts";
  */
 export interface GatewayCall extends CallSubject {
   readonly request: Uint8Array;
-  readonly timeoutMs: number;
+  /** undefined = the caller said nothing: the function's own time, else the gateway's default. */
+  readonly timeoutMs: number | undefined;
 }
 
 /**

@@ -35,6 +35,8 @@ export interface DispatcherOptions {
   readonly members: MemberPool;
   readonly functions: FunctionPool;
   readonly hash: Hasher;
+  /** Time of a call if neither the caller nor the function says otherwise. */
+  readonly requestTimeoutMs: number;
   readonly retryAttempts: number;
   readonly retryBackoffMs: number;
   /** Uniform in [0, 1); spreads retries. */
@@ -90,7 +92,10 @@ export class Dispatcher implements Caller {
   /** Sends a call to one member, without routing or retry. Answers how to cancel it. */
   send(
     member: MemberAddress,
-    call: Pick<GatewayCall, "method" | "request" | "timeoutMs"> & { readonly generation: bigint },
+    call: Pick<GatewayCall, "method" | "request"> & {
+      readonly timeoutMs: number;
+      readonly generation: bigint;
+    },
     onReply: (reply: WireReply) => void,
   ): () => void {
     const link = this.options.members.get(member.address, member.identity);
@@ -147,7 +152,8 @@ class CallRun {
   readonly #dispatcher: Dispatcher;
   readonly #call: GatewayCall;
   readonly #sink: CallSink;
-  readonly #deadlineAtMs: number;
+  readonly #startedMs = performance.now();
+  #deadlineAtMs: number;
   #cancelAttempt: () => void = () => undefined;
   #retryTimer: NodeJS.Timeout | undefined;
   #attempts = 0;
@@ -159,7 +165,8 @@ class CallRun {
     this.#dispatcher = dispatcher;
     this.#call = call;
     this.#sink = sink;
-    this.#deadlineAtMs = performance.now() + call.timeoutMs;
+    const timeoutMs = call.timeoutMs ?? dispatcher.options.requestTimeoutMs;
+    this.#deadlineAtMs = this.#startedMs + timeoutMs;
   }
 
   start(): void {
@@ -172,7 +179,7 @@ class CallRun {
         this.#cancelAttempt = listEveryPartition(
           this.#dispatcher,
           destination.route,
-          this.#call,
+          { ...this.#call, timeoutMs: this.#remainingMs(undefined) },
           this.#sink,
         );
         return;
@@ -198,9 +205,14 @@ class CallRun {
     return withPartition(method, request, partition);
   }
 
+  /** What is left; a function's own time counts instead of the default, and never extends a wish. */
   #remainingMs(fn: FunctionTarget | undefined): number {
-    const left = Math.max(1, this.#deadlineAtMs - performance.now());
-    return fn !== undefined && fn.timeoutMs > 0 ? Math.min(left, fn.timeoutMs) : left;
+    if (fn !== undefined && fn.timeoutMs > 0) {
+      const ownEndAtMs = this.#startedMs + fn.timeoutMs;
+      const given = this.#call.timeoutMs !== undefined;
+      this.#deadlineAtMs = given ? Math.min(this.#deadlineAtMs, ownEndAtMs) : ownEndAtMs;
+    }
+    return Math.max(1, this.#deadlineAtMs - performance.now());
   }
 
   #callFunction(partition: number, fn: FunctionTarget): void {

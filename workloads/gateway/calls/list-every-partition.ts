@@ -49,7 +49,7 @@ function parseRequest(bytes: Uint8Array): ListObjectsRequest | undefined {
 export function listEveryPartition(
   caller: Caller,
   route: ClassRoute,
-  call: GatewayCall,
+  call: GatewayCall & { readonly timeoutMs: number },
   sink: CallSink,
 ): () => void {
   const request = parseRequest(call.request);
@@ -69,7 +69,11 @@ export function listEveryPartition(
 class Listing {
   readonly #caller: Caller;
   readonly #route: ClassRoute;
-  readonly #job: { call: GatewayCall; request: ListObjectsRequest; sink: CallSink };
+  readonly #job: {
+    call: GatewayCall & { readonly timeoutMs: number };
+    request: ListObjectsRequest;
+    sink: CallSink;
+  };
   readonly #limit: number;
   readonly #deadlineAtMs: number;
   readonly #found: ObjectMetaEnvelope[] = [];
@@ -78,7 +82,11 @@ class Listing {
   constructor(
     caller: Caller,
     route: ClassRoute,
-    job: { call: GatewayCall; request: ListObjectsRequest; sink: CallSink },
+    job: {
+      call: GatewayCall & { readonly timeoutMs: number };
+      request: ListObjectsRequest;
+      sink: CallSink;
+    },
   ) {
     this.#caller = caller;
     this.#route = route;

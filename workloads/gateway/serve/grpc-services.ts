@@ -75,7 +75,7 @@ function routed(options: GrpcServicesOptions, method: Method): GrpcMethod {
           ...target,
           zeroIsNone: true,
           request,
-          timeoutMs: call.timeoutMs ?? options.requestTimeoutMs,
+          timeoutMs: call.timeoutMs,
         },
         streaming ? new StreamSink(call) : call,
       );

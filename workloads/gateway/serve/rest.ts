@@ -16,6 +16,7 @@ import {
 import type { CallFault, RestFault, RestRoute } from "#workloads/core/rest/index.ts";
 import {
   INVOCATION_HEADER,
+  isHeaderValue,
   matchRoute,
   optionsFromHeaders,
   parseTimeoutMs,
@@ -34,7 +35,6 @@ import type { Exchange } from "./exchange.ts";
 /** What the REST edge works with. */
 export interface RestOptions {
   readonly caller: Caller;
-  readonly requestTimeoutMs: number;
   readonly maxPayloadBytes: number;
   /** undefined = ready, else why not. */
   readonly ready: () => string | undefined;
@@ -66,15 +66,20 @@ export function headerOf(exchange: Exchange, name: string): string | undefined {
 export class RestCall {
   readonly exchange: Exchange;
   readonly options: RestOptions;
-  readonly timeoutMs: number;
+  /** undefined = the caller said nothing. */
+  readonly timeoutMs: number | undefined;
   readonly template: string;
   readonly #startedMs = performance.now();
 
-  constructor(exchange: Exchange, options: RestOptions, template: string, timeoutMs: number) {
+  constructor(
+    exchange: Exchange,
+    options: RestOptions,
+    about: { readonly template: string; readonly timeoutMs: number | undefined },
+  ) {
     this.exchange = exchange;
     this.options = options;
-    this.template = template;
-    this.timeoutMs = timeoutMs;
+    this.template = about.template;
+    this.timeoutMs = about.timeoutMs;
   }
 
   respond(status: number, headers: Headers = NO_HEADERS, body?: Uint8Array): void {
@@ -144,7 +149,8 @@ export class RestCall {
     const { method, route, input, output, failed } = what;
     const responses: MessageShape<Out>[] = [];
     const streaming = method === Method.LIST_OBJECTS || method === Method.LIST_VALUES;
-    const cancel = this.options.caller.call(
+    let cancel = (): void => undefined;
+    cancel = this.options.caller.call(
       {
         method,
         cls: route.scope.cls,
@@ -172,7 +178,7 @@ export class RestCall {
         },
       },
     );
-    this.exchange.onGone(cancel);
+    this.exchange.onGone(() => cancel());
   }
 }
 
@@ -184,8 +190,9 @@ export function serveRest(
 ): void {
   const match = matchRoute(exchange.method, exchange.path);
   const template = match.kind === "route" ? match.route.template : match.template;
-  const timeoutMs = parseTimeoutMs(exchange.headers, options.requestTimeoutMs);
-  const call = new RestCall(exchange, options, template, timeoutMs ?? options.requestTimeoutMs);
+  const wish = parseTimeoutMs(exchange.headers);
+  const timeoutMs = wish.kind === "ok" ? wish.timeoutMs : undefined;
+  const call = new RestCall(exchange, options, { template, timeoutMs });
   if (match.kind === "fault") {
     call.fault(match.fault);
     return;
@@ -200,7 +207,7 @@ export function serveRest(
     call.text(problem === undefined ? 200 : 503, problem ?? "ready");
     return;
   }
-  if (timeoutMs === undefined) {
+  if (wish.kind === "malformed") {
     call.fault(
       restFault(400, "INVALID_TIMEOUT", "x-oprc-timeout-ms must be a number of at least 1"),
     );
@@ -261,7 +268,8 @@ function answerInvocation(
   }
   const { status, code } = restFromResponseStatus(response.status);
   const payload = response.payload ?? new Uint8Array(0);
-  const id = response.invocationId === "" ? randomUUID() : response.invocationId;
+  const named = response.invocationId !== "" && isHeaderValue(response.invocationId);
+  const id = named ? response.invocationId : randomUUID();
   if (status !== 200 && payload.length === 0) {
     const message = `the function answered ${code} without a payload`;
     const body = Buffer.from(renderFault({ status, code, message }));

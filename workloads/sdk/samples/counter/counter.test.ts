@@ -84,7 +84,7 @@ describe("counter", () => {
   it("runs calls on one object one after the other", async () => {
     const grid = new Grid();
     const counter = counterFunctions(() => grid);
-    await Promise.all(Array.from({ length: 50 }, () => counter["*"](call())));
+    await Promise.all(Array.from({ length: 50 }, async () => counter["*"](call())));
     expect([grid.count, grid.writes]).toEqual(["50", 50]);
   });
 
