@@ -31,6 +31,9 @@ export const ODGM_PROBES = { live: "/healthz", ready: "/readyz", metrics: "/metr
 /** Paths inside the container. The program writes below `data` only. */
 export const ODGM_PATHS = { data: "/data", tls: "/tls" } as const;
 
+/** How ids of a hashed collection become slots: XXH3-64 (id bytes, seed 0) modulo the count. */
+export const ODGM_SLOTS = { count: 4096, hashVersion: 1 } as const;
+
 /** Every environment name that the program reads. */
 export const ODGM_ENV = {
   collectionName: "ODGM_COLLECTION_NAME",
@@ -221,7 +224,7 @@ export function parseOdgmEnv(env: Env): OdgmEnvResult {
 
 /**
  * The level that a RUST_LOG-like filter asks of this program: the first directive without a target
- * or with a target that starts with "oprc" or "odgm". `trace` counts as debug, unknown text as info.
+ * or with a target that starts with "oprc" or "odgm". `trace` is debug, unknown text is info.
  */
 export function parseLogLevel(filter: string | undefined): OdgmConfig["logLevel"] {
   for (const directive of (filter ?? "").split(",")) {

@@ -138,7 +138,7 @@ function countsOf(status: MemberStatus): string {
   return status.shards.map((shard) => `${shard.partition}:${shard.objects}`).join(",");
 }
 
-/** What WatchStatus tells of at once: states and generations, not the counters that move all the time. */
+/** What WatchStatus tells of at once: states and generations, not the counters. */
 function fingerprint(status: MemberStatus): string {
   const shards = status.shards.map((shard) => `${shard.partition}:${shard.state}`).join(",");
   const generations = `${status.generation}/${status.metaGeneration}`;

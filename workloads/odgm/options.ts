@@ -123,7 +123,7 @@ function buildCommand(): Command {
     .helpOption("-h, --help", "show this")
     .option(
       "--collections <file>",
-      `JSON list of collections; counts for an empty folder only (${ODGM_ENV.collection}: the text)`,
+      `JSON list of collections, for an empty folder only (${ODGM_ENV.collection}: the text)`,
     );
   for (const { flags, help, env } of FLAGS) command.option(flags, `${help} (${env})`);
   return command.addHelpText("after", `\n${environmentHelp()}`);

@@ -6,7 +6,8 @@ import { clone, create, fromBinary, toBinary, toJson } from "@bufbuild/protobuf"
 
 import type { CollectionSpec } from "#api/gen/oaas-admin_pb.ts";
 import { CollectionSpecSchema } from "#api/gen/oaas-admin_pb.ts";
-import { HASH_VERSION, makeSlotTable } from "#workloads/core/slots/index.ts";
+import { ODGM_SLOTS } from "#api/workload/odgm.ts";
+import { makeSlotTable } from "#workloads/core/slots/index.ts";
 
 import type { Reason } from "./errors.ts";
 
@@ -58,7 +59,7 @@ export function checkTransition(
   return same ? undefined : unsupported("moving slots between partitions");
 }
 
-/** SHA-256 (hex) over the content without its generation number; the order of maps is no content. */
+/** SHA-256 (hex) of the content without its generation number; the order of maps is no content. */
 export function contentDigest(spec: CollectionSpec): string {
   const content = clone(CollectionSpecSchema, spec);
   content.generation = 0n;
@@ -108,7 +109,8 @@ function checkPartitions(spec: CollectionSpec): SpecProblem | undefined {
 function checkSlots(spec: CollectionSpec): SpecProblem | undefined {
   if (spec.partitioning === "Explicit") return undefined;
   if (spec.partitioning !== "Hashed") return unsupported(`partitioning "${spec.partitioning}"`);
-  if (spec.hashVersion !== HASH_VERSION) return unsupported(`hash version ${spec.hashVersion}`);
+  if (spec.hashVersion !== ODGM_SLOTS.hashVersion)
+    return unsupported(`hash version ${spec.hashVersion}`);
   const table = makeSlotTable(spec.slots, spec.partitions.length);
   return table.kind === "ok" ? undefined : invalid(table.message);
 }

@@ -15,9 +15,13 @@ import { makeAuthority, writeLeaf } from "./certificates.ts";
 import type { OdgmProcess } from "./odgm-process.ts";
 import { scratch, startOdgm } from "./odgm-process.ts";
 
+/** URI SAN of the operator. */
 export const OPERATOR = "spiffe://c/ns/oaas-system/operator";
+/** URI SAN of a gateway. */
 export const GATEWAY = "spiffe://c/ns/oaas-system/gateway";
+/** The collection that all members serve. */
 export const COLLECTION = "shop.Cart";
+/** URI SAN of every member. */
 export const MEMBER = "spiffe://c/ns/shop/odgm/cart";
 
 /** One member: its folders stay over restarts of its process. */

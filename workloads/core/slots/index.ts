@@ -3,11 +3,9 @@
 // id's bytes, modulo 4096; it is recorded, so that another can come later without moving data.
 import type { Hasher } from "#api/base/index.ts";
 import { utf8Encode } from "#api/base/index.ts";
+import { ODGM_SLOTS } from "#api/workload/odgm.ts";
 
-/** Number of slots of every hashed collection. */
-export const SLOT_COUNT = 4096;
-/** The hash that this program computes. */
-export const HASH_VERSION = 1;
+const { count: SLOTS } = ODGM_SLOTS;
 
 /** Slots `first`..`last`, both included, belong to `partition`. */
 export interface SlotRange {
@@ -18,7 +16,7 @@ export interface SlotRange {
 
 /** The slot of a (lower-cased) object id, 0..4095. */
 export function slotOf(hasher: Hasher, id: string): number {
-  return Number(hasher(utf8Encode(id)) & BigInt(SLOT_COUNT - 1));
+  return Number(hasher(utf8Encode(id)) & BigInt(SLOTS - 1));
 }
 
 /** Slot -> partition. Make it once per generation. */
@@ -34,12 +32,11 @@ export function makeSlotTable(
 ):
   | { readonly kind: "ok"; readonly table: SlotTable }
   | { readonly kind: "invalid"; readonly message: string } {
-  const table = new Uint32Array(SLOT_COUNT);
-  const owned = new Uint8Array(SLOT_COUNT);
+  const table = new Uint32Array(SLOTS);
+  const owned = new Uint8Array(SLOTS);
   for (const { first, last, partition } of ranges) {
     const name = `slots ${first}-${last}`;
-    if (first > last || last >= SLOT_COUNT)
-      return invalid(`${name}: not within 0-${SLOT_COUNT - 1}`);
+    if (first > last || last >= SLOTS) return invalid(`${name}: not within 0-${SLOTS - 1}`);
     if (partition >= partitions) return invalid(`${name}: there is no partition ${partition}`);
     for (let slot = first; slot <= last; slot += 1) {
       if (owned[slot] === 1) return invalid(`slot ${slot} is assigned twice`);
@@ -54,8 +51,8 @@ export function makeSlotTable(
 /** Even ranges over `partitions` (1..4096): the assignment of a new collection. */
 export function evenSlots(partitions: number): readonly SlotRange[] {
   return Array.from({ length: partitions }, (_, partition) => ({
-    first: Math.floor((partition * SLOT_COUNT) / partitions),
-    last: Math.floor(((partition + 1) * SLOT_COUNT) / partitions) - 1,
+    first: Math.floor((partition * SLOTS) / partitions),
+    last: Math.floor(((partition + 1) * SLOTS) / partitions) - 1,
     partition,
   }));
 }

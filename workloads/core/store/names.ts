@@ -1,8 +1,9 @@
 // Names that a caller gives: object ids are lower-cased and narrow, entry keys are taken as they
 // are, case and all.
 
-/** Upper bounds that the key layout allows, in bytes. */
+/** Longest object id that the key layout allows. */
 export const ID_BYTES_MAX = 160;
+/** Longest entry key that the key layout allows, in bytes of UTF-8. */
 export const ENTRY_KEY_BYTES_MAX = 1024;
 
 /** A name that is fit for use, or why it is not. */

@@ -1,7 +1,7 @@
 // What writes do to one object: a function of what is stored and the request, to the records that
-// change. One request is one change of the store: the version goes up by one if it sets, by one more
-// if it deletes something that existed, else not at all. A deleted object leaves a tombstone; it is
-// absent for a version check, and its next life continues the count.
+// change. One request is one change of the store: the version goes up by one if it sets, by one
+// more if it deletes something that existed, else not at all. A deleted object leaves a tombstone;
+// it is absent for a version check, and its next life continues the count.
 import type { Entry, ObjectRecord } from "./record.ts";
 import { INLINE_BYTES_MAX, inlineBytes } from "./record.ts";
 import { compareText } from "./keys.ts";

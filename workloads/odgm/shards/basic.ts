@@ -108,7 +108,7 @@ export class BasicShard implements CommitMember {
   }
 
   /**
-   * Runs a write; `done` is called once, when the outcome and everything it is based on are durable.
+   * Runs a write; `done` is called once, when the outcome and all that it rests on are durable.
    * With `mayGrow` false, writes that could make the store larger are refused.
    */
   write(

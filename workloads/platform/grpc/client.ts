@@ -1,5 +1,5 @@
-// A gRPC client of grpc-js over protoc-gen-es' services: promises and async iterables, a deadline on
-// every call, failures as GrpcFailure.
+// A gRPC client of grpc-js over protoc-gen-es' services: promises and async iterables, a deadline
+// on every call, failures as GrpcFailure.
 import type { DescMethod, DescService, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import { create, fromBinary } from "@bufbuild/protobuf";
 import type { CallOptions, ChannelOptions, ServiceError } from "@grpc/grpc-js";

@@ -7,8 +7,9 @@ import { errorMessage, PlatformError } from "#api/base/index.ts";
 
 /** Trailer with the machine-readable reason, such as WRONG_PARTITION. */
 export const REASON_TRAILER = "oaas-reason";
-/** Trailers that go with WRONG_PARTITION: the partition that owns the id, and since when. */
+/** Trailer that goes with WRONG_PARTITION: the partition that owns the id. */
 export const RIGHT_PARTITION_TRAILER = "oaas-right-partition";
+/** Trailer with the generation that a failure speaks of. */
 export const GENERATION_TRAILER = "oaas-generation";
 
 /** What goes with a failed call besides code and text. */

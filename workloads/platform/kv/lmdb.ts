@@ -1,6 +1,6 @@
 // LMDB behind the port of workloads/core/store. Durable before resolved (`overlappingSync: false`;
-// with the default, readers see a commit whose sync has failed), a checksum on every value (LMDB has
-// none on its pages), and no second try after an error: what is on disk is unknown then.
+// with the default, readers see a commit whose sync has failed), a checksum on every value (LMDB
+// has none on its pages), and no second try after an error: what is on disk is unknown then.
 import { crc32 as zlibCrc32 } from "node:zlib";
 
 import type { RootDatabase } from "lmdb";

@@ -1,6 +1,6 @@
 // The calling side of a link: one stream to one peer, many calls in flight, a deadline for each.
-// Used towards members (oaas.Link, mTLS) and towards a standalone odgm (oaas.DataStream). The stream
-// opens with the first call and again after a loss; a call is never sent twice.
+// Used towards members (oaas.Link, mTLS) and towards a standalone odgm (oaas.DataStream). The
+// stream opens with the first call and again after a loss; a call is never sent twice.
 import type { Client, ClientDuplexStream } from "@grpc/grpc-js";
 import { Metadata, status } from "@grpc/grpc-js";
 
@@ -52,8 +52,9 @@ const SWEEP_MS = 25;
 const EMPTY = new Uint8Array(0);
 
 /**
- * Failures that this side makes up: UNAVAILABLE LINK_DOWN (surely not sent), UNAVAILABLE LINK_LOST
- * (sent, outcome unknown), RESOURCE_EXHAUSTED LINK_BUSY (not sent), DEADLINE_EXCEEDED and CANCELLED.
+ * Failures that this side makes up: UNAVAILABLE LINK_DOWN (surely not sent), UNAVAILABLE
+ * LINK_LOST (sent, outcome unknown), RESOURCE_EXHAUSTED LINK_BUSY (not sent), DEADLINE_EXCEEDED
+ * and CANCELLED.
  */
 export class StreamClient {
   readonly #channel: Client;
@@ -242,7 +243,7 @@ export function replyFailure(reply: WireReply): GrpcFailure {
   });
 }
 
-/** Do these replies of a call stand for no item? A listing without items ends with one empty reply. */
+/** Do these replies stand for no item? A listing without items ends with one empty reply. */
 export function isEmptyListing(method: Method, responses: readonly Uint8Array[]): boolean {
   const listing = method === Method.LIST_OBJECTS || method === Method.LIST_VALUES;
   return listing && responses.length === 1 && responses[0]?.byteLength === 0;

@@ -1,5 +1,5 @@
-// CallBatch and ReplyBatch as the stream sees them: plain records with numbers for ids. The bytes of
-// requests and responses are views of the message they came in; they stay valid as long as held.
+// CallBatch and ReplyBatch as the stream sees them: plain records with numbers for ids. The bytes
+// of requests and responses are views of the message they came in; they stay valid as long as held.
 import { create, fromBinary } from "@bufbuild/protobuf";
 
 import type { Method } from "#api/gen/oaas-stream_pb.ts";
