@@ -117,7 +117,9 @@ export interface OstConfig {
   readonly logLevel: OstLogLevel;
 }
 
+/** From the most to the least talkative. */
 export const ostLogLevels = ["debug", "info", "warn", "error"] as const;
+/** Least severe level that is logged. */
 export type OstLogLevel = (typeof ostLogLevels)[number];
 
 type Kind = "endpoint" | "text" | "bytes" | "count" | "policy" | "level";
@@ -235,6 +237,7 @@ export interface OstConfigProblem {
   readonly message: string;
 }
 
+/** A usable configuration, or everything that is wrong with the settings. */
 export type OstConfigResult =
   | { readonly kind: "ok"; readonly config: OstConfig }
   | { readonly kind: "invalid"; readonly problems: readonly OstConfigProblem[] };
@@ -356,6 +359,7 @@ export interface OstStatus {
   readonly lastErrors: readonly OstDiskError[];
 }
 
+/** Something that the disk did, as `/status` tells it. */
 export interface OstDiskError {
   /** RFC 3339. */
   readonly time: string;

@@ -4,8 +4,14 @@ import type { LRUCache } from "lru-cache";
 import type { PlatformError } from "#api/base/index.ts";
 
 import type { GroupKey, Intents } from "./intents.ts";
-import type { StoredObject } from "./object.ts";
 
+/** Something with an open file that can do without it for a while. */
+export interface Closable {
+  /** False if it needs the file just now. */
+  close(): boolean;
+}
+
+/** The disk as its objects see it. */
 export interface DiskContext {
   readonly intents: Intents;
   /** Checksum pages by group: what is in memory is also in the page cache, and is the truth. */
@@ -21,6 +27,6 @@ export interface DiskContext {
   /** Resolves when some announced groups have been taken back. */
   makeRoom(): Promise<void>;
   /** The object has a file open now; others may be closed for it. */
-  opened(object: StoredObject): void;
+  opened(object: Closable): void;
   syncTook(ms: number): void;
 }

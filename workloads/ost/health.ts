@@ -10,6 +10,7 @@ import { ostHealthPaths } from "#api/workload/ost.ts";
 
 import type { OstMetrics } from "./metrics.ts";
 
+/** Where to listen, and whom to ask. */
 export interface HealthOptions {
   readonly listen: OstEndpoint;
   readonly metrics: OstMetrics;

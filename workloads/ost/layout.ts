@@ -21,11 +21,15 @@ import { parseObjectId } from "#workloads/core/ost/index.ts";
 /** Version of everything in this file; a newer one on the disk is refused. */
 export const FORMAT_VERSION = 1;
 
+/** What one checksum covers. */
 export const BLOCK_BYTES = 4096;
+/** Checksums in one page. */
 export const GROUP_BLOCKS = 512;
 /** Data under one checksum page; also the unit in which writes are announced in `intents`. */
 export const GROUP_BYTES = BLOCK_BYTES * GROUP_BLOCKS;
+/** In front of every object file. */
 export const HEADER_BYTES = 4096;
+/** A checksum page. */
 export const SUMS_BYTES = GROUP_BLOCKS * 8;
 const STRIDE_BYTES = SUMS_BYTES + GROUP_BYTES;
 
@@ -51,6 +55,7 @@ export function dataPosition(offset: number): number {
   return sumsPosition(group) + SUMS_BYTES + (offset - group * GROUP_BYTES);
 }
 
+/** Groups of an object, the last one maybe short. */
 export function groupCount(sizeBytes: number): number {
   return Math.ceil(sizeBytes / GROUP_BYTES);
 }

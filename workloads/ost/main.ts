@@ -35,8 +35,8 @@ async function run(config: OstConfig): Promise<void> {
   } catch (cause: unknown) {
     const message = errorMessage(cause);
     log.error("cannot serve", { error: message });
-    if (inPod) writeFileSync(TERMINATION_LOG, message, { flag: "a" });
     process.exitCode =
       cause instanceof DiskRefusedError ? ostExitCodes[cause.reason] : ostExitCodes.Crash;
+    if (inPod) writeFileSync(TERMINATION_LOG, message, { flag: "a" });
   }
 }

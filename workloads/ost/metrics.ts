@@ -18,6 +18,7 @@ type Result = "ok" | "error" | "busy";
 
 const EBUSY = -16;
 
+/** Counts cheaply on the path of a request; names begin with `rawstor_ost_`. */
 export class OstMetrics {
   readonly registry = new Registry();
   connections = 0;

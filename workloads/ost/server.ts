@@ -11,6 +11,7 @@ import type { OstMetrics } from "./metrics.ts";
 import { Session } from "./session.ts";
 import type { OstStore } from "./store.ts";
 
+/** What to serve, and where. */
 export interface ServerOptions {
   readonly listen: OstEndpoint;
   readonly store: OstStore;
@@ -21,6 +22,7 @@ export interface ServerOptions {
   readonly logger: Logger;
 }
 
+/** Listens until `close`. */
 export class OstServer {
   readonly #options: ServerOptions;
   readonly #server: Server;

@@ -25,6 +25,7 @@ import { xxh3 } from "#workloads/platform/hash/index.ts";
 import type { OstMetrics } from "./metrics.ts";
 import type { OstStore } from "./store.ts";
 
+/** A connection and what serves it. */
 export interface SessionOptions {
   readonly socket: Socket;
   readonly store: OstStore;
@@ -38,6 +39,7 @@ export interface SessionOptions {
 /** Response bytes that a peer may leave unread before nothing more is started for it. */
 const OUTPUT_BYTES_MAX = 16 << 20;
 
+/** Lives as long as its socket; a bug in the store ends the process, not the session. */
 export class Session {
   readonly #options: SessionOptions;
   readonly #decoder = new RequestDecoder();

@@ -16,7 +16,7 @@ import {
 import { FilesError, GroupSync, syncDirectory } from "#workloads/platform/files/index.ts";
 import { LRUCache } from "lru-cache";
 
-import type { DiskContext } from "./context.ts";
+import type { Closable, DiskContext } from "./context.ts";
 import { OstError, resultOf } from "./errors.ts";
 import type { GroupName } from "./intents.ts";
 import { groupKey, Intents } from "./intents.ts";
@@ -28,6 +28,7 @@ import { SortedObjects } from "./sorted-objects.ts";
 import type { OpenDisk } from "./superblock.ts";
 import { INTENTS, OBJECTS } from "./superblock.ts";
 
+/** An open disk and how to serve it. */
 export interface StoreOptions {
   readonly disk: OpenDisk;
   readonly capacityBytes?: number;
@@ -60,7 +61,7 @@ export class OstStore {
   readonly #entries = new SortedObjects<Entry>();
   readonly #objects = new Map<number, StoredObject>();
   /** Objects with an open file, least recently opened first. */
-  readonly #open = new Set<StoredObject>();
+  readonly #open = new Set<Closable>();
   readonly #context: DiskContext;
   readonly #errors: OstDiskError[] = [];
   #nextHandle = 1;

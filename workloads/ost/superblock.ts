@@ -29,6 +29,7 @@ export interface Superblock {
   readonly incarnation: string;
 }
 
+/** Which disk, and what it may and must be. */
 export interface DiskRequest {
   readonly dataDir: string;
   readonly format: OstFormatPolicy;
@@ -47,7 +48,9 @@ export interface OpenDisk {
 
 const SUPERBLOCK = "superblock";
 const LOCK = "lock";
+/** Name of the write-intent table, see intents.ts. */
 export const INTENTS = "intents";
+/** Name of the folder of object files. */
 export const OBJECTS = "objects";
 /** What a blank file system has, and what an interrupted format leaves. */
 const blankNames = new Set(["lost+found", LOCK, INTENTS, `${SUPERBLOCK}.tmp`, OBJECTS]);
@@ -105,7 +108,7 @@ async function refuseUnlessUsable(request: DiskRequest): Promise<void> {
     const who = request.target === undefined ? "" : ` of target ${request.target}`;
     refuse(
       "EmptyDisk",
-      `${dataDir} is blank and formatting was not asked for (--format); was the disk${who} swapped?`,
+      `${dataDir} is blank and --format was not given; was the disk${who} swapped?`,
     );
   }
 }

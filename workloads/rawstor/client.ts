@@ -23,6 +23,7 @@ import { RemoteObject } from "./object.ts";
 import type { RetryPolicy } from "./retry.ts";
 import { SessionKeeper } from "./session-keeper.ts";
 
+/** Where the target is, and how patient to be. */
 export interface OstClientOptions {
   readonly address: TargetAddress;
   readonly timeouts?: Partial<ConnectionTimeouts>;

@@ -43,6 +43,7 @@ export type CallOutcome =
 /** How often deadlines are looked at; they are late by this at most. */
 const TICK_MS = 50;
 
+/** Opened with {@link Connection.open}; useless once `broken`. */
 export class Connection {
   readonly #socket: Socket;
   readonly #clock: Clock;

@@ -1,5 +1,5 @@
-// An open object on one target. Reads and writes run side by side and may be repeated after a broken
-// connection: the caller does not let two of them overlap that it would not want in either order.
+// An open object on one target. Reads and writes run side by side and may be repeated after a
+// broken connection: the caller does not let two of them overlap that it would not want in either order.
 // Flush is the exception: the target may have been restarted and have lost what was not synced, so
 // that a repeated flush would promise too much.
 import type { ObjectId, OstCall, OstResponse } from "#workloads/core/ost/index.ts";
@@ -10,6 +10,7 @@ import { errorOfResult, RawstorError } from "./errors.ts";
 import type { KeeperOptions } from "./session-keeper.ts";
 import { SessionKeeper } from "./session-keeper.ts";
 
+/** One connection, bound to one object, made again when it breaks. */
 export class RemoteObject {
   readonly id: ObjectId;
   readonly #keeper: SessionKeeper;

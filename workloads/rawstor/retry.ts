@@ -2,6 +2,7 @@
 // not come back at once.
 import type { Rng } from "#api/base/index.ts";
 
+/** How often and how soon to try again. */
 export interface RetryPolicy {
   /** Tries per operation, the first included. */
   readonly attempts: number;

@@ -10,6 +10,7 @@ import { errorOfResult, RawstorError } from "./errors.ts";
 import type { RetryPolicy } from "./retry.ts";
 import { delayMs, pause } from "./retry.ts";
 
+/** Whom to stay connected to, and how. */
 export interface KeeperOptions {
   readonly address: TargetAddress;
   readonly timeouts: ConnectionTimeouts;
@@ -22,6 +23,7 @@ export interface KeeperOptions {
   readonly onBroken?: () => void;
 }
 
+/** At most one connection at a time; calls share it. */
 export class SessionKeeper {
   readonly #options: KeeperOptions;
   #connection: Connection | undefined;
@@ -55,7 +57,7 @@ export class SessionKeeper {
     throw trouble ?? closedError();
   }
 
-  /** Connects and binds if that is not done, with the attempts that a call has. Throws as it does. */
+  /** Connects and binds if that is not done; tries as often, and throws, as a call does. */
   async ensureConnected(): Promise<void> {
     const { retry, rng } = this.#options;
     for (let attempt = 1; ; attempt++) {

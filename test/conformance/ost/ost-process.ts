@@ -12,6 +12,7 @@ const ROOT = join(import.meta.dirname, "..", "..", "..");
 /** The program as `npm run workload -- ost` runs it. */
 export const OST_MAIN = join(ROOT, "workloads", "ost", "main.ts");
 
+/** How the program ended, and all that it logged. */
 export interface Ended {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
@@ -28,6 +29,7 @@ export interface OstProcess {
   readonly ended: Promise<Ended>;
 }
 
+/** What to start. */
 export interface StartOptions {
   readonly dataDir: string;
   readonly args?: readonly string[];

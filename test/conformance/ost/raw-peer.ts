@@ -6,6 +6,7 @@ import type { OstCall, OstResponse } from "#workloads/core/ost/index.ts";
 import { encodeRequest, ResponseDecoder } from "#workloads/core/ost/index.ts";
 import { xxh3 } from "#workloads/platform/hash/index.ts";
 
+/** Every call gets a cid of its own and is answered whenever the server does. */
 export class RawPeer {
   readonly #socket: Socket;
   readonly #decoder = new ResponseDecoder();

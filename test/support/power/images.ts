@@ -13,6 +13,7 @@ import type { DataChange, Inode, Journal, NameChange } from "./journal.ts";
 /** What a power loss does to what was not synced. `any`: a random choice for every change. */
 export type LossMode = "all-lost" | "all-kept" | "any";
 
+/** When the power goes, and what it takes. */
 export interface CutOptions {
   /** Seconds since the epoch. */
   readonly at: number;

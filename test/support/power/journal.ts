@@ -23,12 +23,14 @@ interface Timed {
   durableAt: number;
 }
 
+/** A change of a file's content. */
 export type DataChange = Timed & { readonly inode: Inode } & (
     | { readonly kind: "write"; readonly position: number; readonly data: Buffer }
     | { readonly kind: "truncate"; readonly length: number }
     | { readonly kind: "punch"; readonly position: number; readonly length: number }
   );
 
+/** A change of a folder's content. */
 export type NameChange = Timed & {
   /** Folders whose fsync makes it durable, relative. */
   readonly parents: readonly string[];
@@ -38,6 +40,7 @@ export type NameChange = Timed & {
     | { readonly kind: "rename"; readonly from: string; readonly to: string }
   );
 
+/** All changes, each list in the order in which they began. */
 export interface Journal {
   readonly data: readonly DataChange[];
   readonly names: readonly NameChange[];
@@ -45,6 +48,7 @@ export interface Journal {
   readonly base: ReadonlyMap<string, Inode>;
 }
 
+/** Which folder, and what was in it. */
 export interface JournalOptions {
   readonly root: string;
   /** Files and folders that were there at the start, relative. */

@@ -13,6 +13,7 @@ import { readJournal, tracedCalls } from "./journal.ts";
 import type { TracedCall } from "./strace.ts";
 import { parseLine } from "./strace.ts";
 
+/** What to run, and which folder to watch. */
 export interface RecordOptions {
   readonly command: readonly string[];
   readonly dataDir: string;

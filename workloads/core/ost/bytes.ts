@@ -4,14 +4,17 @@ import { OFFSET_NEGATIVE } from "./protocol.ts";
 
 const WORD = 0x1_0000_0000;
 
+/** u16 at `at`. */
 export function readU16(bytes: Uint8Array, at: number): number {
   return (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8);
 }
 
+/** i32 at `at`. */
 export function readI32(bytes: Uint8Array, at: number): number {
   return readU16(bytes, at) | (readU16(bytes, at + 2) << 16);
 }
 
+/** u32 at `at`. */
 export function readU32(bytes: Uint8Array, at: number): number {
   return readI32(bytes, at) >>> 0;
 }
@@ -27,15 +30,18 @@ export function readOffset(bytes: Uint8Array, at: number): number {
   return (bytes[at + 7] ?? 0) >= 0x80 ? OFFSET_NEGATIVE : readSize(bytes, at);
 }
 
+/** u64 at `at`, exact. */
 export function readU64(bytes: Uint8Array, at: number): bigint {
   return (BigInt(readU32(bytes, at + 4)) << 32n) | BigInt(readU32(bytes, at));
 }
 
+/** Writes the low 16 bits. */
 export function writeU16(bytes: Uint8Array, at: number, value: number): void {
   bytes[at] = value & 0xff;
   bytes[at + 1] = (value >>> 8) & 0xff;
 }
 
+/** Writes the low 32 bits; a negative value as two's complement. */
 export function writeU32(bytes: Uint8Array, at: number, value: number): void {
   bytes[at] = value & 0xff;
   bytes[at + 1] = (value >>> 8) & 0xff;
@@ -50,6 +56,7 @@ export function writeSize(bytes: Uint8Array, at: number, value: number): void {
   writeU32(bytes, at + 4, negative ? 0x8000_0000 : Math.floor(value / WORD));
 }
 
+/** Writes the low 64 bits. */
 export function writeU64(bytes: Uint8Array, at: number, value: bigint): void {
   writeU32(bytes, at, Number(value & 0xffff_ffffn));
   writeU32(bytes, at + 4, Number((value >> 32n) & 0xffff_ffffn));

@@ -19,6 +19,7 @@ export type CallToken = number;
  */
 export type CallFailure = "timeout" | "checksum" | "protocol" | "lost" | "full";
 
+/** What may happen to a connection. `reject`: the peer sent what is no response. */
 export type ClientInput =
   | {
       readonly kind: "call";

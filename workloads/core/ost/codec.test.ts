@@ -103,7 +103,7 @@ const anyRequest: fc.Arbitrary<OstRequest> = fc.oneof(
     hash: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
     sync: fc.boolean(),
   }),
-) as fc.Arbitrary<OstRequest>;
+);
 
 describe("requests (A.3)", () => {
   it.each(requests)("$name", ({ hex, request }) => {

@@ -5,10 +5,15 @@ import type { Brand } from "#api/base/index.ts";
 
 /** First four bytes of every frame, little-endian `72 74 73 72`. The only endianness check. */
 export const MAGIC = 0x72737472;
+/** Magic, command and cid, in front of every frame. */
 export const HEAD_BYTES = 8;
+/** A request that is not READ, WRITE or DISCARD. */
 export const BASIC_REQUEST_BYTES = 40;
+/** READ, WRITE (without its payload) and DISCARD. */
 export const IO_REQUEST_BYTES = 29;
+/** A response without its payload. */
 export const RESPONSE_BYTES = 20;
+/** An id on the wire. */
 export const ID_BYTES = 16;
 
 /** The largest payload of one READ or WRITE, 64 MiB, as upstream. */
@@ -30,6 +35,7 @@ export const commandNames = [
   "flush",
 ] as const;
 
+/** One of the ten commands of the published protocol. */
 export type CommandName = (typeof commandNames)[number];
 
 /** Number on the wire by command name. */

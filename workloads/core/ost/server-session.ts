@@ -57,6 +57,7 @@ export interface StoreOutcome {
 /** Names an operation in flight, unique within the session. */
 export type Ticket = number;
 
+/** What may happen to a session; its end needs no input. */
 export type ServerInput =
   | { readonly kind: "request"; readonly request: OstRequest }
   | { readonly kind: "finished"; readonly ticket: Ticket; readonly outcome: StoreOutcome }
@@ -74,6 +75,7 @@ export type ServerEffect =
   | { readonly kind: "pause" }
   | { readonly kind: "resume" };
 
+/** What one connection may have in flight. */
 export interface ServerLimits {
   /** Bytes of WRITE payload being executed; a WRITE beyond it is answered -EBUSY. */
   readonly writeBacklogBytesMax: number;

@@ -189,16 +189,17 @@ describe("client session", () => {
     expect(feed(flush(70000))).toEqual(["send flush 1"]);
   });
 
-  it.each([
+  const foreign: readonly { name: string; response: ClientInput }[] = [
     { name: "an unknown cid", response: answer(7) },
     {
       name: "another command",
       response: {
         kind: "response",
         response: { command: "spec", cid: 0, result: 0, hash: 0n },
-      } as ClientInput,
+      },
     },
-  ])("ends at $name", ({ response }) => {
+  ];
+  it.each(foreign)("ends at $name", ({ response }) => {
     const feed = client();
     feed(flush(1));
     expect(feed(response)).toEqual(["fail 1 protocol", "end"]);
