@@ -38,13 +38,19 @@ export async function openCluster(options: OpenOptions): Promise<Cluster> {
   return await engine.up(options);
 }
 
+/** What decides which engine is taken. */
+export interface EngineChoice {
+  /** Asked for by name; nothing else counts then. */
+  readonly engine?: EngineName;
+  /** A local cluster of this name stays local. */
+  readonly name?: string;
+  readonly controlPlaneOnly?: boolean;
+  readonly say?: Say;
+}
+
 /** The engine that was asked for, or the one that fits this machine. */
 export async function chooseEngine(
-  options: {
-    readonly engine?: EngineName;
-    readonly controlPlaneOnly?: boolean;
-    readonly say?: Say;
-  },
+  options: EngineChoice,
   runner: CommandRunner = hostRunner,
 ): Promise<ClusterEngine> {
   const say =
@@ -59,10 +65,9 @@ export async function chooseEngine(
   }
 }
 
-async function fittingEngine(
-  options: { readonly controlPlaneOnly?: boolean },
-  runner: CommandRunner,
-): Promise<EngineName> {
+async function fittingEngine(options: EngineChoice, runner: CommandRunner): Promise<EngineName> {
+  const { name } = options;
+  if (name !== undefined && clusterNames(stateBase()).includes(name)) return "local";
   const linux = process.platform === "linux";
   if (linux && (process.getuid?.() === 0 || options.controlPlaneOnly === true)) return "local";
   const docker = await runner.run(["docker", "info"], { timeoutMs: 10_000 });
