@@ -317,6 +317,22 @@ describe("the end", () => {
     expect(await exited).toBe(0);
   });
 
+  it("does not wait for connections that are idle or have said nothing", async () => {
+    const ending = await startGatewayProgram(["--insecure", "--routes", routesFile]);
+    const silent = connectTcp(ending.port, "127.0.0.1");
+    const closed = new Promise((resolve) =>
+      silent.on("close", resolve).on("error", () => resolve(0)),
+    );
+    await new Promise((resolve) => silent.on("connect", resolve));
+    const idle = connectHttp2(ending.url);
+    await new Promise((resolve) => idle.on("remoteSettings", resolve));
+    expect((await fetch(`${ending.url}/healthz`)).status).toBe(200);
+    expect(await ending.stop()).toBe(0);
+    await closed;
+    expect(ending.lines.some((line) => line.includes("were cut"))).toBe(false);
+    idle.destroy();
+  });
+
   it("after it nobody listens", async () => {
     const ending = await startGatewayProgram(["--insecure", "--routes", routesFile]);
     expect(await ending.stop()).toBe(0);

@@ -205,7 +205,7 @@ class CallRun {
     return withPartition(method, request, partition);
   }
 
-  /** What is left; a function's own time counts instead of the default, and never extends a wish. */
+  /** What is left. A function's own time counts instead of the default, never beyond a wish. */
   #remainingMs(fn: FunctionTarget | undefined): number {
     if (fn !== undefined && fn.timeoutMs > 0) {
       const ownEndAtMs = this.#startedMs + fn.timeoutMs;

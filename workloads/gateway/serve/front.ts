@@ -10,7 +10,7 @@ import type {
   ServerHttp2Stream,
 } from "node:http2";
 import { createServer as createHttp2 } from "node:http2";
-import type { AddressInfo, Socket } from "node:net";
+import type { AddressInfo, Server, Socket } from "node:net";
 
 import type { Logger } from "#api/base/index.ts";
 import type { HostPort } from "#api/workload/gateway.ts";
@@ -97,6 +97,17 @@ function openHttp2(
   return http2;
 }
 
+/** Listens; answers the port. */
+function bind(server: Server, listen: HostPort): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(listen.port, listen.host, () => {
+      server.off("error", reject);
+      resolve((server.address() as AddressInfo).port);
+    });
+  });
+}
+
 /** Listens, or throws the system's error. Port 0 picks a free one. */
 export async function startFront(
   listen: HostPort,
@@ -105,6 +116,8 @@ export async function startFront(
 ): Promise<Front> {
   const sessions = new Set<ServerHttp2Session>();
   const sockets = new Set<Socket>();
+  /** Connections that have not said anything yet. */
+  const silent = new Set<Socket>();
   let closing = false;
   const http2 = openHttp2(handlers, {
     log,
@@ -124,23 +137,20 @@ export async function startFront(
   http1.removeAllListeners("connection");
   http1.on("connection", (socket: Socket) => {
     sockets.add(socket);
-    socket.on("close", () => sockets.delete(socket));
+    silent.add(socket);
+    socket.on("close", () => {
+      sockets.delete(socket);
+      silent.delete(socket);
+    });
     socket.setNoDelay(true);
     peek(socket, (protocol) => {
+      silent.delete(socket);
       if (protocol === "http2") http2.emit("connection", socket);
       else for (const serve of serveHttp1) serve.call(http1, socket);
     });
   });
-  await new Promise<void>((resolve, reject) => {
-    http1.once("error", reject);
-    http1.listen(listen.port, listen.host, () => {
-      http1.off("error", reject);
-      resolve();
-    });
-  });
-  const address = http1.address() as AddressInfo;
   return {
-    port: address.port,
+    port: await bind(http1, listen),
     get connectionCount() {
       return sockets.size;
     },
@@ -159,6 +169,7 @@ export async function startFront(
           resolve();
         });
         for (const session of sessions) session.close();
+        for (const socket of silent) socket.destroy();
         http1.closeIdleConnections();
       });
     },

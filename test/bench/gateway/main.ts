@@ -1,7 +1,7 @@
 // Load on a gateway that runs already: REST PUT and GET of 200-byte values over keep-alive
 // connections, each with one request in flight, from this process. One JSON line per operation.
-//   node test/bench/gateway.ts --url http://127.0.0.1:8090 --class demo.Thing [--connections 64]
-//     [--seconds 5] [--keys 10000] [--path 0/objects]
+//   node test/bench/gateway/main.ts --url http://127.0.0.1:8090 --class demo.Thing [--connections 64]
+//     [--seconds 5] [--keys 1000] [--path 0/objects]
 import { Agent, request } from "node:http";
 import { parseArgs } from "node:util";
 
@@ -22,7 +22,7 @@ function parseOptions(): Options {
       path: { type: "string", default: "0/objects" },
       connections: { type: "string", default: "64" },
       seconds: { type: "string", default: "5" },
-      keys: { type: "string", default: "10000" },
+      keys: { type: "string", default: "1000" },
     },
   });
   return {
