@@ -39,6 +39,30 @@ export function claimOf(runtime: ClassRuntime): string {
   return `${runtime.spec.environment ?? DEFAULT_ENVIRONMENT}/${runtime.spec.class}`;
 }
 
+/** Index over pods and runtimes: `namespace/value of the runtime label`. */
+export const RUNTIME_LABEL_INDEX = "runtime-label";
+
+/** Index over autoscalers: `namespace/name` of the Deployment that they scale. */
+export const SCALED_INDEX = "scaled-deployment";
+
+/** The label value by which pods name this runtime, as a key of {@link RUNTIME_LABEL_INDEX}. */
+export function runtimeLabelKey(runtime: ClassRuntime): string {
+  return `${runtime.metadata.namespace ?? ""}/${labelValue(runtime.metadata.name ?? "")}`;
+}
+
+/** The runtime that a pod names, as keys of {@link RUNTIME_LABEL_INDEX}. */
+export function podLabelKeys(pod: Pod): readonly string[] {
+  const value = pod.metadata?.labels?.[LABELS.runtime];
+  return value === undefined ? [] : [`${pod.metadata?.namespace ?? ""}/${value}`];
+}
+
+/** The Deployment that an autoscaler scales, as keys of {@link SCALED_INDEX}. */
+export function scaledKeys(autoscaler: HorizontalPodAutoscaler): readonly string[] {
+  const target = autoscaler.spec?.scaleTargetRef;
+  if (target?.kind !== "Deployment") return [];
+  return [`${autoscaler.metadata?.namespace ?? ""}/${target.name}`];
+}
+
 /** Reads a runtime and everything that its plan and status depend on; undefined if it is gone. */
 export function observe(key: ObjectKey, reader: Reader): ObservedRuntime | undefined {
   const runtime = reader.get(RUNTIMES, key);
@@ -49,30 +73,30 @@ export function observe(key: ObjectKey, reader: Reader): ObservedRuntime | undef
   });
   const owner = firstClaimant(claimants);
   const isFirst = owner === undefined || owner.metadata?.uid === uid;
-  const pods = reader.list(KINDS.Pod, {
-    namespace,
-    labels: { [LABELS.runtime]: labelValue(key.name) },
-  });
+  const deployments = reader.owned(KINDS.Deployment, uid);
   return {
     runtime,
     environment: observeEnvironment(runtime, reader),
     claimedBy: isFirst
       ? undefined
       : `${owner.metadata.namespace ?? ""}/${owner.metadata.name ?? ""}`,
-    deployments: new Map(
-      reader.owned(KINDS.Deployment, uid).map((found) => [found.metadata.name, found]),
-    ),
-    pods,
+    deployments: new Map(deployments.map((found) => [found.metadata.name, found])),
+    pods: reader.list(KINDS.Pod, {
+      index: { name: RUNTIME_LABEL_INDEX, value: runtimeLabelKey(runtime) },
+    }),
     autoscaled: new Set(
-      reader.list(KINDS.HorizontalPodAutoscaler, { namespace }).flatMap(targetDeployment),
+      deployments
+        .map(({ metadata }) => metadata.name)
+        .filter((name) => isScaled(`${namespace}/${name}`, reader)),
     ),
     collection: reader.owned(COLLECTIONS, uid)[0],
   };
 }
 
-function targetDeployment(autoscaler: HorizontalPodAutoscaler): readonly string[] {
-  const target = autoscaler.spec?.scaleTargetRef;
-  return target?.kind === "Deployment" ? [target.name] : [];
+/** Whether an autoscaler, ours or the user's, is pointed at this Deployment. */
+function isScaled(value: string, reader: Reader): boolean {
+  const index = { name: SCALED_INDEX, value };
+  return reader.list(KINDS.HorizontalPodAutoscaler, { index }).length > 0;
 }
 
 function observeEnvironment(runtime: ClassRuntime, reader: Reader): ObservedEnvironment {
@@ -84,12 +108,9 @@ function observeEnvironment(runtime: ClassRuntime, reader: Reader): ObservedEnvi
 
 /** The runtime that a function's pod belongs to. */
 export function runtimeOfPod(pod: Live<Pod>, reader: Reader): readonly ObjectKey[] {
-  const { namespace = "", labels = {} } = pod.metadata;
-  const wanted = labels[LABELS.runtime];
-  return reader
-    .list(RUNTIMES, { namespace })
-    .filter((runtime) => labelValue(runtime.metadata.name) === wanted)
-    .map((runtime) => ({ namespace, name: runtime.metadata.name }));
+  return podLabelKeys(pod).flatMap((value) =>
+    keysOf(reader.list(RUNTIMES, { index: { name: RUNTIME_LABEL_INDEX, value } })),
+  );
 }
 
 /** The runtimes that are placed in an environment. */

@@ -13,10 +13,15 @@ import {
   ENVIRONMENTS,
   FUNCTION_PODS,
   observe,
+  podLabelKeys,
   rivals,
+  RUNTIME_LABEL_INDEX,
+  runtimeLabelKey,
   runtimeOfPod,
   RUNTIMES,
   runtimesInEnvironment,
+  SCALED_INDEX,
+  scaledKeys,
 } from "./observe.ts";
 import { permissions } from "./permissions.ts";
 import { plan } from "./plan.ts";
@@ -55,6 +60,13 @@ export function classRuntimeController(defaults: ClassRuntimeDefaults): AnyContr
     ],
     indexes: [
       index({ kind: RUNTIMES, name: CLAIM_INDEX, values: (runtime) => [claimOf(runtime)] }),
+      index({
+        kind: RUNTIMES,
+        name: RUNTIME_LABEL_INDEX,
+        values: (runtime) => [runtimeLabelKey(runtime)],
+      }),
+      index({ kind: KINDS.Pod, name: RUNTIME_LABEL_INDEX, values: podLabelKeys }),
+      index({ kind: KINDS.HorizontalPodAutoscaler, name: SCALED_INDEX, values: scaledKeys }),
     ],
     permissions,
     served: CLASS_RUNTIME_SERVED,

@@ -57,10 +57,10 @@ describe("status of an Environment", () => {
   });
 
   it.each([
-    { nodes: [], message: "no node has the labels of spec.nodeSelector" },
-    { nodes: [node({ ready: "False" })], message: "none of 1 nodes is ready" },
-  ])("is not ready: $message", ({ nodes, message }) => {
-    expect(judge({}, nodes).ready).toMatchObject({ status: "False", message });
+    { nodes: [], reason: "NotFound", message: "no node has the labels of spec.nodeSelector" },
+    { nodes: [node({ ready: "False" })], reason: "Degraded", message: "none of 1 nodes is ready" },
+  ])("is not ready: $message", ({ nodes, reason, message }) => {
+    expect(judge({}, nodes).ready).toMatchObject({ status: "False", reason, message });
   });
 
   it("uses the availability that is declared, else one that is assumed, and says which", () => {

@@ -77,11 +77,12 @@ function readyCondition(observed: ObservedEnvironment, ready: number): Condition
     const also = cordoned ? "; cordoned: nothing new is placed here" : "";
     return { type, status: "True", reason: REASONS.Available, message: message + also };
   }
-  const message =
-    observed.nodes.length === 0
-      ? "no node has the labels of spec.nodeSelector"
-      : `none of ${observed.nodes.length} nodes is ready`;
-  return { type, status: "False", reason: REASONS.NotFound, message };
+  if (observed.nodes.length === 0) {
+    const message = "no node has the labels of spec.nodeSelector";
+    return { type, status: "False", reason: REASONS.NotFound, message };
+  }
+  const message = `none of ${observed.nodes.length} nodes is ready`;
+  return { type, status: "False", reason: REASONS.Degraded, message };
 }
 
 /** Ready and schedulable: pods may go there. */

@@ -14,16 +14,27 @@ export const RUNTIMES = defineKind<ClassRuntime>(CLASS_RUNTIME);
 /** Environments. */
 export const ENVIRONMENTS = defineKind<Environment>(ENVIRONMENT);
 
+/** Index over packages: those that depend on `namespace/name`. */
+export const DEPENDENCY_INDEX = "dependency";
+
+/** What a package depends on, as keys of {@link DEPENDENCY_INDEX}. */
+export function dependencyKeys(found: OPackage): readonly string[] {
+  const { namespace = "" } = found.metadata;
+  return (found.spec.dependencies ?? []).map(({ name }) => `${namespace}/${name}`);
+}
+
 /** Reads a package and everything that its plan depends on; undefined if it is gone. */
 export function observe(key: ObjectKey, reader: Reader): ObservedPackage | undefined {
   const found = reader.get(PACKAGES, key);
   if (found === undefined) return undefined;
-  const others = reader
-    .list(PACKAGES, { namespace: key.namespace })
-    .filter((other) => other.metadata.name !== key.name);
   return {
     package: found,
-    packages: new Map(others.map((other) => [other.metadata.name, other])),
+    packages: new Map(
+      [...dependenciesOf(found, reader), ...dependentsOn(found.metadata, reader)].map((other) => [
+        other.metadata.name,
+        other,
+      ]),
+    ),
     environments: new Map(
       reader.list(ENVIRONMENTS).map((environment) => [environment.metadata.name, environment]),
     ),
@@ -31,28 +42,52 @@ export function observe(key: ObjectKey, reader: Reader): ObservedPackage | undef
   };
 }
 
+/** Packages that this one depends on, also over others; itself not included. */
+function dependenciesOf(start: Live<OPackage>, reader: Reader): readonly Live<OPackage>[] {
+  const { namespace = "", name: own } = start.metadata;
+  const found = new Map<string, Live<OPackage>>();
+  const frontier: Live<OPackage>[] = [start];
+  for (let next = frontier.pop(); next !== undefined; next = frontier.pop()) {
+    for (const { name } of next.spec.dependencies ?? []) {
+      const other = reader.get(PACKAGES, { namespace, name });
+      if (other === undefined || name === own || found.has(name)) continue;
+      found.set(name, other);
+      frontier.push(other);
+    }
+  }
+  return [...found.values()];
+}
+
+/** Packages that name this one in their dependencies; itself not included. */
+function dependentsOn(
+  target: { readonly namespace?: string; readonly name: string },
+  reader: Reader,
+): readonly Live<OPackage>[] {
+  const { namespace = "", name } = target;
+  return reader
+    .list(PACKAGES, { index: { name: DEPENDENCY_INDEX, value: `${namespace}/${name}` } })
+    .filter((other) => other.metadata.name !== name);
+}
+
 /**
  * Packages that another package's change concerns: those that depend on it, also over others (what
  * a class inherits may come from afar), and those that it depends on (they wait to go).
  */
 export function relatedPackages(changed: Live<OPackage>, reader: Reader): readonly ObjectKey[] {
-  const { namespace = "", name } = changed.metadata;
-  const others = reader
-    .list(PACKAGES, { namespace })
-    .filter((other) => other.metadata.name !== name);
+  const { namespace = "", name: own } = changed.metadata;
   const related = new Set((changed.spec.dependencies ?? []).map((dependency) => dependency.name));
-  const frontier = [name];
-  for (let next = frontier.pop(); next !== undefined; next = frontier.pop()) {
-    for (const other of others) {
-      const uses = (other.spec.dependencies ?? []).some((dependency) => dependency.name === next);
-      if (!uses || related.has(other.metadata.name)) continue;
-      related.add(other.metadata.name);
-      frontier.push(other.metadata.name);
+  const frontier = [own];
+  const seen = new Set(frontier);
+  for (let name = frontier.pop(); name !== undefined; name = frontier.pop()) {
+    for (const { metadata } of dependentsOn({ namespace, name }, reader)) {
+      if (seen.has(metadata.name)) continue;
+      seen.add(metadata.name);
+      related.add(metadata.name);
+      frontier.push(metadata.name);
     }
   }
-  return others
-    .filter((other) => related.has(other.metadata.name))
-    .map((other) => ({ namespace, name: other.metadata.name }));
+  related.delete(own);
+  return [...related].map((name) => ({ namespace, name }));
 }
 
 /** An environment concerns every package: any of them may be placed there. */

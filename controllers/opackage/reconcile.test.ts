@@ -197,9 +197,9 @@ describe("quickstart", () => {
     expect(world.server.log.filter((request) => request.method !== "GET")).toEqual([]);
   });
 
-  it("is owned all the way down, so that the garbage collector finds everything", async () => {
+  it.each(["Background", "Foreground"] as const)("goes whole when deleted: %s", async (how) => {
     await ready();
-    world.server.userDelete(OPACKAGE, key("quickstart"));
+    world.server.userDelete(OPACKAGE, key("quickstart"), how);
     await world.settled();
     const { server } = world;
     expect(server.read(PACKAGES, key("quickstart"))).toBeUndefined();

@@ -3,11 +3,13 @@
 import { ANNOTATIONS, FIELD_MANAGERS, FINALIZERS, REASONS } from "#api/meta/index.ts";
 import type { OPackage } from "#api/oaas/v1alpha1/index.ts";
 import type { AnyController } from "#controllers/runtime/index.ts";
-import { defineController, watch } from "#controllers/runtime/index.ts";
+import { defineController, index, watch } from "#controllers/runtime/index.ts";
 
 import { OPACKAGE_SERVED } from "./fields.ts";
 import {
   allPackages,
+  DEPENDENCY_INDEX,
+  dependencyKeys,
   ENVIRONMENTS,
   observe,
   PACKAGES,
@@ -45,6 +47,7 @@ export function opackageController(): AnyController {
       watch({ kind: ENVIRONMENTS, wakes: allPackages }),
       watch({ kind: PACKAGES, wakes: relatedPackages }),
     ],
+    indexes: [index({ kind: PACKAGES, name: DEPENDENCY_INDEX, values: dependencyKeys })],
     permissions,
     served: OPACKAGE_SERVED,
     port: undefined,

@@ -81,7 +81,12 @@ function basics(workload: FunctionWorkload): readonly Rendered[] {
       ...metadata(workload, "Service"),
       selector: workload.selector,
       ports: [
-        { name: portName(parts), port: FUNCTION_PORTS.service, targetPort: functionPort(parts) },
+        {
+          name: portName(parts),
+          port: FUNCTION_PORTS.service,
+          targetPort: functionPort(parts),
+          appProtocol: "kubernetes.io/h2c",
+        },
       ],
     }),
     networkPolicy({
