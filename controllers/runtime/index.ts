@@ -34,6 +34,12 @@ export type {
   StatusDraft,
   WatchedKind,
 } from "./controller/types.ts";
+export {
+  EVENT_PERMISSIONS,
+  leasePermissions,
+  missingPermissions,
+  requiredPermissions,
+} from "./controller/permissions.ts";
 export { findUnsupported } from "./fields/unsupported.ts";
 export type { FieldTable } from "./fields/unsupported.ts";
 export { SERVICE_ACCOUNT_DIR } from "./client/config.ts";

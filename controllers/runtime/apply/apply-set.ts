@@ -307,11 +307,16 @@ export class Applier {
       one.step.kind === "update" && this.#memory.wasApplied(uid, one.step.live, one.content);
     const action = one.step.kind === "create" ? "Created" : drifted ? "Reverted" : "Configured";
     if (drifted) metrics.driftReverted.inc({ controller, kind: object.kind });
+    const again = action === "Created" && this.#memory.wasThere(uid, answer);
     const remaining = one.declared.metadataOnly === true ? [] : differences(object, answer);
     this.#memory.applied(uid, answer, one.content, remaining);
     const paths = one.step.kind === "update" ? one.step.paths.slice(0, PATHS_MAX) : [];
     progress.changed = true;
-    progress.changes.push({ ...changeOf(object, action), ...(paths.length > 0 ? { paths } : {}) });
+    progress.changes.push({
+      ...changeOf(object, action),
+      ...(again ? { again } : {}),
+      ...(paths.length > 0 ? { paths } : {}),
+    });
     logger.info("child applied", { object: describeObject(object), action, paths });
   }
 
@@ -345,6 +350,7 @@ export class Applier {
       } catch (cause) {
         return this.#failure(live, cause, progress, signal);
       }
+      this.#memory.pruned(parent.object.metadata.uid, live);
       metrics.pruned.inc({ controller, kind: live.kind });
       progress.changed = true;
       progress.changes.push(changeOf(live, "Deleted"));

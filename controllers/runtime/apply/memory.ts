@@ -2,9 +2,11 @@
 // one apply per child that the server stores otherwise than we wrote it; nothing else rests on it.
 
 import type { Live } from "../kinds/kind.ts";
+import { keyOf, keyText } from "../kinds/kind.ts";
 import type { Difference } from "./match.ts";
 
 interface Remembered {
+  readonly uid: string;
   /** contentHash of what was applied or found equal. */
   readonly content: string;
   readonly version: string;
@@ -14,7 +16,7 @@ interface Remembered {
 
 const NONE: ReadonlyMap<string, string> = new Map();
 
-/** By uid of the parent, then of the child. */
+/** By uid of the parent, then by kind and key of the child. Bounded by what was ever rendered. */
 export class ApplyMemory {
   readonly #byParent = new Map<string, Map<string, Remembered>>();
 
@@ -22,15 +24,18 @@ export class ApplyMemory {
   applied(parentUid: string, live: Live, content: string, remaining: readonly Difference[]): void {
     const accepted =
       remaining.length === 0 ? NONE : new Map(remaining.map((one) => [one.path, one.live]));
-    this.#set(parentUid, live, { content, version: live.metadata.resourceVersion, accepted });
+    this.#set(parentUid, live, content, accepted);
   }
 
   /** A live object was found to be as desired without writing. */
   matched(parentUid: string, live: Live, content: string): void {
-    const known = this.#get(parentUid, live);
-    if (known?.content === content) return;
-    const { resourceVersion } = live.metadata;
-    this.#set(parentUid, live, { content, version: resourceVersion, accepted: NONE });
+    if (this.#get(parentUid, live)?.content === content) return;
+    this.#set(parentUid, live, content, NONE);
+  }
+
+  /** True if a child has been in this place before, whatever became of it. */
+  wasThere(parentUid: string, live: Live): boolean {
+    return this.#byParent.get(parentUid)?.has(place(live)) ?? false;
   }
 
   /** True if this very content was in place before: then a difference is somebody else's doing. */
@@ -56,21 +61,37 @@ export class ApplyMemory {
     return found.filter((one) => known.accepted.get(one.path) !== one.live);
   }
 
+  /** We have pruned it ourselves: if it comes again, that is no fight. */
+  pruned(parentUid: string, live: Live): void {
+    this.#byParent.get(parentUid)?.delete(place(live));
+  }
+
   /** Drops everything about a parent. */
   forget(parentUid: string): void {
     this.#byParent.delete(parentUid);
   }
 
   #get(parentUid: string, live: Live): Remembered | undefined {
-    return this.#byParent.get(parentUid)?.get(live.metadata.uid);
+    const known = this.#byParent.get(parentUid)?.get(place(live));
+    return known?.uid === live.metadata.uid ? known : undefined;
   }
 
-  #set(parentUid: string, live: Live, remembered: Remembered): void {
+  #set(
+    parentUid: string,
+    live: Live,
+    content: string,
+    accepted: ReadonlyMap<string, string>,
+  ): void {
     let children = this.#byParent.get(parentUid);
     if (children === undefined) {
       children = new Map();
       this.#byParent.set(parentUid, children);
     }
-    children.set(live.metadata.uid, remembered);
+    const { uid, resourceVersion: version } = live.metadata;
+    children.set(place(live), { uid, content, version, accepted });
   }
+}
+
+function place(live: Live): string {
+  return `${live.kind} ${keyText(keyOf(live))}`;
 }

@@ -1,6 +1,8 @@
 import { describe, expect, it } from "@jest/globals";
 
+import { TransportError } from "../client/errors.ts";
 import { RestClient } from "../client/rest-client.ts";
+import type { Transport, WatchLine, WatchResponse } from "../client/transport.ts";
 import { KINDS } from "../kinds/builtin.ts";
 import { createMetrics } from "../lifecycle/metrics.ts";
 import { FakeApiServer } from "../testing/fake-api-server.ts";
@@ -10,7 +12,11 @@ import { Reflector } from "./reflector.ts";
 import { Store } from "./store.ts";
 
 function setUp(
-  options: { readonly streamingLists?: boolean; readonly metadataOnly?: boolean } = {},
+  options: {
+    readonly streamingLists?: boolean;
+    readonly metadataOnly?: boolean;
+    readonly wrap?: (server: FakeApiServer) => Transport;
+  } = {},
 ) {
   const world = fakeWorld();
   const server = new FakeApiServer({
@@ -20,7 +26,12 @@ function setUp(
   const logger = memoryLogger();
   const metrics = createMetrics();
   const store = new Store({ logger });
-  const rest = new RestClient({ transport: server, world, logger, metrics });
+  const rest = new RestClient({
+    transport: options.wrap?.(server) ?? server,
+    world,
+    logger,
+    metrics,
+  });
   const reflector = new Reflector({
     kind: KINDS.ConfigMap,
     namespace: "",
@@ -61,6 +72,19 @@ function add(server: FakeApiServer, name: string, text = ""): void {
     metadata: { namespace: "ns", name },
     ...({ data: { text } } as object),
   });
+}
+
+async function* breakAfterOne(
+  response: WatchResponse,
+  broken: () => void,
+): AsyncGenerator<WatchLine> {
+  for await (const line of response.events) {
+    yield line;
+    yield { type: "BOOKMARK", object: { metadata: { resourceVersion: "50" } }, bytes: 0 };
+    response.close();
+    broken();
+    throw new TransportError("reset");
+  }
 }
 
 describe("a reflector", () => {
@@ -170,19 +194,27 @@ describe("a reflector", () => {
   });
 
   it("never shows half of a streaming list", async () => {
-    const world = setUp();
+    let broken = 0;
+    const world = setUp({
+      // The first streams break after one object and a bookmark that is not the last.
+      wrap: (server) => ({
+        host: "fake",
+        request: (request) => server.request(request),
+        close: () => server.close(),
+        watch: async (request) => {
+          const response = await server.watch(request);
+          if (broken >= 3) return response;
+          return { ...response, events: breakAfterOne(response, () => broken++) };
+        },
+      }),
+    });
     add(world.server, "a");
-    let first = true;
-    world.server.intercept = (request, isWatch) => {
-      if (isWatch && first && request.query?.["sendInitialEvents"] === "true") {
-        first = false;
-        queueMicrotask(() => world.server.breakWatches());
-      }
-      return undefined;
-    };
+    add(world.server, "b");
+    const sizes: number[] = [];
+    world.store.subscribe(() => sizes.push(world.store.size));
     await world.clock.advance(20_000);
-    expect(world.reflector.synced).toBe(true);
-    expect(world.names()).toEqual(["a"]);
+    expect(broken).toBe(3);
+    expect(sizes).toEqual([2, 2]);
     await world.end();
   });
 

@@ -247,8 +247,7 @@ export class Reflector {
     if (line.type === "BOOKMARK") {
       const { version, ends } = readBookmark(line.object);
       if (collecting === undefined) {
-        this.#version = version;
-        this.#seen = version;
+        this.#reached(version);
         return undefined;
       }
       if (!ends) return collecting;
@@ -265,10 +264,17 @@ export class Reflector {
     if (line.type === "DELETED") store.remove(object);
     else if (line.type === "ADDED" || line.type === "MODIFIED") store.put(object);
     else throw new TransportError(`unknown watch event ${line.type}`);
-    this.#version = object.metadata.resourceVersion;
-    this.#seen = this.#version;
+    this.#reached(object.metadata.resourceVersion);
     this.#options.metrics.cacheObjects.set({ kind: kind.kind }, store.size);
     return undefined;
+  }
+
+  /** Everything up to this version is in the store. */
+  #reached(version: string): void {
+    const { store, namespace } = this.#options;
+    this.#version = version;
+    this.#seen = version;
+    store.reached(version, namespace === "" ? undefined : namespace);
   }
 
   #replace(objects: readonly Live[], version: string): void {

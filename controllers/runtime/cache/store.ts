@@ -3,7 +3,8 @@
 // once, so that no reconcile ever acts on a view that is older than its own last write.
 //
 // Every own write leaves a floor: until the watch has caught up with it, older news about that key
-// is not believed. Source of the idea: JOSDK 5.3 read-cache-after-write, KEP-5647.
+// is not believed. The other way round, an answer that arrives after the watch has passed its version
+// is old news itself: the object may have been deleted since. Source of the idea: JOSDK 5.3 read-cache-after-write, KEP-5647.
 
 import type { Logger } from "#api/base/index.ts";
 
@@ -32,6 +33,9 @@ type Floor =
   /** The server has confirmed that this uid is gone. */
   | { readonly kind: "deleted"; readonly uid: string; readonly version: string };
 
+/** Answers of the API server are never later than this many deletions. */
+const ENDED_MAX = 4_096;
+
 /** Settings of a {@link Store}. */
 export interface StoreOptions {
   readonly logger: Logger;
@@ -47,6 +51,10 @@ export class Store {
   readonly #floors = new Map<string, Floor>();
   readonly #indexes = new Map<string, DerivedIndex>();
   readonly #listeners = new Set<StoreListener>();
+  /** How far the watch has come, by the namespace that it is limited to. */
+  readonly #progress = new Map<string, string>();
+  /** Ends that were told lately, by uid; only where versions are opaque. */
+  readonly #ended = new Set<string>();
   #filled = false;
 
   constructor(options: StoreOptions) {
@@ -115,8 +123,14 @@ export class Store {
       if (order === undefined || order < 0) return;
     }
     this.#floors.delete(text);
+    this.#rememberEnd(object.metadata.uid);
     const current = this.#objects.get(text);
     if (current !== undefined) this.#unset(text, current, "Watch", "");
+  }
+
+  /** The watch has told everything up to `version`; `namespace` as in {@link replace}. */
+  reached(version: string, namespace?: string): void {
+    this.#progress.set(namespace ?? "", version);
   }
 
   /**
@@ -126,6 +140,7 @@ export class Store {
   replace(objects: readonly Live[], version: string, namespace?: string): void {
     const cause = this.#filled ? "Relist" : "Initial";
     this.#filled = true;
+    this.reached(version, namespace);
     const listed = new Set<string>();
     const told: StoreChange[] = [];
     for (const object of objects) {
@@ -142,6 +157,7 @@ export class Store {
       const floor = this.#floors.get(text);
       if (floor?.kind === "written" && isNewer(floor.version, version)) continue;
       this.#floors.delete(text);
+      this.#rememberEnd(object.metadata.uid);
       this.#drop(text, object);
       told.push({ object, previous: object, gone: true, cause, writer: "" });
     }
@@ -159,6 +175,7 @@ export class Store {
     const text = keyText(keyOf(object));
     const current = this.#objects.get(text);
     const version = object.metadata.resourceVersion;
+    if (this.#isPassed(object)) return;
     if (current?.metadata.uid === object.metadata.uid) {
       const order = compareVersions(version, current.metadata.resourceVersion);
       if (order !== undefined && order <= 0) return;
@@ -182,6 +199,21 @@ export class Store {
    */
   forgetOwnWrites(): void {
     this.#floors.clear();
+  }
+
+  /** True if the watch is beyond this state already, so that the store knows better. */
+  #isPassed(object: Live): boolean {
+    const { namespace = "", resourceVersion, uid } = object.metadata;
+    const reached = this.#progress.get(namespace) ?? this.#progress.get("");
+    const order = reached === undefined ? undefined : compareVersions(resourceVersion, reached);
+    return order === undefined ? this.#ended.has(uid) : order <= 0;
+  }
+
+  #rememberEnd(uid: string): void {
+    this.#ended.add(uid);
+    if (this.#ended.size <= ENDED_MAX) return;
+    const oldest = this.#ended.keys().next();
+    if (oldest.done !== true) this.#ended.delete(oldest.value);
   }
 
   #accepts(text: string, object: Live): boolean {

@@ -12,6 +12,7 @@ import type { Informers } from "../cache/informers.ts";
 import type { View } from "../cache/reader.ts";
 import { CacheReader } from "../cache/reader.ts";
 import type { Client } from "../client/client.ts";
+import { ApiError, NotLeaderError } from "../client/errors.ts";
 import { computeConditions } from "../conditions/conditions.ts";
 import type { StatusWriter } from "../conditions/status-writer.ts";
 import { findUnsupported } from "../fields/unsupported.ts";
@@ -40,6 +41,8 @@ export interface DriverOptions {
   readonly events: EventRecorder;
   readonly world: World;
   readonly logger: Logger;
+  /** Told when a pass has undone what somebody else had done to a child. */
+  readonly contested: (key: ObjectKey) => void;
 }
 
 /** How a pass ended. */
@@ -81,6 +84,15 @@ export class Driver {
 
   /** One pass. Throws what `observe` and the API server's faults throw; the caller retries. */
   async pass(key: ObjectKey, signal: AbortSignal): Promise<PassResult> {
+    try {
+      return await this.#pass(key, signal);
+    } catch (cause) {
+      this.#tellFailure(key, cause, signal);
+      throw cause;
+    }
+  }
+
+  async #pass(key: ObjectKey, signal: AbortSignal): Promise<PassResult> {
     const reader = new CacheReader(this.#options.view, signal, this.#kind.group);
     const live = reader.get(this.#kind, key);
     if (live === undefined) {
@@ -332,6 +344,8 @@ export class Driver {
   }
 
   #tell(pass: Pass, changeSet: ChangeSet): void {
+    const fought = changeSet.changes.some((one) => one.action === "Reverted" || one.again === true);
+    if (fought) this.#options.contested(pass.key);
     for (const { action, kind, name, paths } of changeSet.changes) {
       if (action === "Reverted") {
         this.#event(
@@ -365,6 +379,23 @@ export class Driver {
     for (const event of draft.events ?? []) {
       this.#event(pass, event.type, event.reason, event.action ?? "Reconcile", event.message);
     }
+  }
+
+  /** Status cannot be computed without an observation, so an Event must tell. */
+  #tellFailure(key: ObjectKey, cause: unknown, signal: AbortSignal): void {
+    const passing = cause instanceof ApiError && cause.status === 409;
+    if (passing || cause instanceof NotLeaderError || signal.aborted) return;
+    const live = new CacheReader(this.#options.view, signal, this.#kind.group).get(this.#kind, key);
+    if (live === undefined) return;
+    const note = errorMessage(cause);
+    const reason = "ReconcileFailed";
+    this.#options.events.record({
+      regarding: live,
+      type: "Warning",
+      reason,
+      action: "Reconcile",
+      note,
+    });
   }
 
   #event(

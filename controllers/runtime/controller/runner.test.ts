@@ -377,6 +377,30 @@ describe("faults", () => {
     expect(world.server.read(KINDS.ConfigMap, map("w"))?.data).toEqual({ text: "a" });
   });
 
+  it("does not spin when somebody else keeps undoing what it does", async () => {
+    const world = widgetWorld();
+    world.server.userApply(WIDGET, widget("w", { text: "a" }));
+    running = world.start();
+    await world.clock.advance(1_000);
+    world.server.storage.subscribe((entry) => {
+      const data = (entry.stored.object as { readonly data?: { readonly text?: string } }).data;
+      if (entry.kind.plural !== "configmaps" || data?.text !== "a") return;
+      queueMicrotask(() => {
+        world.server.userPatch(KINDS.ConfigMap, map("w"), { data: { text: "theirs" } });
+      });
+    });
+    world.server.userPatch(KINDS.ConfigMap, map("w"), { data: { text: "theirs" } });
+    await world.clock.advance(20_000);
+    world.server.log.length = 0;
+    await world.clock.advance(20_000);
+    const applies = writes(world).filter((one) => one.includes("configmaps"));
+    expect(applies.length).toBeGreaterThan(5);
+    expect(applies.length).toBeLessThan(25);
+    world.server.userApply(WIDGET, widget("w", { text: "b" }));
+    await world.clock.advance(1_000);
+    expect(world.server.read(KINDS.ConfigMap, map("w"))?.data).toEqual({ text: "b" });
+  });
+
   it("asks a broken server a bounded number of times", async () => {
     const world = widgetWorld();
     world.server.userApply(WIDGET, widget("w", { text: "a" }));
@@ -392,6 +416,107 @@ describe("faults", () => {
     requests = 0;
     await world.clock.advance(60_000);
     expect(requests).toBeLessThan(30);
+  });
+});
+
+describe("children of which only metadata is cached", () => {
+  const overrides = {
+    children: [{ kind: KINDS.ConfigMap, metadataOnly: true }, { kind: KINDS.Service }],
+  };
+
+  it("are applied once, reverted when touched, and left alone after a restart", async () => {
+    const world = widgetWorld();
+    world.server.userApply(WIDGET, widget("w", { text: "a" }));
+    running = world.start({}, overrides);
+    await world.clock.advance(1_000);
+    world.server.userPatch(KINDS.ConfigMap, map("w"), { data: { text: "hacked" } });
+    await world.clock.advance(1_000);
+    expect(world.server.read(KINDS.ConfigMap, map("w"))?.data).toEqual({ text: "a" });
+    await running.stop();
+    world.server.log.length = 0;
+    running = world.start({}, overrides);
+    await world.clock.advance(1_000);
+    expect(writes(world).filter((one) => one.includes("configmaps"))).toEqual([]);
+    world.server.userApply(WIDGET, widget("w", { text: "b" }));
+    await world.clock.advance(1_000);
+    expect(world.server.read(KINDS.ConfigMap, map("w"))?.data).toEqual({ text: "b" });
+  });
+});
+
+describe("objects that change under a pass", () => {
+  it("are not made anew while they go", async () => {
+    const world = widgetWorld();
+    world.server.userApply(WIDGET, {
+      ...widget("w", { text: "a" }),
+      metadata: { namespace: "shop", name: "w", finalizers: ["other.io/x"] },
+    });
+    running = world.start();
+    await world.clock.advance(1_000);
+    world.server.userDelete(WIDGET, inShop("w"));
+    world.server.userDelete(KINDS.ConfigMap, map("w"));
+    await world.clock.advance(60_000);
+    expect(world.server.readAll(KINDS.ConfigMap)).toEqual([]);
+  });
+
+  it("a status never lands on a successor of the same name", async () => {
+    const world = widgetWorld();
+    world.server.userApply(WIDGET, widget("w", { text: "a" }));
+    running = world.start();
+    await world.clock.advance(1_000);
+    world.server.holdWatches(WIDGET);
+    world.server.userDelete(WIDGET, inShop("w"), "Orphan");
+    world.server.userApply(WIDGET, widget("w", { text: "b" }));
+    // A child's event makes the operator look at what it still takes for the old object.
+    world.server.userPatch(KINDS.ConfigMap, map("w"), { data: { text: "x" } });
+    await world.clock.advance(2_000);
+    expect(world.server.read(WIDGET, inShop("w"))?.status).toBeUndefined();
+    world.server.releaseWatches();
+    await world.clock.advance(60_000);
+    expect(ready(world, "w")).toEqual(["Ready=True Available"]);
+    expect(world.server.read(KINDS.ConfigMap, map("w"))?.data).toEqual({ text: "b" });
+  });
+
+  it("their own status and finalizer do not wake them", async () => {
+    const world = widgetWorld();
+    running = world.start();
+    await world.clock.advance(1_000);
+    world.server.userApply(WIDGET, widget("w", { text: "a" }));
+    await world.clock.advance(5_000);
+    const text = await running.manager.registry.getSingleMetricAsString(
+      "controller_runtime_reconcile_total",
+    );
+    // One for the object, one for its new child.
+    expect(text).toContain(
+      'controller_runtime_reconcile_total{controller="widget",result="success"} 2',
+    );
+  });
+
+  it("a status wiped by somebody is written again", async () => {
+    const world = widgetWorld();
+    world.server.userApply(WIDGET, widget("w", { text: "a" }));
+    running = world.start();
+    await world.clock.advance(1_000);
+    world.server.userPatch(WIDGET, inShop("w"), { status: null }, "status");
+    await world.clock.advance(1_000);
+    expect(ready(world, "w")).toEqual(["Ready=True Available"]);
+  });
+
+  it("a failing observation is told by an Event and tried again", async () => {
+    const world = widgetWorld();
+    let failures = 3;
+    world.server.userApply(WIDGET, widget("w", { text: "a" }));
+    running = world.start(
+      {},
+      {
+        requeueAfterMs: () => {
+          if (failures-- > 0) throw new Error("cannot tell");
+          return undefined;
+        },
+      },
+    );
+    await world.clock.advance(5_000);
+    expect(ready(world, "w")).toEqual(["Ready=True Available"]);
+    expect(world.server.readAll(KINDS.Event).map((one) => one.reason)).toContain("ReconcileFailed");
   });
 });
 
@@ -426,6 +551,21 @@ describe("finalizers", () => {
       (one) => one.startsWith("DELETE") || one.includes("widgets/w "),
     );
     expect(order.at(-1)).toMatch(/^PATCH .*widgets\/w 200$/);
+  });
+
+  it("waits for children that are still going", async () => {
+    const world = widgetWorld();
+    world.server.userApply(WIDGET, widget("w", { text: "a", service: true }));
+    running = world.start({}, { finalizer: finalizer({ done: true }) });
+    await world.clock.advance(1_000);
+    const held = { metadata: { finalizers: ["cloud.io/load-balancer"] } };
+    world.server.userPatch(KINDS.Service, inShop("w-svc"), held);
+    world.server.userDelete(WIDGET, inShop("w"));
+    await world.clock.advance(30_000);
+    expect(plural(WIDGET, world)).toBe(1);
+    world.server.userPatch(KINDS.Service, inShop("w-svc"), { metadata: { finalizers: null } });
+    await world.clock.advance(30_000);
+    expect(plural(WIDGET, world)).toBe(0);
   });
 
   it("is overdue after its time, names the annotation, and obeys it", async () => {

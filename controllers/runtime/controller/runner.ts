@@ -86,6 +86,7 @@ export class ControllerRunner {
       events,
       world,
       logger: this.#log,
+      contested: (key) => this.#queue?.contested(keyText(key)),
     });
     metrics.maxConcurrent.set({ controller: controller.name }, this.#concurrency);
     metrics.activeWorkers.set({ controller: controller.name }, 0);

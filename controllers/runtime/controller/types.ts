@@ -101,6 +101,8 @@ export interface Change {
    * touched a field of ours. `Kept` is a child that left the set but may not be deleted.
    */
   readonly action: "Created" | "Configured" | "Reverted" | "Unchanged" | "Deleted" | "Kept";
+  /** Of `Created`: we had made it before, and somebody has deleted it. */
+  readonly again?: boolean;
   /** Paths that differed, without values, at most 16. */
   readonly paths?: readonly string[];
 }

@@ -71,6 +71,25 @@ describe("a work queue", () => {
     expect(queue.addFailed("a")).toBeLessThanOrEqual(5);
   });
 
+  it("lets changes wake a troubled key at most once a second, an edit at once", async () => {
+    const { queue, clock } = openQueue();
+    for (let round = 0; round < 20; round++) queue.contested("a");
+    let passes = 0;
+    for (let step = 0; step < 500; step++) {
+      queue.add("a", "change");
+      while (queue.depth > 0) {
+        queue.done((await queue.take()) ?? "");
+        queue.contested("a");
+        passes++;
+      }
+      await clock.advance(10);
+    }
+    expect(passes).toBeGreaterThan(3);
+    expect(passes).toBeLessThan(7);
+    queue.add("a", "edit");
+    expect(queue.depth).toBe(1);
+  });
+
   it("keeps the sooner of two wishes", async () => {
     const { queue, clock } = openQueue();
     queue.addAfter("a", 10_000, "background");

@@ -18,6 +18,10 @@ const LEVEL_LABEL: Readonly<Record<Priority, string>> = {
   background: "-100",
 };
 const FAIR_TURN = 8;
+/** Changes wake a troubled key at most this often. */
+const TROUBLED_MS = 1_000;
+/** A fight that has rested for this long is over. */
+const FIGHT_MS = 60_000;
 
 /** Pauses after failures of one key: 5 ms doubling to 1,000 s. */
 export const ITEM_BACKOFF = { baseMs: 5, maxMs: 1_000_000 } as const;
@@ -27,6 +31,12 @@ export interface WorkQueueOptions {
   readonly name: string;
   readonly world: World;
   readonly metrics: Metrics;
+}
+
+/** How often in a row, and when last. */
+interface Trouble {
+  readonly count: number;
+  readonly atMs: number;
 }
 
 interface Waiting {
@@ -46,7 +56,8 @@ export class WorkQueue {
   /** Added while running. */
   readonly #again = new Map<string, Priority>();
   readonly #later = new Map<string, { readonly atMs: number; readonly cancel: CancelTimer }>();
-  readonly #failures = new Map<string, number>();
+  readonly #failures = new Map<string, Trouble>();
+  readonly #fights = new Map<string, Trouble>();
   readonly #takers: ((key: string | undefined) => void)[] = [];
   readonly #idle: (() => void)[] = [];
   #turn = 0;
@@ -78,8 +89,13 @@ export class WorkQueue {
       if (rank(priority) < rank(known)) this.#move(key, known, priority);
       return;
     }
-    this.#options.metrics.queueAdds.inc(this.#labels());
     const sinceMs = this.#options.world.clock.monotonicMs();
+    const heldMs = priority === "edit" ? 0 : this.#heldUntilMs(key) - sinceMs;
+    if (heldMs > 0) {
+      this.addAfter(key, heldMs, priority);
+      return;
+    }
+    this.#options.metrics.queueAdds.inc(this.#labels());
     this.#levels[priority].set(key, { sinceMs });
     this.#measureDepth();
     this.#serve();
@@ -107,29 +123,37 @@ export class WorkQueue {
 
   /** Adds the key after its own pause, which doubles with every failure; returns the pause. */
   addFailed(key: string, atLeastMs = 0): number {
-    const failures = this.#failures.get(key) ?? 0;
-    this.#failures.set(key, failures + 1);
+    const failures = this.#failures.get(key)?.count ?? 0;
+    const atMs = this.#options.world.clock.monotonicMs();
+    this.#failures.set(key, { count: failures + 1, atMs });
     this.#options.metrics.queueRetries.inc(this.#labels());
     const delayMs = Math.max(atLeastMs, backoffMs(ITEM_BACKOFF, failures, this.#options.world.rng));
     this.addAfter(key, delayMs, "change");
     return delayMs;
   }
 
-  /** The key is well: its next failure starts from a short pause. */
+  /** The key is well: its next failure starts from a short pause, and what was due later is not. */
   succeeded(key: string): void {
     this.#failures.delete(key);
+    this.#later.get(key)?.cancel();
+    this.#later.delete(key);
+  }
+
+  /** The pass had to undo what somebody else keeps doing. */
+  contested(key: string): void {
+    const count = (this.#fights.get(key)?.count ?? 0) + 1;
+    this.#fights.set(key, { count, atMs: this.#options.world.clock.monotonicMs() });
   }
 
   /** Failures of this key in a row. */
   failures(key: string): number {
-    return this.#failures.get(key) ?? 0;
+    return this.#failures.get(key)?.count ?? 0;
   }
 
-  /** Drops what is due later, when the object is gone. */
+  /** Drops everything about a key, when the object is gone. */
   forget(key: string): void {
-    this.#failures.delete(key);
-    this.#later.get(key)?.cancel();
-    this.#later.delete(key);
+    this.succeeded(key);
+    this.#fights.delete(key);
   }
 
   /** The next key, which then counts as running until {@link done}; undefined once closed. */
@@ -181,6 +205,21 @@ export class WorkQueue {
       ages.reduce((sum, age) => sum + age, 0),
     );
     metrics.longestRunningSeconds.set(this.#labels(), Math.max(0, ...ages));
+  }
+
+  /** Until when changes do not wake this key. */
+  #heldUntilMs(key: string): number {
+    const nowMs = this.#options.world.clock.monotonicMs();
+    const fight = this.#fights.get(key);
+    if (fight !== undefined && nowMs - fight.atMs > FIGHT_MS) this.#fights.delete(key);
+    const troubles = [this.#failures.get(key), this.#fights.get(key)];
+    const ends = troubles.map((one) =>
+      one === undefined
+        ? 0
+        : one.atMs +
+          Math.min(TROUBLED_MS, (ITEM_BACKOFF.baseMs / 2) * 2 ** Math.min(one.count, 20)),
+    );
+    return Math.max(...ends);
   }
 
   #serve(): void {

@@ -48,6 +48,7 @@ export interface HistoryEntry {
 export class FakeStorage {
   readonly #objects = new Map<string, Map<string, Stored>>();
   #history: HistoryEntry[] = [];
+  readonly #uids = new Set<string>();
   readonly #listeners = new Set<(entry: HistoryEntry) => void>();
   #version = 100;
   #compacted = 0;
@@ -71,6 +72,11 @@ export class FakeStorage {
     return [...this.#of(kind)].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, stored]) => stored);
   }
 
+  /** True if an object with this uid is stored. */
+  has(uid: string): boolean {
+    return this.#uids.has(uid);
+  }
+
   /** Everything of every kind. */
   *all(): Generator<{ readonly kind: string; readonly stored: Stored }> {
     for (const [kind, objects] of this.#objects) {
@@ -88,6 +94,7 @@ export class FakeStorage {
       previous,
     );
     this.#of(kind).set(keyText(keyOfStored(stored)), entry.stored);
+    this.#uids.add(stored.object.metadata.uid);
     this.#tell(entry);
     return entry.stored;
   }
@@ -96,6 +103,7 @@ export class FakeStorage {
   remove(kind: KindId, stored: Stored): Stored {
     const entry = this.#record(kind, "DELETED", stored, stored);
     this.#of(kind).delete(keyText(keyOfStored(stored)));
+    this.#uids.delete(stored.object.metadata.uid);
     this.#tell(entry);
     return entry.stored;
   }

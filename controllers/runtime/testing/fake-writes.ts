@@ -303,13 +303,21 @@ export class FakeWrites {
   #store(write: Write, next: Stored, live?: Stored): Stored {
     if (write.dryRun) return next;
     if (live === undefined || this.#storage.get(write.kind, keyOfStored(live)) === undefined) {
-      return this.#storage.put(write.kind, next);
+      return this.#put(write.kind, next);
     }
     if (sameState(live, next)) return live;
     const specChanged = specOf(live.object) !== specOf(next.object);
     const generation = live.object.metadata.generation + (specChanged ? 1 : 0);
     const metadata = { ...next.object.metadata, generation };
     return this.#finish(write.kind, { ...next, object: { ...next.object, metadata } });
+  }
+
+  /** Stores; an object whose owner is not there is collected at once. */
+  #put(kind: KindId, next: Stored): Stored {
+    const stored = this.#storage.put(kind, next);
+    const owners = next.object.metadata.ownerReferences ?? [];
+    if (owners.some((owner) => !this.#storage.has(owner.uid))) this.collectGarbage();
+    return stored;
   }
 
   #finish(kind: KindId, next: Stored): Stored {
@@ -319,7 +327,7 @@ export class FakeWrites {
       this.collectGarbage();
       return gone;
     }
-    return this.#storage.put(kind, next);
+    return this.#put(kind, next);
   }
 
   #existing(write: Write): Stored {
