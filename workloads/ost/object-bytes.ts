@@ -137,6 +137,19 @@ export class ObjectBytes {
     return "read";
   }
 
+  /**
+   * XXH3 of what was just read, in the same turn, if that is one whole block: its checksum has been
+   * compared with the bytes, so the bytes need not be hashed again for the wire.
+   */
+  blockHash(segments: readonly Segment[]): bigint | undefined {
+    const [segment] = segments;
+    if (segment?.lengthBytes !== BLOCK_BYTES || segment.offset % BLOCK_BYTES !== 0)
+      return undefined;
+    if (segments.length > 1) return undefined;
+    const sum = this.#disk.sums.get(this.#key(segment.group))?.[cover(segment).first];
+    return sum === undefined ? undefined : sum ^ zeroSum;
+  }
+
   /** Undefined if the partly covered blocks can be read without waiting, else what to wait for. */
   warm(segments: readonly Segment[]): Promise<void> | undefined {
     const cold = edgesOf(segments).filter(

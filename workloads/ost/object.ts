@@ -70,7 +70,9 @@ export class StoredObject {
     const segments = segmentsOf(offset, length);
     const payload = Buffer.allocUnsafe(length);
     const readAll = (segment: Segment) => this.#bytes.readNow(segment, payload, offset) === "read";
-    if (segments.every(readAll)) return { payload, hash: xxh3(payload) };
+    if (segments.every(readAll)) {
+      return { payload, hash: this.#bytes.blockHash(segments) ?? xxh3(payload) };
+    }
     return this.#hold(this.#readCold(offset, payload, segments));
   }
 
