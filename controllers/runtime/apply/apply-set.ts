@@ -365,19 +365,17 @@ export class Applier {
   ): readonly { readonly declared: ChildKind; readonly live: Live }[] {
     const { uid } = parent.object.metadata;
     const owner = ownerText(parent);
-    const found: { readonly declared: ChildKind; readonly live: Live }[] = [];
-    for (const declared of this.#options.children) {
-      const seen = new Set<string>();
-      for (const informer of this.#options.view.get(kindId(declared.kind)) ?? []) {
-        for (const live of informer.store.lookup(ownerIndex(parent.kind.group), uid)) {
-          const text = keyText(keyOf(live));
-          if (seen.has(text) || live.metadata.annotations?.[names.owner] !== owner) continue;
-          seen.add(text);
-          found.push({ declared, live });
+    return this.#options.children.flatMap((declared) => {
+      const informers = this.#options.view.get(kindId(declared.kind)) ?? [];
+      const found = new Map<string, Live>();
+      for (const { store } of informers) {
+        for (const live of store.lookup(ownerIndex(parent.kind.group), uid)) {
+          if (live.metadata.annotations?.[names.owner] !== owner) continue;
+          found.set(keyText(keyOf(live)), live);
         }
       }
-    }
-    return found;
+      return [...found.values()].map((live) => ({ declared, live }));
+    });
   }
 
   #lookup(declared: ChildKind, key: ObjectKey): Live | undefined {

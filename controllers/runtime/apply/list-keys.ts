@@ -38,7 +38,7 @@ export function isSet(field: string): boolean {
   return field === "finalizers";
 }
 
-/** The key of an element as text, with the defaults of its kind of list; undefined if incomplete. */
+/** The key of an element as text, with the defaults of its list; undefined if incomplete. */
 export function elementKey(element: unknown, keys: readonly string[]): string | undefined {
   if (typeof element !== "object" || element === null) return undefined;
   const parts: unknown[] = [];

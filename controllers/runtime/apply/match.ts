@@ -4,7 +4,7 @@
 import { elementKey, isSet, listKeys } from "./list-keys.ts";
 import { equalQuantities } from "./quantity.ts";
 
-/** A place where live is not as desired. `live` is only for comparing with later, never for logs. */
+/** A place where live is not as desired. `live` is for comparing with later, never for logs. */
 export interface Difference {
   /** As a user would write it: `spec.template.spec.containers[name=app].image`. */
   readonly path: string;

@@ -21,8 +21,9 @@ const SUFFIX_EXPONENT: Readonly<Record<string, readonly [base: bigint, exponent:
 };
 
 /** Fields below which text is a quantity. */
-const QUANTITY_PATH =
-  /(^|\.)(requests|limits|capacity|sizeLimit|hard|overhead|averageValue|storage|size|value)(\.|\[|$)/;
+const QUANTITY_FIELDS =
+  "requests|limits|capacity|sizeLimit|hard|overhead|averageValue|storage|size|value";
+const QUANTITY_PATH = new RegExp(`(^|\\.)(${QUANTITY_FIELDS})(\\.|\\[|$)`);
 
 /** True if both are quantities of the same amount and the field at `path` may hold one. */
 export function equalQuantities(path: string, a: unknown, b: unknown): boolean {

@@ -61,10 +61,9 @@ export function stampChild(
   const policy: PolicyChild = "object" in child ? child : { object: child };
   const rendered = withoutStringData(plain(policy.object));
   const namespace = rendered.metadata.namespace ?? "";
-  assert(
-    options.namespaced === (namespace !== ""),
-    `${rendered.kind} ${rendered.metadata.name ?? ""} is rendered ${namespace === "" ? "without" : "with"} a namespace`,
-  );
+  const what = `${rendered.kind} ${rendered.metadata.name ?? ""}`;
+  const how = namespace === "" ? "without" : "with";
+  assert(options.namespaced === (namespace !== ""), `${what} is rendered ${how} a namespace`);
   const parentNamespace = parent.object.metadata.namespace ?? "";
   const mayRefer = parentNamespace === "" || parentNamespace === namespace;
   const ownership = mayRefer ? (policy.ownership ?? "Reference") : "Label";

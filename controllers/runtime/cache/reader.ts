@@ -22,7 +22,7 @@ export function ownerIndexValues(group: string): (object: Live) => readonly stri
   };
 }
 
-/** The declared informers by {@link kindId}; several where a kind was declared with two selectors. */
+/** The declared informers by {@link kindId}; several for a kind declared with two selectors. */
 export type View = ReadonlyMap<string, readonly Informer[]>;
 
 /** Groups informers into a view. */

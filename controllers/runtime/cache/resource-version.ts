@@ -1,7 +1,7 @@
 // Order of resourceVersions. Comparable as integers by contract since Kubernetes 1.35 (KEP-5504)
 // and in fact ever since etcd; anything else is opaque and only equal or not.
 
-/** Negative, zero or positive as `a` is older, equal or newer; undefined if that cannot be known. */
+/** Negative, zero or positive as `a` is older, equal or newer; undefined if nobody can know. */
 export function compareVersions(a: string, b: string): number | undefined {
   if (a === b) return 0;
   if (!isInteger(a) || !isInteger(b)) return undefined;

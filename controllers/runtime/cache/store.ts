@@ -3,8 +3,9 @@
 // once, so that no reconcile ever acts on a view that is older than its own last write.
 //
 // Every own write leaves a floor: until the watch has caught up with it, older news about that key
-// is not believed. The other way round, an answer that arrives after the watch has passed its version
-// is old news itself: the object may have been deleted since. Source of the idea: JOSDK 5.3 read-cache-after-write, KEP-5647.
+// is not believed. The other way round, an answer that arrives after the watch has passed its
+// version is old news itself: the object may have been deleted since. Source of the idea: JOSDK 5.3
+// read-cache-after-write, KEP-5647.
 
 import type { Logger } from "#api/base/index.ts";
 

@@ -16,6 +16,7 @@ export interface Access {
   readonly authorization?: string;
 }
 
+/** PEM and names of one connection; everything absent means the system's defaults. */
 export interface TlsMaterial {
   readonly ca?: string;
   readonly cert?: string;
@@ -32,7 +33,7 @@ export interface Credentials {
   invalidate(): void;
 }
 
-/** Tokens of pods live an hour and are replaced when 80 % of that is over; client-go re-reads each minute. */
+/** Pods' tokens live an hour and are replaced after 80 % of that; client-go reads each minute. */
 const REFRESH_MS = 60_000;
 
 /** Credentials for any {@link ClusterConfig}. `monotonicMs` is the clock for refreshing. */

@@ -2,7 +2,7 @@
 
 import type { WatchLine } from "./transport.ts";
 
-/** Longest line taken; an object is at most 1.5 MB in etcd, JSON of old and new escapes included. */
+/** Longest line taken; an object is at most 1.5 MB in etcd. */
 const LINE_BYTES_MAX = 32 * 1024 * 1024;
 
 /** Thrown for a line that is no watch event; the stream cannot be trusted from there on. */
@@ -15,7 +15,7 @@ export class LineDecoder {
   #rest: Uint8Array[] = [];
   #restBytes = 0;
 
-  /** The events completed by `chunk`, in order. The chunk may be kept until its line is complete. */
+  /** The events completed by `chunk`, in order. Keeps the chunk until its line is complete. */
   push(chunk: Uint8Array): readonly WatchLine[] {
     const lines: WatchLine[] = [];
     let start = 0;

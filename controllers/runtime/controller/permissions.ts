@@ -40,23 +40,25 @@ export function requiredPermissions(controller: AnyController): readonly Permiss
 
 /** What a controller needs and has not declared, one entry per resource and verb; empty if none. */
 export function missingPermissions(controller: AnyController): readonly string[] {
-  const missing = new Set<string>();
-  for (const needed of requiredPermissions(controller)) {
-    for (const resource of needed.resources) {
-      for (const verb of needed.verbs) {
-        const apiGroup = needed.apiGroups[0] ?? "";
-        const granted = controller.permissions.some(
-          (one) =>
-            one.resourceNames === undefined &&
-            one.apiGroups.includes(apiGroup) &&
-            one.resources.includes(resource) &&
-            one.verbs.includes(verb),
-        );
-        if (!granted) missing.add(`${verb} ${apiGroup === "" ? "" : `${apiGroup}/`}${resource}`);
-      }
-    }
-  }
-  return [...missing].sort();
+  const needs = requiredPermissions(controller).flatMap((one) =>
+    one.apiGroups.flatMap((group) =>
+      one.resources.flatMap((resource) => one.verbs.map((verb) => ({ group, resource, verb }))),
+    ),
+  );
+  const missing = needs.filter(
+    ({ group, resource, verb }) =>
+      !controller.permissions.some(
+        (one) =>
+          one.resourceNames === undefined &&
+          one.apiGroups.includes(group) &&
+          one.resources.includes(resource) &&
+          one.verbs.includes(verb),
+      ),
+  );
+  const texts = missing.map(
+    ({ group, resource, verb }) => `${verb} ${group === "" ? "" : `${group}/`}${resource}`,
+  );
+  return [...new Set(texts)].sort();
 }
 
 function rule(

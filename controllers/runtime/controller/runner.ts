@@ -237,7 +237,7 @@ export class ControllerRunner {
     }
   }
 
-  /** The pass with its time limit. The limit asks; only a pass that has ended gives its key back. */
+  /** The pass with its time limit. The limit asks; only an ended pass gives its key back. */
   async #pass(key: string, abort: AbortSignal): Promise<PassResult> {
     const { world, metrics, controller } = this.#options;
     const limit = new AbortController();

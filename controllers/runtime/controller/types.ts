@@ -11,7 +11,7 @@
 import type { FieldTable } from "../fields/unsupported.ts";
 import type { Kind, KubeObject, Live, LiveObject, ObjectKey } from "../kinds/kind.ts";
 
-/** Cache lookups. No call goes to the API server; an object is at least as new as our last write. */
+/** Cache lookups, never a call; an object is at least as new as our own last write of it. */
 export interface Reader {
   /** The object, or undefined. Kinds must be declared by the controller; others are a bug. */
   get<T extends object>(kind: Kind<T>, key: ObjectKey): Live<T> | undefined;
@@ -23,6 +23,7 @@ export interface Reader {
   readonly signal: AbortSignal;
 }
 
+/** Which objects {@link Reader.list} returns; all parts must hold. */
 export interface ListFilter {
   /** Only this namespace. */
   readonly namespace?: string;
@@ -75,7 +76,7 @@ export interface PolicyChild {
   readonly adopt?: boolean;
 }
 
-/** The input cannot be served. Nothing is created, changed or pruned; `Stalled` with this reason. */
+/** The input cannot be served. Nothing is written or pruned; `Stalled` with this reason. */
 export interface Refusal {
   readonly reason: string;
   readonly message: string;
@@ -175,7 +176,7 @@ export interface ChildKind {
   readonly kind: Kind;
   /** True for kinds of our own: children are dry-run before a changed apply. */
   readonly dryRun?: boolean;
-  /** True: only metadata is watched and cached (Secrets). Matching then rests on what we applied. */
+  /** True: only metadata is cached (Secrets). Matching then rests on what we applied. */
   readonly metadataOnly?: boolean;
 }
 

@@ -17,7 +17,7 @@ import type { Metrics } from "./metrics.ts";
 import { microTime } from "./micro-time.ts";
 import type { LeaderElectionOptions } from "./options.ts";
 import type { World } from "./timers.ts";
-import { sleep } from "./timers.ts";
+import { sleep, whenAborted } from "./timers.ts";
 
 /** What an elector needs. */
 export interface ElectorOptions extends LeaderElectionOptions {
@@ -95,17 +95,12 @@ export class LeaderElector {
 
   /** True once the lease is ours; false if the signal came first. */
   async #acquire(signal: AbortSignal): Promise<boolean> {
-    const { world, logger } = this.#options;
+    const { world, lease } = this.#options;
+    // Without a view of the Lease a create or replace would be a shot in the dark.
+    await Promise.race([lease.whenSynced(), whenAborted(signal)]);
     while (!signal.aborted) {
-      // Without a view of the Lease a create or replace would be a shot in the dark.
-      const waitMs = this.#options.lease.synced ? this.#waitMs() : this.#retryPeriodMs;
-      if (waitMs <= 0) {
-        try {
-          if (await this.#tryAcquire()) return true;
-        } catch (cause) {
-          logger.warn("lease not acquired", { cause: errorMessage(cause) });
-        }
-      }
+      const waitMs = this.#waitMs();
+      if (waitMs <= 0 && (await this.#tryAcquire())) return true;
       const pauseMs = Math.max(waitMs, this.#retryPeriodMs * (1 + world.rng.next() * (JITTER - 1)));
       await this.#sleepOrChange(pauseMs, signal, waitMs > 0);
     }
@@ -128,7 +123,7 @@ export class LeaderElector {
   }
 
   async #tryAcquire(): Promise<boolean> {
-    const { world, fence, client, identity } = this.#options;
+    const { world, fence, client, identity, logger } = this.#options;
     const sentAtMs = world.clock.monotonicMs();
     const record = this.#record();
     const transitions = record?.spec?.leaseTransitions ?? 0;
@@ -145,9 +140,10 @@ export class LeaderElector {
           : await client.replace(KINDS.Lease, this.#document(spec, record), this.#call());
       this.#keep(answer);
     } catch (cause) {
-      // Somebody was faster, which the watch will show.
-      if (cause instanceof ApiError && cause.status === 409) return false;
-      throw cause;
+      // 409: somebody was faster, which the watch will show.
+      const late = cause instanceof ApiError && cause.status === 409;
+      if (!late) logger.warn("lease not acquired", { cause: errorMessage(cause) });
+      return false;
     }
     fence.openUntil(sentAtMs + this.#renewDeadlineMs);
     return true;

@@ -58,7 +58,15 @@ export function sleep(timers: Timers, delayMs: number, signal?: AbortSignal): Pr
   });
 }
 
-/** `baseMs * 2^attempt`, capped, then spread evenly over the upper half. `attempt` counts from 0. */
+/** Resolves when `signal` aborts, at once if it has. */
+export function whenAborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
+
+/** `baseMs * 2^attempt`, capped, spread evenly over the upper half. `attempt` counts from 0. */
 export function backoffMs(
   policy: { readonly baseMs: number; readonly maxMs: number },
   attempt: number,

@@ -169,18 +169,18 @@ function collect(value: unknown, path: Path, field: string, found: Map<string, u
       for (const item of value) {
         const below = [...path, `k:${elementKey(item, keys) ?? ""}`];
         found.set(text([...below, "."]), null);
-        for (const [name, part] of Object.entries(item as Json)) {
-          collect(part, [...below, name], name, found);
-        }
+        collectFields(item as Json, below, found);
       }
     }
   } else if (typeof value === "object" && Object.keys(value).length > 0) {
-    for (const [name, part] of Object.entries(value)) {
-      collect(part, [...path, name], name, found);
-    }
+    collectFields(value as Json, path, found);
   } else {
     found.set(text(path), value);
   }
+}
+
+function collectFields(map: Json, path: Path, found: Map<string, unknown>): void {
+  for (const [name, part] of Object.entries(map)) collect(part, [...path, name], name, found);
 }
 
 /** Writes one leaf, making what is above it. */
@@ -285,8 +285,7 @@ function removeLeaf(object: Record<string, unknown>, path: Path): void {
 function dropEmpty(holders: readonly unknown[], path: Path): void {
   for (let depth = holders.length - 1; depth > 0; depth--) {
     const value = holders[depth];
-    const empty =
-      typeof value === "object" && value !== null && Object.keys(value as object).length === 0;
+    const empty = typeof value === "object" && value !== null && Object.keys(value).length === 0;
     if (!empty) return;
     const above = holders[depth - 1];
     const step = path[depth - 1] ?? "";

@@ -18,7 +18,7 @@ import { KINDS } from "../kinds/builtin.ts";
 import type { Kind, KubeObject, Live, ObjectKey } from "../kinds/kind.ts";
 import { defineKind } from "../kinds/kind.ts";
 import type { ManagerOptions } from "../lifecycle/options.ts";
-import { Manager } from "../lifecycle/manager.ts";
+import { Manager } from "../lifecycle/operator-process.ts";
 import { FakeApiServer } from "./fake-api-server.ts";
 import type { FakeClock } from "./fake-clock.ts";
 import { fakeWorld, seededRng, settle } from "./fake-clock.ts";

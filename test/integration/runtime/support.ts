@@ -29,6 +29,7 @@ const CRD = defineKind<
   namespaced: false,
 });
 
+/** Namespaces, which no operator of ours writes. */
 export const NAMESPACE: Kind = defineKind({
   group: "",
   version: "v1",
@@ -50,6 +51,7 @@ export interface RealServer {
   close(): Promise<void>;
 }
 
+/** A running operator and what it has done. */
 export interface RealOperator {
   readonly manager: Manager;
   readonly port: WidgetPort;

@@ -1,0 +1,359 @@
+// Runs controllers: one transport, one set of caches, one lease, one health port. Standbys keep
+// their caches warm. A stop closes the intake, lets passes end, gives the lease back, and only then
+// ends the watches.
+
+import { assert, errorMessage } from "#api/base/index.ts";
+import { collectDefaultMetrics } from "prom-client";
+import type { Registry } from "prom-client";
+
+import type { InformerRequest } from "../cache/informers.ts";
+import { Informers } from "../cache/informers.ts";
+import { CacheReader, ownerIndex, ownerIndexValues, viewOf } from "../cache/reader.ts";
+import type { StoreChange } from "../cache/store.ts";
+import { Client } from "../client/client.ts";
+import { openCredentials } from "../client/credentials.ts";
+import { RestClient } from "../client/rest-client.ts";
+import type { Transport } from "../client/transport.ts";
+import { UndiciTransport } from "../client/undici-transport.ts";
+import { ControllerRunner } from "../controller/runner.ts";
+import type { AnyController, Index, Reader } from "../controller/types.ts";
+import { KINDS } from "../kinds/builtin.ts";
+import { kindId } from "../kinds/kind.ts";
+import { EventRecorder } from "./events.ts";
+import { LeaseFence, openFence } from "./fence.ts";
+import type { HealthServer } from "./health.ts";
+import { serveHealth } from "./health.ts";
+import { LeaderElector } from "./leader-election.ts";
+import type { Metrics } from "./metrics.ts";
+import { createMetrics } from "./metrics.ts";
+import type { ManagerOptions } from "./options.ts";
+import type { World } from "./timers.ts";
+import { sleep, systemClock, systemRng, systemTimers, whenAborted } from "./timers.ts";
+
+/** Something that runs beside the controllers, such as a server that reads the caches. */
+export interface Runnable {
+  readonly name: string;
+  /** True: only while this process leads. */
+  readonly leaderOnly: boolean;
+  /** Runs until `signal` aborts; a rejection before that ends the manager. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+/** A window on the caches for code that is no controller. */
+export interface CacheView {
+  readonly reader: Reader;
+  /** Called after every change of what the view shows; must be quick. Returns how to stop. */
+  onChange(listener: (change: StoreChange) => void): () => void;
+  whenSynced(): Promise<void>;
+}
+
+const SHUTDOWN_MS = 20_000;
+const SYNC_MS = 120_000;
+
+/** See the head of this file. Everything is declared before {@link run}, which is called once. */
+export class Manager {
+  /** For the rare direct call. Writes only pass while this process leads. */
+  readonly client: Client;
+  readonly #options: ManagerOptions;
+  readonly #world: World;
+  readonly #metrics: Metrics;
+  readonly #transport: Transport;
+  readonly #fence: LeaseFence | undefined;
+  readonly #informers: Informers;
+  readonly #events: EventRecorder;
+  readonly #elector: LeaderElector | undefined;
+  readonly #runners: ControllerRunner[] = [];
+  readonly #runnables: Runnable[] = [];
+  /** Ends passes that have not drained in time. */
+  readonly #kill = new AbortController();
+  #startedAtMs: number | undefined;
+  #health: HealthServer | undefined;
+
+  constructor(options: ManagerOptions) {
+    this.#options = options;
+    this.#world = {
+      clock: options.clock ?? systemClock,
+      timers: options.timers ?? systemTimers,
+      rng: options.rng ?? systemRng,
+    };
+    this.#metrics = createMetrics();
+    this.#transport = openTransport(options, this.#world);
+    this.#fence = options.leaderElection === undefined ? undefined : new LeaseFence(this.#world);
+    const base = { world: this.#world, logger: options.logger, metrics: this.#metrics };
+    const rest = new RestClient({
+      ...base,
+      transport: this.#transport,
+      fence: this.#fence ?? openFence(),
+      ...(options.onRequest === undefined ? {} : { onRequest: options.onRequest }),
+    });
+    this.client = new Client(rest);
+    this.#informers = new Informers({
+      ...base,
+      rest,
+      freeze: options.freezeObjects ?? false,
+      ...(options.watchNamespaces === undefined ? {} : { namespaces: options.watchNamespaces }),
+    });
+    this.#events = new EventRecorder({
+      ...base,
+      controller: options.name,
+      instance: options.identity,
+      client: this.client,
+    });
+    this.#elector = this.#createElector();
+  }
+
+  /** All metrics, for more of one's own. */
+  get registry(): Registry {
+    return this.#metrics.registry;
+  }
+
+  /** True while this process may write. */
+  get isLeading(): boolean {
+    return this.#fence?.isOpen ?? this.#startedAtMs !== undefined;
+  }
+
+  /** True if every controller has nothing waiting, running or due later. */
+  get isQuiet(): boolean {
+    return this.#runners.every((runner) => runner.isQuiet);
+  }
+
+  /** The port of the health server; undefined before {@link run} and without one. */
+  get healthPort(): number | undefined {
+    return this.#health?.port;
+  }
+
+  /** Adds a controller. Names and field managers are unique. */
+  add(controller: AnyController): this {
+    assert(this.#startedAtMs === undefined, "controllers are added before run");
+    assert(
+      this.#runners.every((runner) => runner.name !== controller.name),
+      `controller ${controller.name} is added twice`,
+    );
+    this.#runners.push(
+      new ControllerRunner({
+        controller,
+        client: this.client,
+        informers: this.#informers,
+        events: this.#events,
+        world: this.#world,
+        metrics: this.#metrics,
+        logger: this.#options.logger,
+      }),
+    );
+    return this;
+  }
+
+  /** Adds something that runs beside the controllers. */
+  addRunnable(runnable: Runnable): this {
+    assert(this.#startedAtMs === undefined, "runnables are added before run");
+    this.#runnables.push(runnable);
+    return this;
+  }
+
+  /** Has these kinds cached and gives a window on them; `group` is that of `Reader.owned`. */
+  view(
+    requests: readonly InformerRequest[],
+    options: { readonly group?: string; readonly indexes?: readonly Index<never>[] } = {},
+  ): CacheView {
+    const informers = requests.map((request) => this.#informers.want(request));
+    const group = options.group ?? "";
+    for (const informer of informers) {
+      informer.store.addIndex(ownerIndex(group), ownerIndexValues(group));
+      for (const index of options.indexes ?? []) {
+        if (kindId(index.kind) !== kindId(informer.kind)) continue;
+        // Typed by the kind, which has just been compared.
+        informer.store.addIndex(index.name, index.values as Index["values"]);
+      }
+    }
+    return {
+      reader: new CacheReader(viewOf(informers), this.#kill.signal, group),
+      onChange: (listener) => {
+        const stops = informers.map((informer) => informer.store.subscribe(listener));
+        return () => stops.forEach((stop) => stop());
+      },
+      whenSynced: async () => {
+        await Promise.all(informers.map((informer) => informer.whenSynced()));
+      },
+    };
+  }
+
+  /**
+   * Runs everything until `signal` aborts, then stops in good order. Rejects if the health port
+   * cannot be had or a runnable fails; faults of the API server never end it.
+   */
+  async run(signal: AbortSignal): Promise<void> {
+    assert(this.#startedAtMs === undefined, "run is called once");
+    this.#startedAtMs = this.#world.clock.monotonicMs();
+    const { logger, name, identity } = this.#options;
+    logger.info("manager starts", { name, identity });
+    const stop = new AbortController();
+    const onSignal = (): void => stop.abort();
+    signal.addEventListener("abort", onSignal, { once: true });
+    if (signal.aborted) stop.abort();
+    const watching = new AbortController();
+    let failure: Error | undefined;
+    try {
+      await this.#serveHealth();
+      this.#informers.start(watching.signal);
+      await Promise.all([
+        ...this.#everywhere(stop),
+        this.#elector === undefined
+          ? this.#lead(stop, new AbortController().signal)
+          : this.#elector.run(stop.signal, (term) => this.#lead(stop, term)),
+      ]);
+    } catch (cause) {
+      failure = cause instanceof Error ? cause : new Error(errorMessage(cause), { cause });
+      stop.abort();
+    }
+    signal.removeEventListener("abort", onSignal);
+    this.#kill.abort();
+    watching.abort();
+    await this.#informers.stopped();
+    await this.#transport.close();
+    await this.#health?.close();
+    logger.info("manager stopped", failure === undefined ? {} : { cause: errorMessage(failure) });
+    if (failure !== undefined) throw failure;
+  }
+
+  /** What runs on every replica. */
+  #everywhere(stop: AbortController): readonly Promise<void>[] {
+    return [
+      ...this.#runners
+        .filter((runner) => !runner.leaderOnly)
+        .map((runner) => this.#runTerm(runner, stop.signal, this.#kill.signal)),
+      ...this.#runnables
+        .filter((runnable) => !runnable.leaderOnly)
+        .map((runnable) => this.#runRunnable(runnable, stop.signal, stop)),
+    ];
+  }
+
+  /** One term as leader; returns when all of its work has ended. `term` aborts if it is lost. */
+  async #lead(stop: AbortController, term: AbortSignal): Promise<void> {
+    const ended = new AbortController();
+    const aborted = new AbortController();
+    const end = (): void => ended.abort();
+    const abort = (): void => {
+      ended.abort();
+      aborted.abort();
+    };
+    stop.signal.addEventListener("abort", end, { once: true });
+    term.addEventListener("abort", abort, { once: true });
+    if (stop.signal.aborted) end();
+    if (term.aborted) abort();
+    const work = Promise.all([
+      ...this.#runners
+        .filter((runner) => runner.leaderOnly)
+        .map((runner) => this.#runTerm(runner, ended.signal, aborted.signal)),
+      ...this.#runnables
+        .filter((runnable) => runnable.leaderOnly)
+        .map((runnable) => this.#runRunnable(runnable, ended.signal, stop)),
+      // A manager without controllers still holds its lease until it is told to stop.
+      whenAborted(ended.signal),
+    ]);
+    const limit = this.#limitDrain(ended.signal, aborted);
+    try {
+      await work;
+      if (!aborted.signal.aborted) await this.#events.flushed();
+    } finally {
+      limit();
+      stop.signal.removeEventListener("abort", end);
+      term.removeEventListener("abort", abort);
+    }
+  }
+
+  /** Once the intake is closed, passes have this long before they are broken off. */
+  #limitDrain(ended: AbortSignal, aborted: AbortController): () => void {
+    const quit = new AbortController();
+    const watchDrain = async (): Promise<void> => {
+      await whenAborted(ended);
+      const limitMs = this.#options.shutdownTimeoutMs ?? SHUTDOWN_MS;
+      await sleep(this.#world.timers, limitMs, quit.signal);
+      if (quit.signal.aborted) return;
+      this.#options.logger.warn("passes are broken off", { limitMs });
+      aborted.abort();
+    };
+    void watchDrain();
+    return () => quit.abort();
+  }
+
+  async #runTerm(runner: ControllerRunner, stop: AbortSignal, abort: AbortSignal): Promise<void> {
+    await Promise.race([runner.whenSynced(), whenAborted(stop)]);
+    if (stop.aborted) return;
+    await runner.term(stop, abort);
+  }
+
+  async #runRunnable(
+    runnable: Runnable,
+    signal: AbortSignal,
+    stop: AbortController,
+  ): Promise<void> {
+    try {
+      await runnable.run(signal);
+    } catch (cause) {
+      this.#options.logger.error("runnable failed", {
+        runnable: runnable.name,
+        cause: errorMessage(cause),
+      });
+      stop.abort();
+      throw cause;
+    }
+  }
+
+  #createElector(): LeaderElector | undefined {
+    const { leaderElection, identity, logger } = this.#options;
+    if (leaderElection === undefined || this.#fence === undefined) return undefined;
+    const lease = this.#informers.want({
+      kind: KINDS.Lease,
+      namespace: leaderElection.leaseNamespace,
+      fieldSelector: `metadata.name=${leaderElection.leaseName}`,
+    });
+    return new LeaderElector({
+      ...leaderElection,
+      identity,
+      client: this.client.unfenced(),
+      lease,
+      fence: this.#fence,
+      world: this.#world,
+      logger,
+      metrics: this.#metrics,
+    });
+  }
+
+  async #serveHealth(): Promise<void> {
+    const { health, logger } = this.#options;
+    if (health === undefined) return;
+    collectDefaultMetrics({ register: this.#metrics.registry });
+    this.#health = await serveHealth({
+      ...health,
+      logger,
+      problems: () => this.#problems(),
+      metrics: async () => {
+        for (const runner of this.#runners) runner.measure();
+        return {
+          contentType: this.#metrics.registry.contentType,
+          text: await this.#metrics.registry.metrics(),
+        };
+      },
+    });
+  }
+
+  #problems(): readonly string[] {
+    const waiting = this.#informers.all.filter((informer) => !informer.synced);
+    const overMs =
+      this.#world.clock.monotonicMs() -
+      (this.#startedAtMs ?? 0) -
+      (this.#options.cacheSyncTimeoutMs ?? SYNC_MS);
+    return waiting.flatMap((informer) => [
+      `${informer.kind.plural}: not synced${overMs > 0 ? ", overdue" : ""}`,
+      ...informer.problems,
+    ]);
+  }
+}
+
+function openTransport(options: ManagerOptions, world: World): Transport {
+  if (!("kind" in options.cluster)) return options.cluster;
+  return new UndiciTransport({
+    credentials: openCredentials(options.cluster, () => world.clock.monotonicMs()),
+    userAgent: `${options.name}/${options.identity}`,
+  });
+}
