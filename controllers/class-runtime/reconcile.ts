@@ -29,6 +29,7 @@ import type { ClassRuntimeDefaults, ObservedRuntime, RuntimePlan } from "./plan.
 import { render } from "./render.ts";
 import type { ClassRuntimeFields } from "./status.ts";
 import { computeStatus } from "./status.ts";
+import { explainRefusal } from "./status/paths.ts";
 
 /** The controller of ClassRuntime. */
 export function classRuntimeController(defaults: ClassRuntimeDefaults): AnyController {
@@ -75,6 +76,7 @@ export function classRuntimeController(defaults: ClassRuntimeDefaults): AnyContr
     observe,
     plan,
     render,
+    explain: (_observed, _plan, refusal) => explainRefusal(refusal),
     computeStatus,
   });
 }

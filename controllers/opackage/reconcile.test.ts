@@ -317,6 +317,45 @@ describe("edits", () => {
     expect(world.server.readAll(RUNTIMES)[0]?.spec.resolvedClass).not.toHaveProperty("ttlSeconds");
   });
 
+  it.each([
+    {
+      child: "classruntimes",
+      field: "spec.collection.partitioning",
+      want: "spec.classes[0].partitioning",
+    },
+    { child: "odgmcollections", field: "spec.storage.size", want: "spec.classes[0].storage.size" },
+  ])("what the API server refuses of $child is told at $want", async ({ child, field, want }) => {
+    await ready();
+    const message = `${child} "x" is invalid: ${field}: Invalid value: it cannot be changed`;
+    world.server.intercept = (request) =>
+      request.method === "PATCH" &&
+      request.path.includes(`/${child}/`) &&
+      !request.path.endsWith("/status")
+        ? {
+            kind: "answer",
+            status: 422,
+            body: {
+              kind: "Status",
+              apiVersion: "v1",
+              status: "Failure",
+              reason: "Invalid",
+              code: 422,
+              message,
+            },
+          }
+        : undefined;
+    const classes = (quickstart.spec.classes ?? []).map((cls) => ({
+      ...cls,
+      partitioning: "Explicit" as const,
+      storage: { size: "1Mi" },
+    }));
+    world.server.userApply(OPACKAGE, packageWith({ classes }));
+    await world.settled();
+    const found = world.server.read(PACKAGES, key("quickstart"));
+    expect(conditionOf(found, "Stalled")?.message).toContain(`${want}: Invalid value`);
+    expect(conditionOf(found, "Ready")?.status).toBe("False");
+  });
+
   it("a suspended package is not touched, and goes on when it is resumed", async () => {
     await ready();
     const functions = (quickstart.spec.functions ?? []).map((fn) => ({ ...fn, timeoutMs: 1000 }));

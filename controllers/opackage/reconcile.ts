@@ -21,6 +21,7 @@ import { plan } from "./plan.ts";
 import type { PackagePlan } from "./plan.ts";
 import type { ObservedPackage } from "./plan/observed.ts";
 import { dependentsOf } from "./plan/observed.ts";
+import { explainRefusal } from "./plan/paths.ts";
 import { render } from "./render.ts";
 import type { OPackageFields } from "./status.ts";
 import { computeStatus } from "./status.ts";
@@ -55,6 +56,7 @@ export function opackageController(): AnyController {
     observe,
     plan,
     render,
+    explain: (_observed, decided, refusal) => explainRefusal(decided.deployments, refusal),
     computeStatus,
     finalizer: {
       name: FINALIZERS.opackage,

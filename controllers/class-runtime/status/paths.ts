@@ -21,6 +21,13 @@ const moved: readonly (readonly [RegExp, string])[] = [
   [new RegExp(`\\bspec\\.(${shape})\\b`, "g"), "spec.collection.$1"],
 ];
 
+/** A refusal of the collection with the paths of the runtime; of anything else as it is. */
+export function explainRefusal<T extends { readonly message: string }>(refusal: T): T {
+  return refusal.message.startsWith("OdgmCollection ")
+    ? { ...refusal, message: translateCollectionPaths(refusal.message) }
+    : refusal;
+}
+
 /** `message` with the paths of an OdgmCollection replaced by those of its ClassRuntime. */
 export function translateCollectionPaths(message: string): string {
   return moved.reduce((text, [pattern, path]) => text.replace(pattern, path), message);

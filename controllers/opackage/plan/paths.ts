@@ -16,6 +16,19 @@ export function translateRuntimePaths(
   return message.replace(/\bspec(?:\.\w+(?:\[\d+\])?)+/g, (path) => translate(table, path));
 }
 
+/** A refusal of a runtime with the paths of the package; of anything else as it is. */
+export function explainRefusal<T extends { readonly message: string }>(
+  deployments: readonly DeploymentPlan[],
+  refusal: T,
+): T {
+  for (const plan of deployments) {
+    const target = plan.runtimes.find((one) => refusal.message.includes(`/${one.name}:`));
+    if (target === undefined) continue;
+    return { ...refusal, message: translateRuntimePaths(refusal.message, plan, target) };
+  }
+  return refusal;
+}
+
 function translate(table: Translation, path: string): string {
   const fits = table.filter(
     ([from]) => path === from || path.startsWith(`${from}.`) || path.startsWith(`${from}[`),

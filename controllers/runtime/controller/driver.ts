@@ -162,8 +162,11 @@ export class Driver {
     signal: AbortSignal,
   ): Promise<{ readonly outcome: Outcome; readonly failure?: unknown }> {
     switch (result.kind) {
-      case "refused":
-        return { outcome: { kind: "refused", refusal: result.refusal } };
+      case "refused": {
+        const { explain } = this.#spec;
+        const told = explain?.call(this.#spec, pass.observed, pass.plan, result.refusal);
+        return { outcome: { kind: "refused", refusal: told ?? result.refusal } };
+      }
       case "failed": {
         const { reason, message, changeSet, cause } = result;
         return { outcome: { kind: "failed", reason, message, changeSet }, failure: cause };

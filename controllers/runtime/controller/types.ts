@@ -272,6 +272,11 @@ export interface Controller<
   plan(observed: Observed, now: Date, defaults: Defaults): Plan;
   /** Everything that shall exist, complete, in the order of creation. Pure and repeatable. */
   render(observed: Observed, plan: Plan, defaults: Defaults): Rendered;
+  /**
+   * The API server's refusal of a child, told in the words of the user's own document. Pure; told
+   * as it is if not given.
+   */
+  explain?(observed: Observed, plan: Plan, refusal: Refusal): Refusal;
   /** The calls outside Kubernetes that the plan wants now. Pure; none if not given. */
   calls?(plan: Plan): readonly Call[];
   /** Makes these calls in order. Each is idempotent; results come back through `observe` only. */
