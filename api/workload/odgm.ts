@@ -93,7 +93,7 @@ export interface OdgmPodConfig {
   readonly collection: string;
   /** URI SAN that a client of 8082 must have. */
   readonly adminIdentity: string;
-  /** URI SANs that a client of 8081 may have: the collection's own and the gateway's. */
+  /** URI SANs that a client of 8081 may have: the collection's own, always first; the gateway's. */
   readonly linkIdentities: readonly string[];
   readonly reflection?: boolean;
   readonly logLevel?: string;

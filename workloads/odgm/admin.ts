@@ -19,7 +19,6 @@ import { addService } from "#workloads/platform/index.ts";
 import { refuse } from "./errors.ts";
 import { FORMAT_VERSION } from "./data-dir.ts";
 import type { Member, StoreView } from "./member.ts";
-import { contentDigest } from "./spec.ts";
 
 /** How often WatchStatus looks, and the most often it tells. */
 const WATCH_MS = 1000;
@@ -78,7 +77,7 @@ export function statusOf(member: Member, version: string): MemberStatus {
     capacityBytes: BigInt(Math.max(0, Math.round(capacityBytes))),
     usedBytes: BigInt(Math.max(0, Math.round(usedBytes))),
     programVersion: version,
-    contentDigest: collection === undefined ? "" : contentDigest(collection.spec),
+    contentDigest: collection?.digest ?? "",
     ...(member.committed === undefined ? {} : { committed: member.committed }),
   });
 }

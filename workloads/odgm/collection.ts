@@ -15,7 +15,7 @@ import type { GrpcFailure } from "#workloads/platform/index.ts";
 import type { Committer } from "./committer.ts";
 import { refuse } from "./errors.ts";
 import { BasicShard } from "./shards/basic.ts";
-import { PARTITIONS_MAX } from "./spec.ts";
+import { contentDigest, PARTITIONS_MAX } from "./spec.ts";
 
 /** Who answers for a partition. */
 export type Owner =
@@ -38,6 +38,7 @@ export class ServedCollection {
   readonly #position: number;
   readonly #shards = new Map<number, BasicShard>();
   #spec: CollectionSpec;
+  #digest: string;
   #owners: readonly Owner[] = [];
   #slots: SlotTable | undefined;
   #functions: ReadonlyMap<string, CollectionFunction> = new Map();
@@ -46,11 +47,17 @@ export class ServedCollection {
     this.#host = host;
     this.#position = position;
     this.#spec = spec;
+    this.#digest = "";
     this.apply(spec);
   }
 
   get spec(): CollectionSpec {
     return this.#spec;
+  }
+
+  /** Digest of the content in force. */
+  get digest(): string {
+    return this.#digest;
   }
 
   get name(): string {
@@ -79,6 +86,7 @@ export class ServedCollection {
   apply(spec: CollectionSpec): void {
     const slots = slotTableOf(spec);
     this.#spec = spec;
+    this.#digest = contentDigest(spec);
     this.#slots = slots;
     this.#functions = new Map(spec.functions.map((fn) => [fn.name, fn]));
     const owners: Owner[] = [];

@@ -1,4 +1,7 @@
 // The command line and ODGM_COLLECTION, without a process.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
 import { describe, expect, it } from "@jest/globals";
 
 import { parseCommandLine } from "./options.ts";
@@ -105,6 +108,17 @@ describe("ODGM_COLLECTION", () => {
 
   it("that is not JSON is refused", () => {
     expect(() => parseCollections("[")).toThrow(/not JSON/);
+  });
+});
+
+describe("the image", () => {
+  it("names the version of the package", () => {
+    const root = join(import.meta.dirname, "..", "..");
+    const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+      readonly version: string;
+    };
+    const dockerfile = readFileSync(join(import.meta.dirname, "Dockerfile"), "utf8");
+    expect(dockerfile).toContain(`OAAS_VERSION=${manifest.version}\n`);
   });
 });
 

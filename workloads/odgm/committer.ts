@@ -27,7 +27,7 @@ export interface CommitObserver {
 }
 
 /** Write bytes not yet durable beyond which {@link Committer.isOverloaded}. */
-const PENDING_BYTES_MAX = 64 * 1024 * 1024;
+const PENDING_BYTES_MAX = 32 * 1024 * 1024;
 
 /** One per store. */
 export class Committer {

@@ -4,10 +4,17 @@ import { statfs } from "node:fs/promises";
 
 import type { Logger } from "#api/base/index.ts";
 import { errorMessage } from "#api/base/index.ts";
-import type { Store } from "#workloads/core/store/index.ts";
+import type { Store, StoreWrite } from "#workloads/core/store/index.ts";
 
-/** The same store; `onFailure` is told of the first commit that fails, before its caller is. */
-export function guardStore(store: Store, onFailure: (cause: unknown) => void): Store {
+/**
+ * The same store; `onFailure` is told of the first commit that fails, before its caller is, and
+ * `onCommitted` of the bytes of every other.
+ */
+export function guardStore(
+  store: Store,
+  onFailure: (cause: unknown) => void,
+  onCommitted: (bytes: number) => void,
+): Store {
   let failed = false;
   return {
     get: (key) => store.get(key),
@@ -17,6 +24,7 @@ export function guardStore(store: Store, onFailure: (cause: unknown) => void): S
     commit: async (writes) => {
       try {
         await store.commit(writes);
+        onCommitted(bytesOf(writes));
       } catch (cause: unknown) {
         if (!failed) onFailure(cause);
         failed = true;
@@ -26,14 +34,22 @@ export function guardStore(store: Store, onFailure: (cause: unknown) => void): S
   };
 }
 
+function bytesOf(writes: readonly StoreWrite[]): number {
+  let total = 0;
+  for (const { key, value } of writes) total += key.byteLength + (value?.byteLength ?? 0);
+  return total;
+}
+
 /** How full the disk is, as far as it matters to the store. */
 export interface StorageLevel {
   readonly capacityBytes: number;
   readonly usedBytes: number;
 }
 
-/** Sampled at most this often. */
+/** Looked at this often, because others may fill the disk too ... */
 const SAMPLE_MS = 500;
+/** ... and whenever this share of the capacity has been written since. */
+const SAMPLE_SHARE = 0.005;
 
 /** Says whether writes may make the store larger. Deletes always may run. */
 export class StorageGuard {
@@ -45,6 +61,7 @@ export class StorageGuard {
   readonly #timer: NodeJS.Timeout;
   #level: StorageLevel = { capacityBytes: 0, usedBytes: 0 };
   #full = false;
+  #writtenBytes = 0;
 
   constructor(options: {
     readonly folder: string;
@@ -74,8 +91,15 @@ export class StorageGuard {
     return this.#full;
   }
 
+  /** So many bytes went to the disk. */
+  wrote(bytes: number): void {
+    this.#writtenBytes += bytes;
+    if (this.#writtenBytes > this.#level.capacityBytes * SAMPLE_SHARE) void this.sample();
+  }
+
   /** Looks again. Trouble is logged and leaves the last level. */
   async sample(): Promise<void> {
+    this.#writtenBytes = 0;
     try {
       this.#level = await this.#measure();
     } catch (cause: unknown) {

@@ -200,7 +200,7 @@ export class Member {
       if (spec.generation === 0n) throw refuse("INVALID_SPEC", "generation is 0");
       if (spec.generation < current) return current;
       if (served !== undefined && spec.generation === current) {
-        if (contentDigest(spec) === contentDigest(served.spec)) return current;
+        if (contentDigest(spec) === served.digest) return current;
         throw refuse("GENERATION_CONFLICT", `generation ${current} has another content here`);
       }
       const problem = checkSpec(spec);
@@ -277,7 +277,8 @@ export class Member {
 
   async #openStore(format: FormatRecord, raw: Store): Promise<OpenStore> {
     const { log, metrics, dataDir, owner } = this.#options;
-    const store = guardStore(raw, this.#options.onStoreFailure);
+    const wrote = (bytes: number): void => this.#open?.guard.wrote(bytes);
+    const store = guardStore(raw, this.#options.onStoreFailure, wrote);
     const committer = new Committer(store, { observer: metrics, log });
     const standalone = owner.collection === STANDALONE_OWNER.collection;
     const ordinal = standalone ? undefined : owner.ordinal;

@@ -144,7 +144,7 @@ async function prepareStandalone(
     await member.adopt(wanted);
     return;
   }
-  const kept = member.collections.map(({ spec }) => contentDigest(spec)).join();
+  const kept = member.collections.map(({ digest }) => digest).join();
   if (kept !== wanted.map(contentDigest).join()) {
     log.warn("the store keeps other collections than those given; the store's count", {
       collections: member.collections.map(({ name }) => name),

@@ -106,12 +106,15 @@ function unary(client: Client, method: DescMethod) {
         metadataOf(options),
         callOptionsOf(options),
         (error: ServiceError | null, response) => {
+          options.signal?.removeEventListener("abort", cancel);
           if (error !== null) reject(fromServiceError(error));
           else if (response === undefined) reject(emptyAnswer());
           else resolve(response);
         },
       );
-      cancelOn(options.signal, call);
+      const cancel = (): void => call.cancel();
+      if (options.signal?.aborted === true) cancel();
+      else options.signal?.addEventListener("abort", cancel, { once: true });
     });
 }
 
@@ -129,12 +132,15 @@ function streaming(client: Client, method: DescMethod) {
       metadataOf(options),
       callOptionsOf(options),
     );
-    cancelOn(options.signal, call);
+    const cancel = (): void => call.cancel();
+    if (options.signal?.aborted === true) cancel();
+    else options.signal?.addEventListener("abort", cancel, { once: true });
     try {
       for await (const item of call) yield item as MessageShape<DescMethod["output"]>;
     } catch (cause: unknown) {
       throw isServiceError(cause) ? fromServiceError(cause) : cause;
     } finally {
+      options.signal?.removeEventListener("abort", cancel);
       call.cancel();
     }
   };
@@ -160,10 +166,4 @@ function metadataOf(options: ClientCallOptions): Metadata {
 
 function callOptionsOf(options: ClientCallOptions): CallOptions {
   return { deadline: Date.now() + options.timeoutMs };
-}
-
-function cancelOn(signal: AbortSignal | undefined, call: { cancel(): void }): void {
-  if (signal === undefined) return;
-  if (signal.aborted) call.cancel();
-  else signal.addEventListener("abort", () => call.cancel(), { once: true });
 }
