@@ -3,7 +3,7 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { parseAllDocuments } from "yaml";
-import { buildImages } from "#hack/images/index.ts";
+import { archivesOf, buildImages } from "#hack/images/index.ts";
 import type { BuiltImage } from "#hack/images/index.ts";
 import type { Cluster } from "#hack/cluster/index.ts";
 
@@ -53,7 +53,7 @@ export function deploymentsIn(text: string): readonly { namespace: string; name:
 /** Builds all images and loads them on the nodes; cheap when nothing changed. */
 export async function shipImages(cluster: Cluster, say: Say): Promise<readonly BuiltImage[]> {
   const images = await buildImages(undefined, { say });
-  await cluster.loadImages(images.map((image) => image.archive));
+  await cluster.loadImages(archivesOf(images));
   return images;
 }
 

@@ -1,5 +1,6 @@
 // The cluster of the end-to-end tests, seen from the doors: what has to be built before the tests'
 // clocks run, what to keep when one failed, and its end. The tests bring it up themselves.
+import { createHash } from "node:crypto";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -7,22 +8,27 @@ import { ensureBinaries } from "#hack/cluster/build/binaries.ts";
 import { chooseEngine } from "#hack/cluster/index.ts";
 import { hostRunner } from "#hack/cluster/run-host.ts";
 
-/** Name of the instance; test/e2e/support/world.ts opens it. */
-export const E2E_CLUSTER = "e2e";
+import { ensureHostPrograms, TEST_PROGRAMS } from "./host-packages.ts";
+
+const ROOT = join(import.meta.dirname, "..", "..");
+
+/** Name of the instance; test/e2e/support/world.ts opens it. Every checkout has one of its own. */
+export const E2E_CLUSTER = `e2e-${createHash("sha256").update(ROOT).digest("hex").slice(0, 6)}`;
 
 /** Where the logs of failed tests are kept, below the repository root. */
 export const FAILURE_LOGS = join(".build", "logs", "test");
-
-const ROOT = join(import.meta.dirname, "..", "..");
 
 function say(line: string): void {
   process.stderr.write(`cluster: ${line}\n`);
 }
 
-/** Builds the programs of the engine that the tests will use, unless they are in the caches. */
+/** Installs and builds the programs that the tests will use, unless they are there. */
 export async function prepareClusterPrograms(): Promise<void> {
+  await ensureHostPrograms(hostRunner, say, TEST_PROGRAMS);
   const engine = await chooseEngine({ say });
-  if (engine.name === "local") await ensureBinaries(hostRunner, say);
+  if (engine.name !== "local") return;
+  await ensureHostPrograms(hostRunner, say);
+  await ensureBinaries(hostRunner, say);
 }
 
 /** Writes objects, events and logs of the cluster if it is up; the folder, below the root. */

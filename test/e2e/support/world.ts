@@ -4,17 +4,16 @@ import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import { buildImages } from "#hack/images/index.ts";
+import { archivesOf, buildImages } from "#hack/images/index.ts";
 import type { BuiltImage } from "#hack/images/index.ts";
 import type { Cluster } from "#hack/cluster/index.ts";
 import { openCluster } from "#hack/cluster/index.ts";
 import { deploySystem, renderSystem } from "#hack/doors/deploy.ts";
+import { E2E_CLUSTER } from "#hack/doors/e2e-cluster.ts";
 
 import { GatewayClient } from "./gateway.ts";
 import { eventually, Kube } from "./kube.ts";
 
-/** Name of the cluster instance of the end-to-end tests. */
-export const E2E_CLUSTER = "e2e";
 const NODE_PORT = 30080;
 const ROOT = join(import.meta.dirname, "..", "..", "..");
 
@@ -63,7 +62,7 @@ async function install(cluster: Cluster): Promise<readonly BuiltImage[]> {
   for (const image of images) hash.update(image.digest);
   for (const file of await crdFiles()) hash.update(await readFile(file));
   const wanted = hash.digest("hex");
-  await cluster.loadImages(images.map((image) => image.archive));
+  await cluster.loadImages(archivesOf(images));
   if (marker?.data?.["system"] !== wanted) {
     await deploySystem(cluster, images, say);
     const data = { system: wanted };
