@@ -5,6 +5,8 @@ import type { PeerCertificate } from "node:tls";
 import type { ChannelCredentials, ServerCredentials } from "@grpc/grpc-js";
 import { experimental } from "@grpc/grpc-js";
 
+import { uriNames } from "./peer-names.ts";
+
 /** CA bundle, certificate and key, all PEM. */
 export interface TlsFiles {
   readonly caPem: string;
@@ -76,21 +78,21 @@ export class OwnCertificate implements experimental.CertificateProvider {
   }
 }
 
-/** The URI SANs of a peer's certificate. */
-export function peerIdentities(certificate: Pick<PeerCertificate, "subjectaltname">): string[] {
-  return (certificate.subjectaltname ?? "")
-    .split(", ")
-    .filter((name) => name.startsWith("URI:"))
-    .map((name) => name.slice("URI:".length));
+/** The one identity of a peer; undefined if its certificate carries none or several. */
+export function peerIdentity(
+  certificate: Pick<PeerCertificate, "subjectaltname"> | undefined,
+): string | undefined {
+  const names = uriNames(certificate?.subjectaltname ?? "");
+  return names.length === 1 ? names[0] : undefined;
 }
 
 /** Client credentials that admit exactly the server whose URI SAN is `serverIdentity`. */
 export function clientCredentials(own: OwnCertificate, serverIdentity: string): ChannelCredentials {
   return experimental.createCertificateProviderChannelCredentials(own, own, {
     checkServerIdentity: (_host, certificate) => {
-      const names = peerIdentities(certificate);
-      if (names.length === 1 && names[0] === serverIdentity) return undefined;
-      return new Error(`server is ${names.join(", ") || "nobody"}, expected ${serverIdentity}`);
+      const name = peerIdentity(certificate);
+      if (name === serverIdentity) return undefined;
+      return new Error(`server is ${name ?? "nobody we know"}, expected ${serverIdentity}`);
     },
   });
 }

@@ -15,7 +15,7 @@ import { ClsRoutingSchema, RoutingService } from "#api/gen/oprc-route_pb.ts";
 
 import { serviceDefinition } from "./definition.ts";
 import type { OwnCertificate } from "./identity.ts";
-import { peerIdentities, serverCredentials } from "./identity.ts";
+import { peerIdentity, serverCredentials } from "./identity.ts";
 
 /** The newest routing table and news of it. */
 export interface RouteSource {
@@ -88,11 +88,10 @@ export class RoutingServer {
   }
 
   #refusal(context: ReturnType<WatchCall["getAuthContext"]>): string | undefined {
-    const certificate = context?.sslPeerCertificate;
-    const names = certificate === undefined ? [] : peerIdentities(certificate);
-    if (names.some((name) => this.#admitted().has(name))) return undefined;
-    this.#log.warn("routing call refused", { peer: names });
-    return `${names.join(", ") || "a peer without identity"} is not admitted to routes`;
+    const name = peerIdentity(context?.sslPeerCertificate);
+    if (name !== undefined && this.#admitted().has(name)) return undefined;
+    this.#log.warn("routing call refused", { peer: name ?? "" });
+    return `${name ?? "a peer without identity"} is not admitted to routes`;
   }
 
   #watch(call: WatchCall): void {
