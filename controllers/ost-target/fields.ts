@@ -3,7 +3,6 @@
 /** Paths below `spec`; anything else that is set is refused as Unsupported. */
 export const served: readonly string[] = [
   "capacity",
-  "device",
   "image",
   "nodeName",
   "path",

@@ -11,6 +11,8 @@ export interface TargetPort {
   seen(name: string, statusUrl: string | undefined): OstSeen;
   /** Wakes targets by name. */
   start(wake: (name: string) => void): () => void;
+  /** True once {@link restartPod} has deleted the pod of this uid. */
+  restarted(podUid: string): boolean;
   /** Deletes a pod if it still is this one. */
   restartPod(pod: {
     readonly namespace: string;

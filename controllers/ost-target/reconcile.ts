@@ -1,16 +1,17 @@
 // Declaration of the OstTarget controller for the framework.
 import type { Node, Pod } from "kubernetes-types/core/v1.js";
 
-import { FIELD_MANAGERS, FINALIZERS, LABELS, REASONS } from "#api/meta/index.ts";
+import { ANNOTATIONS, FIELD_MANAGERS, FINALIZERS, LABELS } from "#api/meta/index.ts";
 import type { OstTarget } from "#api/rawstor/v1alpha1/index.ts";
 import type { AnyController } from "#controllers/runtime/index.ts";
 import { defineController, KINDS, watch } from "#controllers/runtime/index.ts";
 
 import { served } from "./fields.ts";
+import { finalize } from "./finalize.ts";
 import { observe, TARGET, targetsOf } from "./observe.ts";
 import { permissions } from "./permissions.ts";
 import type { Observed, TargetCall, TargetDefaults, TargetPlan } from "./plan/plan.ts";
-import { ABANDON, calls, plan } from "./plan/plan.ts";
+import { calls, plan } from "./plan/plan.ts";
 import type { TargetPort } from "./port.ts";
 import { COMPONENT, render, templateName } from "./render.ts";
 import type { TargetFields } from "./status.ts";
@@ -63,10 +64,12 @@ export function ostTargetController(defaults: TargetDefaults, port: TargetPort):
     served,
     port,
     defaults,
+    // One at a time: each sees which pods the one before has sent away.
+    concurrency: 1,
     observe: (key, reader, at) => observe(key, reader, at, defaults),
     plan: (observed, now) => {
       const next = plan(observed, now, defaults);
-      return { ...next, calls: calls(observed, templateName(observed, next, defaults)) };
+      return { ...next, calls: calls(observed, next, templateName(observed, next, defaults)) };
     },
     render,
     calls: (next) => next.calls,
@@ -77,21 +80,8 @@ export function ostTargetController(defaults: TargetDefaults, port: TargetPort):
     finalizer: {
       name: FINALIZERS.ostTarget,
       timeoutMs: FINALIZE_TIMEOUT_MS,
-      escapeAnnotation: ABANDON,
-      finalize: (observed) => {
-        const registered =
-          observed.record !== undefined &&
-          !("malformed" in observed.record) &&
-          observed.record.incarnation !== undefined;
-        if (!registered) return { kind: "done", children: [] };
-        if (observed.seen.kind !== "known") {
-          const message = "whether anything is on the disk is not known: its pod does not answer";
-          return { kind: "waiting", reason: REASONS.Unreachable, message };
-        }
-        const { objects } = observed.seen.status;
-        if (objects === 0) return { kind: "done", children: [] };
-        return { kind: "waiting", reason: REASONS.InUse, message: `${objects} objects are on it` };
-      },
+      escapeAnnotation: ANNOTATIONS.abandonRawstor,
+      finalize,
     },
   });
 }

@@ -45,7 +45,7 @@ export type RenderedTarget =
 
 /** Value of the component label of target pods; the watch on pods is narrowed by it. */
 export const COMPONENT = "ost";
-/** Nominal size of a local volume whose target names no capacity: its file system is the limit. */
+/** Size of a local volume in name only: its file system and `spec.capacity` are the limits. */
 const NOMINAL_SIZE = "1Ti";
 
 /** Names of the children of a target. */
@@ -111,8 +111,15 @@ export function render(
     name: context.names.identity,
     data: encodeRecord(plan.record),
   });
+  const recorded: TargetChild = {
+    object: identity,
+    ownership: "Label",
+    prune: "Keep",
+    adopt: true,
+  };
+  if (!plan.serve) return [recorded];
   return [
-    { object: identity, ownership: "Label", prune: "Keep", adopt: true },
+    recorded,
     { object: serviceAccount({ ...base, name: context.names.serviceAccount }), ownership: "Label" },
     ...renderMedium(context),
     {
@@ -134,7 +141,7 @@ export function templateName(
   plan: TargetPlan,
   defaults: TargetDefaults,
 ): string {
-  const children = render(observed, { ...plan, format: "Never" }, defaults);
+  const children = render(observed, { ...plan, serve: true, format: "Never" }, defaults);
   if ("refused" in children) return "";
   const set = children.find((child) => child.object.kind === "StatefulSet");
   const annotations = (set?.object as StatefulSet | undefined)?.spec?.template.metadata
@@ -144,10 +151,8 @@ export function templateName(
 
 function renderMedium(context: Context): readonly TargetChild[] {
   const { observed, defaults, labels, names } = context;
-  const { medium, capacity } = effectiveOstTarget(observed.target.spec);
-  const size = canonicalQuantity(
-    medium?.kind === "claim" ? medium.size : (capacity ?? NOMINAL_SIZE),
-  );
+  const { medium } = effectiveOstTarget(observed.target.spec);
+  const size = medium?.kind === "claim" ? canonicalQuantity(medium.size) : NOMINAL_SIZE;
   const storageClassName = medium?.kind === "claim" ? medium.storageClassName : "";
   const claim: Rendered<PersistentVolumeClaim> = {
     apiVersion: "v1",

@@ -2,6 +2,7 @@
 import { conditions, REASONS } from "#api/meta/index.ts";
 import type { OstTargetStatus } from "#api/rawstor/v1alpha1/index.ts";
 import { effectiveTopology } from "#api/rawstor/v1alpha1/index.ts";
+import type { OstStatus } from "#api/workload/ost.ts";
 import { ostPorts } from "#api/workload/ost.ts";
 import { present } from "#controllers/objects/index.ts";
 
@@ -18,6 +19,9 @@ export interface ConditionDraft {
   readonly message: string;
 }
 
+/** Longest message of an error in status; see the schema of DiskError. */
+const MESSAGE_MAX = 512;
+
 const REFUSAL_TEXT: Readonly<Record<string, string>> = {
   EmptyDisk: "the disk is blank but this target was registered before: bring its disk back",
   WrongDisk: "the disk belongs to another target or cluster",
@@ -31,7 +35,7 @@ const REFUSAL_TEXT: Readonly<Record<string, string>> = {
 function diskHealthy(observed: Observed, plan: TargetPlan): ConditionDraft {
   const type = conditions.DISK_HEALTHY;
   const refusal = observed.pod?.refusal;
-  if (refusal !== undefined) {
+  if (refusal !== undefined && observed.seen.kind !== "known") {
     return { type, status: "False", reason: refusal, message: REFUSAL_TEXT[refusal] ?? refusal };
   }
   if (plan.trouble !== undefined) return { type, status: "False", ...plan.trouble };
@@ -58,6 +62,10 @@ function ready(observed: Observed, disk: ConditionDraft): ConditionDraft {
   }
   const { pod } = observed;
   if (pod?.trouble !== undefined) return { type, status: "False", ...pod.trouble };
+  if (pod?.mayFormat === true && pod.ready) {
+    const message = "its disk is formatted; its pod is replaced by one that may not format";
+    return { type, status: "False", reason: REASONS.Formatting, message };
+  }
   if (pod?.ready !== true || disk.status !== "True" || observed.clusterIp === undefined) {
     const message =
       pod === undefined ? "its pod does not exist yet" : `pod ${pod.name} is not ready`;
@@ -66,53 +74,75 @@ function ready(observed: Observed, disk: ConditionDraft): ConditionDraft {
   return { type, status: "True", reason: REASONS.Available, message: "serving" };
 }
 
-/** Fields and conditions. Refusal, failure and deletion are added by the framework. */
+/** What objects may still take: the file system's word, and the capacity that the user allows. */
+function availableBytes({ availableBytes, capacityBytes, usedBytes }: OstStatus): number {
+  return Math.max(0, Math.min(availableBytes, capacityBytes - usedBytes));
+}
+
+function fieldsOf(observed: Observed): TargetFields {
+  const status = observed.seen.kind === "known" ? observed.seen.status : undefined;
+  const topology = present(effectiveTopology(observed.target.spec, observed.nodeLabels ?? {}));
+  const { clusterIp } = observed;
+  return present({
+    address: clusterIp === undefined ? undefined : `${clusterIp}:${ostPorts.protocol}`,
+    capacity:
+      status === undefined
+        ? undefined
+        : {
+            totalBytes: status.capacityBytes,
+            usedBytes: status.usedBytes,
+            availableBytes: availableBytes(status),
+          },
+    objects: status?.objects,
+    lastErrors: status?.lastErrors.map(({ time, code, message }) => ({
+      time,
+      code,
+      message: message.slice(0, MESSAGE_MAX),
+    })),
+    topology: Object.keys(topology).length === 0 ? undefined : topology,
+  });
+}
+
+function registered(plan: TargetPlan): ConditionDraft {
+  const type = conditions.REGISTERED;
+  const { incarnation } = plan.record;
+  if (incarnation !== undefined) {
+    const message = `incarnation ${incarnation}`;
+    return { type, status: "True", reason: REASONS.Succeeded, message };
+  }
+  return { type, status: "False", reason: REASONS.Pending, message: "the disk was never seen" };
+}
+
+function drained(observed: Observed): ConditionDraft {
+  const type = conditions.DRAINED;
+  if (observed.seen.kind !== "known") {
+    return { type, status: "Unknown", reason: REASONS.Unreachable, message: "not known" };
+  }
+  const { objects } = observed.seen.status;
+  const message = objects === 1 ? "1 object is on it" : `${objects} objects are on it`;
+  return { type, status: objects === 0 ? "True" : "False", reason: REASONS.Observed, message };
+}
+
+/** Fields and conditions. Refusal of the spec, failure and deletion are added by the framework. */
 export function computeStatus(
   observed: Observed,
   plan: TargetPlan,
 ): { readonly fields: TargetFields; readonly conditions: readonly ConditionDraft[] } {
   const disk = diskHealthy(observed, plan);
   const summary = ready(observed, disk);
-  const registered = plan.record.incarnation;
-  const status = observed.seen.kind === "known" ? observed.seen.status : undefined;
-  const topology = present(effectiveTopology(observed.target.spec, observed.nodeLabels ?? {}));
+  const { reason, message } = summary;
+  // A bad disk waits for a person; anything else that is not well may come by itself.
+  const progress: ConditionDraft =
+    disk.status === "False"
+      ? { type: conditions.STALLED, status: "True", reason, message }
+      : {
+          type: conditions.RECONCILING,
+          status: summary.status === "True" ? "False" : "True",
+          reason,
+          message,
+        };
   return {
-    fields: present({
-      address:
-        observed.clusterIp === undefined ? undefined : `${observed.clusterIp}:${ostPorts.protocol}`,
-      capacity:
-        status === undefined
-          ? undefined
-          : {
-              totalBytes: status.capacityBytes,
-              usedBytes: status.usedBytes,
-              availableBytes: status.availableBytes,
-            },
-      objects: status?.objects,
-      lastErrors: status?.lastErrors.map(({ time, code, message }) => ({ time, code, message })),
-      topology: Object.keys(topology).length === 0 ? undefined : topology,
-    }),
-    conditions: [
-      summary,
-      disk,
-      {
-        type: conditions.REGISTERED,
-        status: registered === undefined ? "False" : "True",
-        reason: registered === undefined ? REASONS.Pending : REASONS.Succeeded,
-        message: registered === undefined ? "the disk was never seen" : `incarnation ${registered}`,
-      },
-      {
-        type: conditions.DRAINED,
-        status: status === undefined ? "Unknown" : status.objects === 0 ? "True" : "False",
-        reason: status === undefined ? REASONS.Unreachable : REASONS.Observed,
-        message: status === undefined ? "not known" : `${status.objects} objects are on it`,
-      },
-      {
-        type: conditions.RECONCILING,
-        status: summary.status === "True" || plan.trouble !== undefined ? "False" : "True",
-        reason: summary.reason,
-        message: summary.message,
-      },
-    ],
+    fields: fieldsOf(observed),
+    conditions: [summary, disk, registered(plan), drained(observed), progress],
   };
 }

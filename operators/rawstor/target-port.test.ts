@@ -26,6 +26,8 @@ describe("changeBetween", () => {
   it.each([
     ["the same words", known({}), known({}), "none"],
     ["a write", known({}), known({ usedBytes: 20, objects: 2 }), "counts"],
+    ["less free space", known({}), known({ availableBytes: 80 }), "counts"],
+    ["hardly less free space", known({}), known({ availableBytes: 89.5 }), "none"],
     ["the first object", known({ objects: 0 }), known({ objects: 1 }), "much"],
     ["a failure", known({}), known({ state: "Failed" }), "much"],
     ["silence", known({}), { kind: "unreachable", message: "x" } satisfies OstSeen, "much"],

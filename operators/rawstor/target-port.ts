@@ -7,11 +7,13 @@ import type { OstSeen } from "#controllers/ost-target/plan/plan.ts";
 import type { TargetPort } from "#controllers/ost-target/port.ts";
 import type { Client } from "#controllers/runtime/index.ts";
 import { ApiError, KINDS } from "#controllers/runtime/index.ts";
+import { LRUCache } from "lru-cache";
 
 const POLL_MS = 2_000;
 const REQUEST_TIMEOUT_MS = 3_000;
 /** Counts alone wake a target at most this often. */
 const COUNTS_MS = 30_000;
+const RESTARTED_MAX = 10_000;
 
 interface Polled {
   readonly url: string;
@@ -27,6 +29,8 @@ export class OperatorTargetPort implements TargetPort {
   readonly #client: Client;
   readonly #log: Logger;
   readonly #polled = new Map<string, Polled>();
+  /** Uids of deleted pods, latest last; a pod is away long before it leaves the list. */
+  readonly #restarted = new LRUCache<string, true>({ max: RESTARTED_MAX });
   #wake: ((name: string) => void) | undefined;
 
   constructor(client: Client, log: Logger) {
@@ -56,6 +60,10 @@ export class OperatorTargetPort implements TargetPort {
     };
   }
 
+  restarted(podUid: string): boolean {
+    return this.#restarted.has(podUid);
+  }
+
   async restartPod(pod: {
     readonly namespace: string;
     readonly name: string;
@@ -64,6 +72,7 @@ export class OperatorTargetPort implements TargetPort {
     const { namespace, name, uid } = pod;
     try {
       await this.#client.delete(KINDS.Pod, { namespace, name }, { uid });
+      this.#restarted.set(uid, true);
     } catch (cause) {
       // Another pod of that name is there already: what was asked for has happened.
       if (!(cause instanceof ApiError) || cause.status !== 409) throw cause;
@@ -98,6 +107,9 @@ async function ask(url: string): Promise<OstSeen> {
   }
 }
 
+/** Free space below this share of the capacity is no news: others may use the file system too. */
+const AVAILABLE_SHARE = 0.01;
+
 /** `counts` if only figures that move with every write differ. */
 export function changeBetween(before: OstSeen, after: OstSeen): "none" | "counts" | "much" {
   if (before.kind !== "known" || after.kind !== "known") {
@@ -106,5 +118,8 @@ export function changeBetween(before: OstSeen, after: OstSeen): "none" | "counts
   const bare = (status: OstStatus): string =>
     JSON.stringify({ ...status, usedBytes: 0, availableBytes: 0, objects: status.objects === 0 });
   if (bare(before.status) !== bare(after.status)) return "much";
-  return JSON.stringify(before) === JSON.stringify(after) ? "none" : "counts";
+  const { usedBytes, objects, availableBytes, capacityBytes } = after.status;
+  const moved = Math.abs(availableBytes - before.status.availableBytes);
+  const same = usedBytes === before.status.usedBytes && objects === before.status.objects;
+  return same && moved < capacityBytes * AVAILABLE_SHARE ? "none" : "counts";
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from "@jest/globals";
 
 import type { OstStatus } from "#api/workload/ost.ts";
 
-import type { Observed, TargetDefaults, TargetPod } from "./plan.ts";
+import type { Observed, TargetDefaults, TargetPlan, TargetPod } from "./plan.ts";
 import { calls, plan } from "./plan.ts";
 
 const now = new Date("2030-01-01T00:00:00Z");
@@ -41,7 +41,8 @@ function observed(change: Partial<Observed> = {}, path = "/var/lib/rawstor/disks
       spec: { nodeName: "n1", path },
     },
     seen: { kind: "absent" },
-    allPods: [],
+    othersDown: [],
+    claimed: false,
     ...change,
   };
 }
@@ -49,15 +50,16 @@ function observed(change: Partial<Observed> = {}, path = "/var/lib/rawstor/disks
 describe("formatting", () => {
   it("is intended on record before it is allowed", () => {
     const first = plan(observed(), now, defaults);
-    expect(first).toEqual({ record: { target: "t-uid" }, format: "Never" });
+    expect(first).toEqual({ record: { target: "t-uid" }, format: "Never", serve: false });
     const second = plan(observed({ record: { target: "t-uid" } }), now, defaults);
-    expect(second.format).toBe("IfBlank");
+    expect(second).toMatchObject({ format: "IfBlank", serve: true });
   });
 
   it("is forbidden once the incarnation is on record", () => {
     const record = { target: "t-uid" };
     const seen = plan(observed({ record, seen: status() }), now, defaults);
-    expect(seen).toEqual({ record: { target: "t-uid", incarnation: "i1" }, format: "Never" });
+    const registered = { target: "t-uid", incarnation: "i1" };
+    expect(seen).toEqual({ record: registered, format: "Never", serve: true });
     const later = plan(observed({ record: seen.record }), now, defaults);
     expect(later.format).toBe("Never");
   });
@@ -93,27 +95,52 @@ describe("paths", () => {
   );
 });
 
+describe("a record that is gone", () => {
+  it("stalls a target that was made, for its disk could be any", () => {
+    const next = plan(observed({ claimed: true }), now, defaults);
+    expect(next.refusal).toMatchObject({ reason: "IdentityLost" });
+  });
+
+  it("is written again from what the running program says", () => {
+    const next = plan(observed({ claimed: true, seen: status() }), now, defaults);
+    expect(next.refusal).toBeUndefined();
+    expect(next.record).toEqual({ target: "t-uid", incarnation: "i1" });
+  });
+
+  it("nobody understands stalls it too", () => {
+    const next = plan(observed({ record: { malformed: "no target" } }), now, defaults);
+    expect(next.refusal).toMatchObject({ reason: "IdentityLost", message: "no target" });
+  });
+});
+
 describe("restarts", () => {
-  const pod = (name: string, change: Partial<TargetPod> = {}): TargetPod => ({
-    name,
+  const pod = (change: Partial<TargetPod> = {}): TargetPod => ({
+    name: "a",
     namespace: "rawstor-system",
-    uid: name,
+    uid: "a",
     ready: true,
     deleting: false,
     template: "old",
+    mayFormat: false,
     ...change,
   });
+  const never: TargetPlan = { record: { target: "t-uid" }, format: "Never", serve: true };
+  const ifBlank: TargetPlan = { ...never, format: "IfBlank" };
+  const refused: TargetPlan = { ...never, refusal: { reason: "Invalid", message: "x" } };
+  const down = ["b"];
 
-  it("never take two targets together", () => {
-    const mine = pod("a");
-    expect(calls(observed({ pod: mine, allPods: [mine, pod("b")] }), "new")).toHaveLength(1);
-    const busy = [mine, pod("b", { ready: false })];
-    expect(calls(observed({ pod: mine, allPods: busy }), "new")).toEqual([]);
-  });
-
-  it("take a pod that does not serve anyway, and none that is as it shall be", () => {
-    const broken = pod("a", { ready: false });
-    expect(calls(observed({ pod: broken, allPods: [broken] }), "new")).toHaveLength(1);
-    expect(calls(observed({ pod: broken, allPods: [broken] }), "old")).toEqual([]);
+  it.each([
+    ["a new template, all others well", pod(), never, "new", [], 1],
+    ["a new template, another one is down", pod(), never, "new", down, 0],
+    ["a new template, it is down itself", pod({ ready: false }), never, "new", down, 1],
+    ["nothing new", pod(), never, "old", [], 0],
+    ["nothing new and down", pod({ ready: false }), never, "old", [], 0],
+    ["it goes already", pod({ deleting: true }), never, "new", [], 0],
+    ["it has formatted its disk", pod({ mayFormat: true }), never, "old", down, 1],
+    ["it may format and shall", pod({ mayFormat: true }), ifBlank, "old", [], 0],
+    ["it shall format and may not", pod({ ready: false }), ifBlank, "old", down, 1],
+    ["the spec is refused", pod({ ready: false }), refused, "new", [], 0],
+  ] as const)("%s", (_name, mine, next, template, othersDown, count) => {
+    expect(calls(observed({ pod: mine, othersDown }), next, template)).toHaveLength(count);
   });
 });

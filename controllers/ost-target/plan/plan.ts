@@ -3,7 +3,7 @@
 // A disk is formatted once: the intent is recorded in the identity ConfigMap first, the pod may
 // format a blank disk while the record says so, and the incarnation that it then serves is recorded.
 // From there on a blank disk is a lost or swapped one and stays refused.
-import { ANNOTATIONS, REASONS } from "#api/meta/index.ts";
+import { REASONS } from "#api/meta/index.ts";
 import { effectiveOstTarget } from "#api/rawstor/v1alpha1/index.ts";
 import type { OstTarget } from "#api/rawstor/v1alpha1/index.ts";
 import type { OstRefusal, OstStatus } from "#api/workload/ost.ts";
@@ -27,7 +27,9 @@ export interface TargetPod {
   readonly deleting: boolean;
   /** Value of {@link TEMPLATE_ANNOTATION}. */
   readonly template: string;
-  /** The program's own reason for refusing the disk. */
+  /** True if it was made with permission to format a blank disk. */
+  readonly mayFormat: boolean;
+  /** The program's own reason for refusing the disk, until a later run is ready. */
   readonly refusal?: OstRefusal;
   /** Why it does not run otherwise, in the kubelet's or scheduler's words. */
   readonly trouble?: { readonly reason: string; readonly message: string };
@@ -55,8 +57,10 @@ export interface Observed {
   readonly record?: TargetRecord | { readonly malformed: string };
   readonly seen: OstSeen;
   readonly clusterIp?: string;
-  /** Pods of all targets, for the rule that they never restart together. */
-  readonly allPods: readonly TargetPod[];
+  /** True if there is a claim of this target: it was rendered before. */
+  readonly claimed: boolean;
+  /** Names of the other targets that were made and do not serve now. */
+  readonly othersDown: readonly string[];
 }
 
 /** Settings of the operator. */
@@ -81,53 +85,55 @@ export interface TargetPlan {
   readonly refusal?: { readonly reason: string; readonly message: string; readonly path?: string };
   readonly record: TargetRecord;
   readonly format: "Never" | "IfBlank";
+  /** False until the record is stored: nothing that touches the disk is made before. */
+  readonly serve: boolean;
   /** The disk is another one than on record. */
   readonly trouble?: { readonly reason: string; readonly message: string };
 }
 
 /** Pod annotation that names the template it was made from, but for the format policy. */
 export const TEMPLATE_ANNOTATION = "rawstor.io/template";
-/** Escape annotation of the finalizer. */
-export const ABANDON = ANNOTATIONS.abandonRawstor;
-
 type Problem = NonNullable<TargetPlan["refusal"]>;
 
 /** Decides what happens next. */
 export function plan(observed: Observed, _now: Date, defaults: TargetDefaults): TargetPlan {
-  const { target } = observed;
-  const fresh: TargetRecord = { target: target.metadata.uid };
+  const fresh: TargetRecord = { target: observed.target.metadata.uid };
   const refusal = invalid(observed, defaults) ?? recordProblem(observed);
-  if (refusal !== undefined) return { refusal, record: fresh, format: "Never" };
+  if (refusal !== undefined) return { refusal, record: fresh, format: "Never", serve: false };
   const stored =
     observed.record === undefined || "malformed" in observed.record ? undefined : observed.record;
   const record = stored ?? fresh;
   const { seen } = observed;
   if (seen.kind === "known") {
+    const message = otherDisk(seen.status, record, defaults);
+    if (message !== undefined) {
+      const trouble = { reason: REASONS.WrongDisk, message };
+      return { record, format: "Never", serve: true, trouble };
+    }
     const { incarnation } = seen.status;
-    if (seen.status.target !== record.target || seen.status.cluster !== defaults.clusterUid) {
-      const message = `the disk is of target ${seen.status.target} in cluster ${seen.status.cluster}`;
-      return { record, format: "Never", trouble: { reason: REASONS.WrongDisk, message } };
-    }
-    if (record.incarnation === undefined) {
-      return { record: { ...record, incarnation }, format: "Never" };
-    }
-    if (record.incarnation !== incarnation) {
-      const message = `the disk is incarnation ${incarnation}, on record is ${record.incarnation}`;
-      return { record, format: "Never", trouble: { reason: REASONS.WrongDisk, message } };
-    }
+    return { record: { ...record, incarnation }, format: "Never", serve: true };
   }
   // Formatting is allowed only once the stored record shows the intent.
   const intended = stored !== undefined && stored.incarnation === undefined;
-  return { record, format: intended ? "IfBlank" : "Never" };
+  return { record, format: intended ? "IfBlank" : "Never", serve: stored !== undefined };
+}
+
+/** How the disk that is served differs from the one on record. */
+function otherDisk(
+  { target, cluster, incarnation }: OstStatus,
+  record: TargetRecord,
+  defaults: TargetDefaults,
+): string | undefined {
+  if (target !== record.target || cluster !== defaults.clusterUid) {
+    return `the disk is of target ${target} in cluster ${cluster}`;
+  }
+  if (record.incarnation === undefined || record.incarnation === incarnation) return undefined;
+  return `the disk is incarnation ${incarnation}, on record is ${record.incarnation}`;
 }
 
 function invalid(observed: Observed, defaults: TargetDefaults): Problem | undefined {
   const { spec } = observed.target;
   const { medium } = effectiveOstTarget(spec);
-  if (medium?.kind === "device") {
-    const message = "raw devices are not served yet; mount it and use path";
-    return { reason: REASONS.Unsupported, path: "spec.device", message };
-  }
   if (medium?.kind !== "path") return undefined;
   const allowed = defaults.allowedPathPrefixes.some((prefix) =>
     medium.path.startsWith(prefix.endsWith("/") ? prefix : `${prefix}/`),
@@ -138,22 +144,35 @@ function invalid(observed: Observed, defaults: TargetDefaults): Problem | undefi
 }
 
 /**
- * A record nobody understands. A target that was deleted and made again under the same name is none:
- * the record keeps the old uid, which the disk names too, so its data is found again.
+ * A record that is gone or that nobody understands. Without one a blank disk could be taken for a
+ * new one, so the target waits unless its program still says which disk it serves. A target that
+ * was deleted and made again under the same name is no problem: the record keeps the old uid, which
+ * the disk names too, so its data is found again.
  */
-function recordProblem({ record }: Observed): Problem | undefined {
-  if (record === undefined || !("malformed" in record)) return undefined;
-  return { reason: REASONS.IdentityLost, message: record.malformed };
+function recordProblem({ record, claimed, seen, target }: Observed): Problem | undefined {
+  const reason = REASONS.IdentityLost;
+  if (record !== undefined && "malformed" in record) return { reason, message: record.malformed };
+  if (record !== undefined || !claimed || seen.kind === "known") return undefined;
+  const name = `${target.metadata.name}-identity`;
+  const message = `ConfigMap ${name} is gone: which disk is the right one is on record no more`;
+  return { reason, message };
 }
 
-/** Calls of a plan: at most one restart, never of two targets together. */
-export function calls(observed: Observed, template: string): readonly TargetCall[] {
-  const { pod, allPods } = observed;
-  if (pod === undefined || pod.deleting || pod.template === template) return [];
+/**
+ * Calls of a plan: at most one restart. Two targets never restart together, but a pod that serves
+ * nothing may always go, and so may one that has just formatted its disk: it is not Ready before it
+ * runs without that permission, for a restarted container would format a swapped disk too.
+ */
+export function calls(
+  observed: Observed,
+  next: TargetPlan,
+  template: string,
+): readonly TargetCall[] {
+  const { pod, othersDown } = observed;
+  if (pod === undefined || pod.deleting || next.refusal !== undefined) return [];
+  const otherFormat = pod.mayFormat !== (next.format === "IfBlank");
+  if (pod.template === template && !otherFormat) return [];
+  if (pod.ready && !pod.mayFormat && othersDown.length > 0) return [];
   const { namespace, name, uid } = pod;
-  const restart: TargetCall = { kind: "restart-pod", namespace, name, uid };
-  if (!pod.ready) return [restart];
-  const others = allPods.filter((other) => other.uid !== uid);
-  if (others.some((other) => other.deleting || !other.ready)) return [];
-  return [restart];
+  return [{ kind: "restart-pod", namespace, name, uid }];
 }

@@ -1,0 +1,40 @@
+// When a target that is being deleted may go. Pure.
+import { REASONS } from "#api/meta/index.ts";
+
+import type { Observed, TargetCall } from "./plan/plan.ts";
+
+/**
+ * Annotation whose value is the incarnation of the disk: the target goes with its children although
+ * objects are on it, or may be. The disk itself is never wiped.
+ */
+export const ACCEPT_DATA_LOSS = "rawstor.io/accept-data-loss";
+
+/** What the framework is told; see its type Finalization. */
+export type TargetFinalization =
+  | { readonly kind: "done"; readonly children: readonly [] }
+  | {
+      readonly kind: "waiting";
+      readonly reason: string;
+      readonly message: string;
+      readonly calls?: readonly TargetCall[];
+    };
+
+/** Done once nothing is on the disk, nothing ever was, or a user accepts the loss by name. */
+export function finalize(observed: Observed): TargetFinalization {
+  const { record, seen, target } = observed;
+  const done: TargetFinalization = { kind: "done", children: [] };
+  if (record === undefined || "malformed" in record || record.incarnation === undefined) {
+    return done;
+  }
+  const { incarnation } = record;
+  if (target.metadata.annotations?.[ACCEPT_DATA_LOSS] === incarnation) return done;
+  const way = `annotation ${ACCEPT_DATA_LOSS}=${incarnation} lets it go all the same`;
+  if (seen.kind !== "known" || seen.status.incarnation !== incarnation) {
+    const message = `its disk is not served, so whether objects are on it is not known; ${way}`;
+    return { kind: "waiting", reason: REASONS.Unreachable, message };
+  }
+  const { objects } = seen.status;
+  if (objects === 0) return done;
+  const count = objects === 1 ? "1 object is" : `${objects} objects are`;
+  return { kind: "waiting", reason: REASONS.InUse, message: `${count} on it; ${way}` };
+}
