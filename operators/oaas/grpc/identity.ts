@@ -50,7 +50,11 @@ export class OwnCertificate implements experimental.CertificateProvider {
 
   addCaCertificateListener(listener: CaListener): void {
     this.#caListeners.add(listener);
-    if (this.#files !== undefined) listener(this.#ca(this.#files));
+    this.#tellSoon(() => {
+      if (this.#files !== undefined && this.#caListeners.has(listener)) {
+        listener(this.#ca(this.#files));
+      }
+    });
   }
 
   removeCaCertificateListener(listener: CaListener): void {
@@ -59,11 +63,23 @@ export class OwnCertificate implements experimental.CertificateProvider {
 
   addIdentityCertificateListener(listener: IdentityListener): void {
     this.#identityListeners.add(listener);
-    if (this.#files !== undefined) listener(this.#identity(this.#files));
+    this.#tellSoon(() => {
+      if (this.#files !== undefined && this.#identityListeners.has(listener)) {
+        listener(this.#identity(this.#files));
+      }
+    });
   }
 
   removeIdentityCertificateListener(listener: IdentityListener): void {
     this.#identityListeners.delete(listener);
+  }
+
+  /**
+   * grpc-js registers its own watcher only after it has added the listener, and would miss a call
+   * made meanwhile: a server bound after the first `set` would then drop every connection.
+   */
+  #tellSoon(tell: () => void): void {
+    process.nextTick(tell);
   }
 
   #ca(files: TlsFiles): experimental.CaCertificateUpdate {
