@@ -57,6 +57,8 @@ export type {
   WatchResponse,
 } from "./client/transport.ts";
 export type { LeaderElectionOptions, ManagerOptions } from "./lifecycle/options.ts";
+export { createJsonLogger } from "./lifecycle/json-logger.ts";
+export type { LogLevel } from "./lifecycle/json-logger.ts";
 export { backoffMs, sleep, systemClock, systemRng, systemTimers } from "./lifecycle/timers.ts";
 export type { CancelTimer, Timers, World } from "./lifecycle/timers.ts";
 export { Client } from "./client/client.ts";
@@ -78,5 +80,3 @@ export { Manager } from "./lifecycle/operator-process.ts";
 export type { CacheView, Runnable } from "./lifecycle/operator-process.ts";
 export { stampNames } from "./apply/stamp.ts";
 export type { StampNames } from "./apply/stamp.ts";
-export { createJsonLogger } from "./lifecycle/json-logger.ts";
-export type { LogLevel } from "./lifecycle/json-logger.ts";

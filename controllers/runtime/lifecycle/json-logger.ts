@@ -1,47 +1,55 @@
-// Logger of operators: one JSON line per message on stdout, through pino.
-import type { LogFields, Logger } from "#api/base/index.ts";
-import type { Logger as Pino } from "pino";
-import { pino } from "pino";
+// Logs of an operator: one JSON line per event on standard output, by pino.
 
-/** Least level that is written. */
+import { pino, stdTimeFunctions } from "pino";
+import type { DestinationStream, Logger as Pino } from "pino";
+
+import type { LogFields, Logger } from "#api/base/index.ts";
+
+/** Least severe level that is written. */
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
-class JsonLogger implements Logger {
-  readonly #pino: Pino;
+/** Names of fields whose values never leave the process, wherever they stand. */
+const SECRET_FIELDS = ["authorization", "token", "password", "clientKey", "data", "stringData"];
 
-  constructor(base: Pino) {
-    this.#pino = base;
-  }
-
-  debug(message: string, fields: LogFields = {}): void {
-    this.#pino.debug(fields, message);
-  }
-
-  info(message: string, fields: LogFields = {}): void {
-    this.#pino.info(fields, message);
-  }
-
-  warn(message: string, fields: LogFields = {}): void {
-    this.#pino.warn(fields, message);
-  }
-
-  error(message: string, fields: LogFields = {}): void {
-    this.#pino.error(fields, message);
-  }
-
-  child(fields: LogFields): Logger {
-    return new JsonLogger(this.#pino.child(fields));
-  }
+/**
+ * A logger with `name` as `service` in every line. Errors in `cause` and `error` are written with type, message
+ * and stack; fields that may hold secrets are replaced by `[redacted]`, at the top level and one
+ * below. `destination` is standard output if not given.
+ */
+export function createJsonLogger(
+  name: string,
+  level: LogLevel,
+  destination?: DestinationStream,
+): Logger {
+  const error = (value: unknown): unknown =>
+    value instanceof Error
+      ? { type: value.name, message: value.message, stack: value.stack }
+      : value;
+  const options = {
+    level,
+    base: { service: name },
+    timestamp: stdTimeFunctions.isoTime,
+    messageKey: "message",
+    formatters: { level: (label: string) => ({ level: label }) },
+    serializers: { cause: error, error },
+    redact: {
+      paths: SECRET_FIELDS.flatMap((field) => [field, `*.${field}`]),
+      censor: "[redacted]",
+    },
+  };
+  return wrap(destination === undefined ? pino(options) : pino(options, destination));
 }
 
-/** A logger whose lines carry `service`, level as text and an ISO time. Written synchronously. */
-export function createJsonLogger(name: string, level: LogLevel): Logger {
-  return new JsonLogger(
-    pino({
-      level,
-      base: { service: name },
-      timestamp: pino.stdTimeFunctions.isoTime,
-      formatters: { level: (label) => ({ level: label }) },
-    }),
-  );
+function wrap(log: Pino): Logger {
+  const write =
+    (level: LogLevel) =>
+    (message: string, fields: LogFields = {}): void =>
+      log[level](fields, message);
+  return {
+    debug: write("debug"),
+    info: write("info"),
+    warn: write("warn"),
+    error: write("error"),
+    child: (fields) => wrap(log.child(fields)),
+  };
 }

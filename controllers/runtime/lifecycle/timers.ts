@@ -12,12 +12,14 @@ export interface Timers {
 /** Idempotent; has no effect once the timer has run. */
 export type CancelTimer = () => void;
 
-/** Timers of the process. They do not keep it alive. */
+/**
+ * Timers of the process. They keep it alive: while the API server is away there may be nothing else
+ * that does. Everything in the runtime cancels its timers when it stops.
+ */
 export const systemTimers: Timers = {
   schedule(delayMs, run) {
     // setTimeout fires at once beyond 2^31-1; nothing here waits longer than that on purpose.
     const timer = setTimeout(run, Math.min(Math.max(0, delayMs), 0x7fffffff));
-    timer.unref();
     return () => clearTimeout(timer);
   },
 };
