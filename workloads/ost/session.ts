@@ -66,10 +66,13 @@ export class Session {
     });
   }
 
-  /** Stops reading; ends the connection once everything started is answered. */
+  /**
+   * Takes no more requests; ends the connection once everything started is answered. What still
+   * comes in is read and dropped: a paused socket would not see the peer's end.
+   */
   end(): void {
     this.#ending = true;
-    this.#options.socket.pause();
+    this.#options.socket.resume();
     this.#endIfIdle();
   }
 
@@ -96,10 +99,10 @@ export class Session {
         this.#respond(effect.response);
         return;
       case "pause":
-        this.#options.socket.pause();
+        if (!this.#ending) this.#options.socket.pause();
         return;
       case "resume":
-        if (!this.#ending) this.#options.socket.resume();
+        this.#options.socket.resume();
         return;
       default:
         assertNever(effect);
