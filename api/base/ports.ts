@@ -30,4 +30,5 @@ export interface Logger {
   child(fields: LogFields): Logger;
 }
 
+/** Plain data that goes with a log line; never secrets. */
 export type LogFields = Readonly<Record<string, unknown>>;

@@ -1,6 +1,6 @@
-// `operators/*/permissions.ts` -> `config/operators/*/rbac.yaml`: rules as data become a ClusterRole,
-// a Role in the operator's own namespace, and their bindings. Rules of the same resources are merged,
-// so that what two controllers need stands there once.
+// `operators/*/permissions.ts` -> `config/operators/*/rbac.yaml`: rules as data become a
+// ClusterRole, a Role in the operator's own namespace, and their bindings. Rules of the same
+// resources are merged, so that what two controllers need stands there once.
 import { stringify } from "yaml";
 
 import type { OperatorRule } from "#operators/oaas/permissions.ts";
@@ -11,8 +11,8 @@ import type { Generator } from "./generator.ts";
 import { settle } from "./generator.ts";
 
 const HEADER =
-  "# Generated from operators/*/permissions.ts and controllers/*/permissions.ts by `npm run gen`.\n" +
-  "# Do not edit.\n";
+  "# Generated from operators/*/permissions.ts and controllers/*/permissions.ts\n" +
+  "# by `npm run gen`. Do not edit.\n";
 
 /** A rule as RBAC writes it. */
 export interface MergedRule {
@@ -26,13 +26,8 @@ export interface MergedRule {
 export function mergeRules(rules: readonly OperatorRule[]): readonly MergedRule[] {
   const verbs = new Map<string, Set<string>>();
   for (const rule of rules) {
-    for (const group of rule.apiGroups) {
-      for (const resource of rule.resources) {
-        const key = JSON.stringify([group, resource, [...(rule.resourceNames ?? [])].sort()]);
-        const known = verbs.get(key) ?? new Set();
-        for (const verb of rule.verbs) known.add(verb);
-        verbs.set(key, known);
-      }
+    for (const key of keysOf(rule)) {
+      verbs.set(key, new Set([...(verbs.get(key) ?? []), ...rule.verbs]));
     }
   }
   return [...verbs.keys()].sort().map((key) => {
@@ -44,6 +39,14 @@ export function mergeRules(rules: readonly OperatorRule[]): readonly MergedRule[
       verbs: [...(verbs.get(key) ?? [])].sort(),
     };
   });
+}
+
+/** JSON of [group, resource, names] for every pair that the rule speaks of. */
+function keysOf(rule: OperatorRule): readonly string[] {
+  const names = [...(rule.resourceNames ?? [])].sort();
+  return rule.apiGroups.flatMap((group) =>
+    rule.resources.map((resource) => JSON.stringify([group, resource, names])),
+  );
 }
 
 /** The four objects of one operator, as YAML. */

@@ -20,6 +20,7 @@ export interface AnyObject {
   readonly data?: Readonly<Record<string, string>>;
 }
 
+/** A condition of an object's status. */
 export interface Condition {
   readonly type: string;
   readonly status: string;
