@@ -1,7 +1,7 @@
 // An open object on one target. Reads and writes run side by side and may be repeated after a
-// broken connection: the caller does not let two of them overlap that it would not want in either order.
-// Flush is the exception: the target may have been restarted and have lost what was not synced, so
-// that a repeated flush would promise too much.
+// broken connection: the caller does not let two of them overlap that it would not want in either
+// order. Flush is the exception: the target may have been restarted and have lost what was not
+// synced, so that a repeated flush would promise too much.
 import type { ObjectId, OstCall, OstResponse } from "#workloads/core/ost/index.ts";
 import { PAYLOAD_BYTES_MAX } from "#workloads/core/ost/index.ts";
 import { xxh3 } from "#workloads/platform/hash/index.ts";
