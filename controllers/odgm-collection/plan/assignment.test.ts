@@ -74,18 +74,33 @@ describe("nextGeneration", () => {
   });
 
   it.each([
-    ["fewer partitions", { partitions: 2 }, "collection.partitions"],
-    ["more Hashed partitions", { partitions: 8 }, "collection.partitions"],
-    ["an owner that leaves", { members: [member(0)] }, "collection.nodes"],
-    [
-      "an owner whose store is another one",
-      { members: [member(0), member(1, "x")] },
-      "collection.nodes",
-    ],
+    ["fewer partitions", { partitions: 2 }, "partitions"],
+    ["more Hashed partitions", { partitions: 8 }, "partitions"],
+    ["an owner that leaves", { members: [member(0)] }, "nodes"],
   ])("refuses %s by path", (_name, change, path) => {
     const first = spec(nextGeneration(undefined, wanted()));
     const next = nextGeneration(first, wanted(change));
     expect(next).toMatchObject({ kind: "refused", path });
+  });
+});
+
+describe("a store that is another one", () => {
+  const first = spec(nextGeneration(undefined, wanted()));
+  const members = [member(0), member(1, "x")];
+
+  it("does not take the place of one that holds partitions", () => {
+    const next = nextGeneration(first, wanted({ members }));
+    expect(next).toMatchObject({ kind: "refused", message: expect.stringContaining("member 1") });
+    expect(nextGeneration(first, wanted({ members, acceptedLoss: "y" })).kind).toBe("refused");
+  });
+
+  it("takes it under a new id once the loss of that incarnation was accepted", () => {
+    const lost = first.members.find((entry) => entry.ordinal === 1)?.incarnation;
+    const next = spec(nextGeneration(first, wanted({ members, acceptedLoss: lost })));
+    expect(next.members.map((entry) => entry.id)).toEqual([1n, 3n]);
+    expect(next.partitions.map((entry) => entry.members)).toEqual([[1n], [3n], [1n], [3n]]);
+    const again = nextGeneration(next, wanted({ members, acceptedLoss: lost }));
+    expect(again.kind).toBe("current");
   });
 });
 

@@ -54,13 +54,15 @@ export interface WantedCollection {
   readonly functions: readonly RoutedFunction[];
   readonly members: readonly FormattedMember[];
   readonly resolvedClassJson: string;
+  /** Incarnation whose loss a person accepted: the store that came after it takes its place. */
+  readonly acceptedLoss?: string | undefined;
 }
 
-/** The answer: as it is, a next generation, or why not. `path` is relative to `.spec`. */
+/** The answer: as it is, a next generation, or why not. `path` is below `.spec`. */
 export type NextGeneration =
   | { readonly kind: "current"; readonly spec: CollectionSpec }
   | { readonly kind: "propose"; readonly spec: CollectionSpec }
-  | { readonly kind: "refused"; readonly path: string; readonly message: string };
+  | { readonly kind: "refused"; readonly path?: string; readonly message: string };
 
 /** Contiguous, near-equal slot ranges for `partitions` partitions, in order. */
 export function initialSlots(
@@ -93,13 +95,35 @@ function placeMembers(
     });
 }
 
+/** Ids that take the place of members whose loss was accepted. */
+function successors(
+  current: CollectionSpec | undefined,
+  members: readonly CollectionMember[],
+): ReadonlyMap<bigint, bigint> {
+  const known = current?.members ?? [];
+  return new Map(
+    known.flatMap((old): readonly [bigint, bigint][] => {
+      const next = members.find(
+        (member) => member.environment === old.environment && member.ordinal === old.ordinal,
+      );
+      return next === undefined ? [] : [[old.id, next.id]];
+    }),
+  );
+}
+
 function placePartitions(
   current: CollectionSpec | undefined,
   partitions: number,
   members: readonly CollectionMember[],
 ): readonly { readonly partition: number; readonly members: bigint[] }[] {
   const load = new Map(members.map((member) => [member.id, 0]));
-  const kept = new Map(current?.partitions.map((entry) => [entry.partition, [...entry.members]]));
+  const heirs = successors(current, members);
+  const kept = new Map(
+    current?.partitions.map((entry) => [
+      entry.partition,
+      entry.members.map((id) => heirs.get(id) ?? id),
+    ]),
+  );
   for (const owners of kept.values()) {
     for (const id of owners) load.set(id, (load.get(id) ?? 0) + 1);
   }
@@ -124,32 +148,48 @@ function refusal(
   if (wanted.partitions < had) {
     return {
       kind: "refused",
-      path: "collection.partitions",
+      path: "partitions",
       message: `${had} partitions hold data; set it to at least ${had}`,
     };
   }
   if (wanted.partitioning === "Hashed" && wanted.partitions !== had) {
     return {
       kind: "refused",
-      path: "collection.partitions",
+      path: "partitions",
       message: `moving slots is not served yet; set it back to ${had}`,
     };
   }
-  const owners = new Set(current.partitions.flatMap((entry) => entry.members));
-  const lost = current.members.filter(
-    (member) =>
-      owners.has(member.id) &&
-      !wanted.members.some(
-        (other) => other.ordinal === member.ordinal && other.incarnation === member.incarnation,
-      ),
+  return refusedLoss(current, wanted);
+}
+
+/** Nobody who holds data may leave, and no other store may take a place unless that was accepted. */
+function refusedLoss(
+  current: CollectionSpec,
+  wanted: WantedCollection,
+): Extract<NextGeneration, { kind: "refused" }> | undefined {
+  const holding = new Set(current.partitions.flatMap((entry) => entry.members));
+  const owners = current.members.filter((member) => holding.has(member.id));
+  const leaving = owners.filter(
+    (owner) => !wanted.members.some((member) => member.ordinal === owner.ordinal),
   );
-  const [first] = lost;
-  if (first === undefined) return undefined;
-  return {
-    kind: "refused",
-    path: "collection.nodes",
-    message: `member ${first.ordinal} holds partitions; it must stay`,
-  };
+  if (leaving.length > 0) {
+    const last = Math.max(...leaving.map((member) => member.ordinal));
+    const message =
+      `member ${last} holds partitions and moving them is not served yet; ` +
+      `set it to at least ${last + 1}`;
+    return { kind: "refused", path: "nodes", message };
+  }
+  const replaced = owners.find(
+    (owner) =>
+      owner.incarnation !== wanted.acceptedLoss &&
+      !wanted.members.some((member) => member.incarnation === owner.incarnation),
+  );
+  if (replaced === undefined) return undefined;
+  const { ordinal, incarnation } = replaced;
+  const message =
+    `member ${ordinal} holds partitions as incarnation ${incarnation} and its store is another ` +
+    `one: bring the volume back, or accept the loss of that incarnation`;
+  return { kind: "refused", message };
 }
 
 /** Computes the next generation. `current` is the meta group's committed one. Pure, repeatable. */

@@ -6,7 +6,8 @@ import { MemberStatusSchema, StoreState } from "#api/gen/oaas-admin_pb.ts";
 
 import type { MemberSeen, Observed, ObservedPod } from "./observed.ts";
 import type { CollectionPlan } from "./plan.ts";
-import { ACCEPT_DATA_LOSS, ADOPT_IDENTITY, plan } from "./plan.ts";
+import { ACCEPT_DATA_LOSS } from "./generation.ts";
+import { ADOPT_IDENTITY, plan } from "./plan.ts";
 
 const now = new Date("2030-01-01T00:00:00Z");
 const trust = { clusterUid: "uid", bundle: "b1", issuer: "i1" };
@@ -86,6 +87,26 @@ function committedBy(first: CollectionPlan): CollectionSpec {
   const call = first.calls.find((entry) => entry.kind === "propose");
   if (call?.kind !== "propose") throw new Error(`nothing proposed: ${kinds(first).join()}`);
   return call.spec;
+}
+
+/** A collection of two members that serve generation 1 of its spec. */
+function served(change: Partial<Observed> = {}): Observed {
+  const bare = new Map([
+    [0, ready(0)],
+    [1, ready(1)],
+  ]);
+  const identity = record("i0", "i1");
+  const committed = committedBy(plan(observed({ members: bare, identity }), now));
+  const members = new Map([
+    [0, ready(0, { metaGeneration: 1n, generation: 1n, committed })],
+    [1, ready(1, { generation: 1n })],
+  ]);
+  return observed({ members, identity, ...change });
+}
+
+function withSpec(base: Observed, spec: Partial<Observed["collection"]["spec"]>): Observed {
+  const { collection } = base;
+  return { ...base, collection: { ...collection, spec: { ...collection.spec, ...spec } } };
 }
 
 describe("bring-up", () => {
@@ -246,11 +267,15 @@ describe("restarts", () => {
   const identity = record();
 
   it("take one serving pod, and only while all others serve", () => {
-    const both = observed({ set, identity, pods: [pod(0), pod(1)] });
-    const settled = plan({ ...both, collection: rest(both) }, now);
-    expect(settled.calls).toEqual([{ kind: "restart-pod", name: "cart-1", uid: "p1" }]);
+    const both = served({ set, pods: [pod(0), pod(1)] });
+    expect(plan(both, now).calls).toEqual([{ kind: "restart-pod", name: "cart-1", uid: "p1" }]);
     const pods = [pod(0), pod(1, { revision: "r2", ready: false })];
-    expect(plan({ ...both, collection: rest(both), pods }, now).calls).toEqual([]);
+    expect(plan({ ...both, pods }, now).calls).toEqual([]);
+  });
+
+  it("are not for pods that go anyway, because the collection rests", () => {
+    const both = served({ set: { replicas: 0, updateRevision: "r2" }, pods: [pod(0), pod(1)] });
+    expect(plan(withSpec(both, { nodes: 0 }), now).calls).toEqual([]);
   });
 
   it("take a broken pod of the old revision at once", () => {
@@ -271,11 +296,59 @@ describe("restarts", () => {
     const pods = [pod(0, { ready: false }), pod(1, { deleting: true })];
     expect(plan(observed({ set, identity, pods }), now).calls).toEqual([]);
   });
+});
 
-  // With no nodes wanted nothing is under way, so only the restart rule speaks.
-  function rest(base: Observed): Observed["collection"] {
-    return { ...base.collection, spec: { ...base.collection.spec, nodes: 0 } };
-  }
+describe("nodes", () => {
+  const set = { replicas: 2, updateRevision: "r1" };
+  const pods = [pod(0), pod(1)];
+
+  it("0: rests; keeps the record, asks nobody and proposes nothing", () => {
+    const routes = [{ name: "add", disabled: true }];
+    const result = plan(withSpec(served({ set, pods }), { nodes: 0, routes }), now);
+    expect(result).toMatchObject({ nodes: 0, calls: [], troubles: [] });
+    expect(result.refusal).toBeUndefined();
+    expect(result.progress).toBeUndefined();
+    expect(result.identity).toEqual(record("i0", "i1"));
+  });
+
+  it("0 at its first day: needs nobody either", () => {
+    const result = plan(withSpec(observed(), { nodes: 0 }), now);
+    expect(result).toMatchObject({ nodes: 0, calls: [], identity: { identity: "c-uid" } });
+    expect(result.progress).toBeUndefined();
+  });
+
+  it("up again: serves by the generation that it had", () => {
+    const asleep = served({ set: { replicas: 0 }, pods: [], members: new Map() });
+    const waking = plan(asleep, now);
+    expect(waking).toMatchObject({ nodes: 2, calls: [] });
+    expect(waking.identity).toEqual(record("i0", "i1"));
+    const awake = plan(served({ set, pods }), now);
+    expect(awake).toMatchObject({ nodes: 2, calls: [] });
+  });
+
+  it("below an owner: refused at spec.nodes, with the least that is allowed", () => {
+    const result = plan(withSpec(served({ set, pods }), { nodes: 1 }), now);
+    expect(result.refusal).toMatchObject({ reason: "Unsupported", path: "spec.nodes" });
+    expect(result.refusal?.message).toContain("at least 2");
+    expect(result.calls).toEqual([]);
+  });
+
+  it("lower while the voter is silent: the pods stay until it has spoken", () => {
+    const members = new Map<number, MemberSeen>([
+      [0, { kind: "connecting" }],
+      [1, ready(1, { generation: 1n })],
+    ]);
+    const result = plan(withSpec(served({ set, pods, members }), { nodes: 1 }), now);
+    expect(result).toMatchObject({ nodes: 2, calls: [], progress: { reason: "WaitingForPods" } });
+  });
+
+  it("lower by a member that holds nothing: it leaves the generation", () => {
+    const identity = record("i0", "i1", "i2");
+    const grown = served({ set: { replicas: 3 }, pods, identity });
+    const result = plan(withSpec(grown, { nodes: 2 }), now);
+    expect(result).toMatchObject({ nodes: 2, calls: [] });
+    expect(result.refusal).toBeUndefined();
+  });
 });
 
 describe("certificates", () => {

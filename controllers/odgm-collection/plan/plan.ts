@@ -7,17 +7,13 @@
 import type { CollectionSpec } from "#api/gen/oaas-admin_pb.ts";
 import { StoreState } from "#api/gen/oaas-admin_pb.ts";
 import { REASONS } from "#api/meta/index.ts";
-import {
-  effectiveBinding,
-  effectiveOdgmCollection,
-  effectiveRoute,
-} from "#api/oaas/v1alpha1/index.ts";
-import { collectionNames, memberAddresses } from "#api/workload/odgm-names.ts";
+import { effectiveOdgmCollection } from "#api/oaas/v1alpha1/index.ts";
+import { collectionNames } from "#api/workload/odgm-names.ts";
 
 import { canonicalQuantity } from "#controllers/objects/index.ts";
 
-import type { RoutedFunction, WantedCollection } from "./assignment.ts";
-import { nextGeneration } from "./assignment.ts";
+import type { CollectionCall } from "./calls.ts";
+import { ACCEPT_DATA_LOSS, committedGeneration, nodesNow, planGeneration } from "./generation.ts";
 import type {
   IdentityRecord,
   MemberRecord,
@@ -27,34 +23,6 @@ import type {
   SeenTarget,
 } from "./observed.ts";
 import { collectionIdentity } from "./san.ts";
-
-/** One call outside of server-side apply. All are idempotent. */
-export type CollectionCall =
-  | {
-      readonly kind: "issue-certificate";
-      readonly secretName: string;
-      readonly identity: string;
-    }
-  | {
-      readonly kind: "set-reclaim-policy";
-      readonly volume: string;
-      readonly policy: "Retain" | "Delete";
-      readonly original: string;
-    }
-  | {
-      readonly kind: "format";
-      readonly target: SeenTarget;
-      readonly collection: string;
-      readonly identity: string;
-    }
-  | {
-      readonly kind: "propose";
-      readonly target: SeenTarget;
-      readonly expected: bigint;
-      readonly spec: CollectionSpec;
-    }
-  | { readonly kind: "apply"; readonly target: SeenTarget; readonly spec: CollectionSpec }
-  | { readonly kind: "restart-pod"; readonly name: string; readonly uid: string };
 
 /** Trouble of one member that nobody but a person can end. */
 export interface MemberTrouble {
@@ -82,8 +50,6 @@ export interface CollectionPlan {
   readonly wakeAtMs?: number;
 }
 
-/** Annotation with which a user accepts that a member's data is gone: its recorded incarnation. */
-export const ACCEPT_DATA_LOSS = "oaas.io/accept-data-loss";
 /** Annotation with which a user lets the operator rebuild a lost identity record from the stores. */
 export const ADOPT_IDENTITY = "oaas.io/adopt-identity";
 
@@ -95,12 +61,13 @@ export function plan(observed: Observed, now: Date): CollectionPlan {
   const effective = effectiveOdgmCollection(collection.spec);
   const refusal = unsupportedValue(observed) ?? identityRefusal(observed);
   const record = presentRecord(observed);
+  const committed = committedGeneration(observed, record);
+  const count = nodesNow(observed, record, committed);
   const stay = {
     suspended: effective.suspend,
-    nodes: effective.nodes,
+    nodes: count.nodes,
     ...(record === undefined ? {} : { identity: record }),
   };
-  const committed = committedGeneration(observed, record);
   const known = committed === undefined ? {} : { committed };
   if (refusal !== undefined) return { ...stay, ...known, refusal, calls: [], troubles: [] };
   if (effective.suspend) return { ...stay, ...known, calls: [], troubles: [] };
@@ -113,7 +80,8 @@ export function plan(observed: Observed, now: Date): CollectionPlan {
     return { ...stay, calls: [...certificate.calls, ...volumes], troubles: [], progress };
   }
   const members = planMembers(observed, record, effective.nodes);
-  const generation = planGeneration(observed, members, committed);
+  const inTrouble = new Set(members.troubles.map((trouble) => trouble.ordinal));
+  const generation = planGeneration(observed, { ...members, inTrouble }, committed);
   if (generation.refusal !== undefined) {
     return {
       ...stay,
@@ -123,7 +91,7 @@ export function plan(observed: Observed, now: Date): CollectionPlan {
       troubles: members.troubles,
     };
   }
-  const progress = members.progress ?? generation.progress;
+  const progress = members.progress ?? generation.progress ?? count.progress;
   return {
     ...stay,
     ...known,
@@ -133,7 +101,7 @@ export function plan(observed: Observed, now: Date): CollectionPlan {
       ...volumes,
       ...members.calls,
       ...generation.calls,
-      ...planRestart(observed, members.troubles, progress === undefined),
+      ...(count.nodes === 0 ? [] : planRestart(observed, members.troubles, progress === undefined)),
     ],
     troubles: members.troubles,
     ...(progress === undefined ? {} : { progress }),
@@ -308,91 +276,6 @@ function emptyStore(
     `its store is empty but held incarnation ${known.incarnation}: bring the volume back, or set ` +
     `the annotation ${ACCEPT_DATA_LOSS}=${known.incarnation} to start it empty`;
   return { trouble: { reason: REASONS.EmptyDisk, message } };
-}
-
-/** Ordinal 0 is the meta group's only voter for now. */
-const VOTER = 0;
-
-function committedGeneration(
-  observed: Observed,
-  record: IdentityRecord | undefined,
-): CollectionSpec | undefined {
-  const voter = observed.members.get(VOTER);
-  if (voter?.kind !== "known" || voter.status.storeState !== StoreState.READY) return undefined;
-  if (voter.status.identity !== record?.identity) return undefined;
-  return voter.status.metaGeneration === 0n ? undefined : voter.status.committed;
-}
-
-function planGeneration(
-  observed: Observed,
-  { record, settled, troubles }: MembersPlan,
-  committed: CollectionSpec | undefined,
-): Pick<CollectionPlan, "calls" | "refusal" | "progress"> {
-  // A store that is not the one on record is asked for nothing and told nothing.
-  const inTrouble = new Set(troubles.map((trouble) => trouble.ordinal));
-  const voter = observed.members.get(VOTER);
-  const target = observed.targets.get(VOTER);
-  if (!settled || target === undefined || voter?.kind !== "known") return { calls: [] };
-  if (inTrouble.has(VOTER)) return { calls: [] };
-  if (voter.status.storeState !== StoreState.READY) return { calls: [] };
-  if (voter.status.metaGeneration > 0n && committed === undefined) return { calls: [] };
-  const next = nextGeneration(committed, wantedCollection(observed, record));
-  if (next.kind === "refused") {
-    const { path, message } = next;
-    return { calls: [], refusal: { reason: REASONS.Unsupported, path: `spec.${path}`, message } };
-  }
-  const propose: readonly CollectionCall[] =
-    next.kind === "current"
-      ? []
-      : [{ kind: "propose", target, expected: committed?.generation ?? 0n, spec: next.spec }];
-  const behind = [...observed.members].flatMap(([ordinal, member]): CollectionCall[] => {
-    const at = observed.targets.get(ordinal);
-    if (member.kind !== "known" || at === undefined) return [];
-    if (member.status.storeState !== StoreState.READY || inTrouble.has(ordinal)) return [];
-    if (!record.members.has(ordinal) || member.status.generation >= next.spec.generation) return [];
-    return [{ kind: "apply", target: at, spec: next.spec }];
-  });
-  const calls = [...propose, ...behind];
-  if (calls.length === 0) return { calls };
-  const message = `bringing generation ${next.spec.generation} to ${behind.length} members`;
-  return { calls, progress: { reason: REASONS.Progressing, message } };
-}
-
-function wantedCollection(observed: Observed, record: IdentityRecord): WantedCollection {
-  const { spec, metadata } = observed.collection;
-  const effective = effectiveOdgmCollection(spec);
-  const members = [...record.members].flatMap(([ordinal, member]) => {
-    if (member.kind !== "formatted") return [];
-    const { link, data } = memberAddresses(metadata.namespace, metadata.name, ordinal);
-    const { incarnation } = member;
-    return [{ environment: "default", ordinal, incarnation, linkAddress: link, dataUrl: data }];
-  });
-  const dot = spec.collection.lastIndexOf(".");
-  return {
-    collection: spec.collection,
-    package: dot < 0 ? "" : spec.collection.slice(0, dot),
-    partitioning: effective.partitioning,
-    partitions: effective.partitions,
-    shardType: effective.shardType,
-    persistent: effective.persistent,
-    disabled: false,
-    options: Object.fromEntries((spec.options ?? []).map((option) => [option.name, option.value])),
-    functions: routedFunctions(observed),
-    members,
-    resolvedClassJson: JSON.stringify(spec.resolvedClass ?? {}),
-  };
-}
-
-function routedFunctions(observed: Observed): readonly RoutedFunction[] {
-  const { routes, resolvedClass } = observed.collection.spec;
-  return (routes ?? []).map((route) => {
-    const { name, url, stateless, standby, disabled, timeoutMs } = effectiveRoute(route);
-    const found = resolvedClass?.functions?.find((binding) => binding.name === name);
-    const binding = effectiveBinding(found ?? { name }, undefined);
-    const { access, immutable, concurrency } = binding;
-    const rest = { stateless, standby, disabled, timeoutMs, access, immutable, concurrency };
-    return { name, url: url ?? "", ...rest };
-  });
 }
 
 function planCertificate(
