@@ -67,7 +67,9 @@ export function convertClassRuntime(fields: Fields): ClassRuntime | undefined {
 
 type Called = Pick<ClassRuntimeSpec, "resolvedClass" | "disabledFunctions" | "standbyFunctions">;
 
-/** Routes of upstream say how functions are bound; their addresses follow from the functions here. */
+/**
+ * Routes of upstream say how functions are bound; their addresses follow from the functions here.
+ */
 function calledOf(field: Field | undefined): Called {
   const fields = field?.fields();
   if (fields === undefined) return {};

@@ -1,9 +1,9 @@
-// Upstream's functions: OFunction of Java and oaas-rs, and FunctionDeploymentSpec of a ClassRuntime.
+// Upstream's functions: OFunction of Java and oaas-rs, and FunctionDeploymentSpec of a
+// ClassRuntime.
 
 import type {
   ContainerParts,
   EnvVar,
-  FunctionRequirements,
   FunctionSpec,
   KnativeProvision,
   Macro,
@@ -42,7 +42,7 @@ export function convertFunction(
     scale: provisioned?.scale,
     timeoutMs: config.timeout?.integer({ min: 1, max: 3_600_000 }),
     macro: macroOf(fields.get("macro")),
-    requirements: requirements(qos) as FunctionRequirements | undefined,
+    requirements: requirements(qos),
     constraints: constraints(fields.get("constraints")),
     state: fields.get("state")?.word(FUNCTION_STATES),
   });

@@ -12,8 +12,11 @@ import type {
 import type { Field, Fields } from "./reader.ts";
 import { LOG_LEVELS } from "./words.ts";
 
+/** Non-negative 32-bit integers. */
 export const INT32 = { min: 0, max: 2_147_483_647 } as const;
+/** Non-negative integers that JavaScript holds exactly. */
 export const INT64 = { min: 0, max: Number.MAX_SAFE_INTEGER } as const;
+/** Ports. */
 export const PORT = { min: 1, max: 65_535 } as const;
 
 /** The same object without members that are undefined: absent and undefined differ here. */

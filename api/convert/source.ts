@@ -45,7 +45,7 @@ export function parseSource(
   );
   if (problems.length > 0) return { problems };
   const trees = documents.flatMap((document) =>
-    document.contents === null ? [] : [treeOf(document.contents as Node, document, lines)],
+    document.contents === null ? [] : [treeOf(document.contents, document, lines)],
   );
   return { documents: trees.filter((tree) => tree.kind !== "scalar" || tree.type !== "null") };
 }

@@ -16,12 +16,14 @@ import type {
   Template,
 } from "../oaas/v1alpha1/index.ts";
 
+/** OClass.stateType. */
 export const STATE_TYPES: Readonly<Record<string, StateType>> = {
   NORMAL: "Normal",
   COLLECTION: "Collection",
   SINGLETON: "Singleton",
 };
 
+/** ConsistencyModel. */
 export const CONSISTENCIES: Readonly<Record<string, Consistency>> = {
   NONE: "None",
   READ_YOUR_WRITE: "ReadYourWrites",
@@ -29,6 +31,7 @@ export const CONSISTENCIES: Readonly<Record<string, Consistency>> = {
   STRONG: "Strong",
 };
 
+/** FunctionAccessModifier. */
 export const ACCESSES: Readonly<Record<string, Access>> = {
   PUBLIC: "Public",
   INTERNAL: "Internal",
@@ -45,12 +48,14 @@ export const FUNCTION_TYPES: Readonly<Record<string, FunctionType | "Wasm">> = {
   WASM: "Wasm",
 };
 
+/** OFunction.state. */
 export const FUNCTION_STATES: Readonly<Record<string, FunctionState>> = {
   ENABLED: "Enabled",
   DISABLED: "Disabled",
   FROZEN: "Frozen",
 };
 
+/** KeySpecification.type. */
 export const KEY_TYPES: Readonly<Record<string, KeyType>> = {
   STRING: "String",
   INTEGER: "Integer",
@@ -64,6 +69,7 @@ export const KEY_TYPES: Readonly<Record<string, KeyType>> = {
   FILE: "File",
 };
 
+/** StateSpecification.defaultProvider. */
 export const STORAGE_PROVIDERS: Readonly<Record<string, StorageProvider>> = {
   MEMORY: "Memory",
   PERSISTENT: "Volume",
@@ -71,6 +77,7 @@ export const STORAGE_PROVIDERS: Readonly<Record<string, StorageProvider>> = {
   FJALL: "Volume",
 };
 
+/** shard_type and its aliases. */
 export const SHARD_TYPES: Readonly<Record<string, ShardType>> = {
   BASIC: "Basic",
   NONE: "Basic",
@@ -79,6 +86,7 @@ export const SHARD_TYPES: Readonly<Record<string, ShardType>> = {
   RAFT: "Raft",
 };
 
+/** Templates and their aliases. */
 export const TEMPLATES: Readonly<Record<string, Template>> = {
   DEV: "Dev",
   EDGE: "Edge",
@@ -92,24 +100,28 @@ export const TEMPLATES: Readonly<Record<string, Template>> = {
   KNSVC: "Knative",
 };
 
+/** ProvisionConfig.knative.pullPolicy. */
 export const PULL_POLICIES: Readonly<Record<string, ImagePullPolicy>> = {
   ALWAYS: "Always",
   IFNOTPRESENT: "IfNotPresent",
   NEVER: "Never",
 };
 
+/** enforcement.mode. */
 export const ENFORCEMENT_MODES: Readonly<Record<string, EnforcementMode>> = {
   OFF: "Disabled",
   OBSERVE: "Observe",
   ENFORCE: "Enforce",
 };
 
+/** enforcement.dimensions. */
 export const DIMENSIONS: Readonly<Record<string, EnforcementDimension>> = {
   REPLICAS: "FunctionReplicas",
   CPU: "FunctionCpu",
   MEMORY: "FunctionMemory",
 };
 
+/** Levels of an env filter. */
 export const LOG_LEVELS: Readonly<Record<string, LogLevel>> = {
   TRACE: "Debug",
   DEBUG: "Debug",

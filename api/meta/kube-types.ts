@@ -49,7 +49,7 @@ export type DnsName = string;
  * A Kubernetes quantity, such as 500m or 1Gi.
  *
  * @x-kubernetes-int-or-string
- * @pattern ^(\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))))?$
+ * @pattern ^([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?$
  * @maxLength 32
  */
 export type Quantity = string | number;
@@ -129,6 +129,7 @@ export interface Condition {
   readonly message: string;
 }
 
+/** Whether a condition holds. */
 export type ConditionStatus = "True" | "False" | "Unknown";
 
 /** What the status of every kind begins with. */

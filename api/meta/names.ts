@@ -1,7 +1,9 @@
 // Names that are part of the contract with users, tools and other programs: groups, labels,
 // annotations, finalizers, field managers.
 
+/** API group of the kinds of Object-as-a-Service. */
 export const OAAS_GROUP = "oaas.io";
+/** API group of the kinds of Rawstor. */
 export const RAWSTOR_GROUP = "rawstor.io";
 
 /** Namespace of gateway, router, the oaas operator and its CA. */
@@ -9,6 +11,7 @@ export const OAAS_SYSTEM_NAMESPACE = "oaas-system";
 /** Namespace of OST pods, mds, its etcd, the s3-gateway and the rawstor operator. */
 export const RAWSTOR_SYSTEM_NAMESPACE = "rawstor-system";
 
+/** Label keys. */
 export const LABELS = {
   /** Recommended labels of Kubernetes. */
   name: "app.kubernetes.io/name",
@@ -37,6 +40,7 @@ export function ownerUidLabel(group: string): string {
   return `${group}/owner-uid`;
 }
 
+/** Annotation keys. */
 export const ANNOTATIONS = {
   /** Copied to children's metadata (never into pod templates), Events and logs. */
   correlationId: "oaas.io/correlation-id",
@@ -51,6 +55,7 @@ export const ANNOTATIONS = {
   restartedAt: "oaas.io/restarted-at",
 } as const;
 
+/** Finalizers, one per kind that needs one. */
 export const FINALIZERS = {
   /** OPackage: ClassRuntimes in other clusters, and packages that depend on this one. */
   opackage: "oaas.io/opackage",

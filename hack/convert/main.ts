@@ -10,9 +10,9 @@ import type { Note } from "#api/convert/index.ts";
 
 const HELP = `npm run convert -- FILE...
 
-Converts documents of oaas-rs and of the Java platform to our kinds: packages (YAML or JSON), the JSON
-of ODGM_COLLECTION, and upstream's ClassRuntime objects. FILE may be - for standard input. Objects go
-to standard output, notes with path and line to standard error.
+Converts documents of oaas-rs and of the Java platform to our kinds: packages (YAML or JSON), the
+JSON of ODGM_COLLECTION, and upstream's ClassRuntime objects. FILE may be - for standard input.
+Objects go to standard output, notes with path and line to standard error.
 
   npm run -s convert -- package.yml | kubectl apply --server-side -f -
 `;

@@ -30,6 +30,7 @@ export interface Generator {
   run(options: { readonly check: boolean }): Promise<Outcome>;
 }
 
+/** Folder of the repository. */
 export const repositoryRoot = join(import.meta.dirname, "..", "..");
 
 /**

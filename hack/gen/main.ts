@@ -1,5 +1,5 @@
-// `npm run gen [-- --check] [NAME...]`: writes every generated file, or, with --check, writes nothing
-// and fails with the differences.
+// `npm run gen [-- --check] [NAME...]`: writes every generated file, or, with --check, writes
+// nothing and fails with the differences.
 
 import { crds } from "./crds.ts";
 import { repositoryRoot } from "./generator.ts";

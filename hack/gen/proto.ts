@@ -1,5 +1,5 @@
-// `api/proto/*.proto` -> `api/gen/*_pb.ts`, with buf as compiler and protoc-gen-es as a local plugin:
-// nothing is fetched. Run alone: `node hack/gen/proto.ts [--check]`.
+// `api/proto/*.proto` -> `api/gen/*_pb.ts`, with buf as compiler and protoc-gen-es as a local
+// plugin: nothing is fetched. Run alone: `node hack/gen/proto.ts [--check]`.
 import { spawn } from "node:child_process";
 import { mkdtemp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

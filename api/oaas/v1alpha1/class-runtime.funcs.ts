@@ -11,6 +11,7 @@ import type { EnabledState } from "./opackage.ts";
 import type { DeletionPolicy } from "./requirements.ts";
 import { DEFAULT_DELETION_POLICY } from "./requirements.funcs.ts";
 
+/** Identity of the kind. */
 export const CLASS_RUNTIME = {
   group: OAAS_GROUP,
   version: "v1alpha1",

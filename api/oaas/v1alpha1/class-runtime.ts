@@ -1,4 +1,5 @@
-// ClassRuntime: one class deployed in one environment. Made by the OPackage controller, usable by hand.
+// ClassRuntime: one class deployed in one environment. Made by the OPackage controller, usable by
+// hand.
 
 import type {
   DecimalString,
@@ -27,7 +28,15 @@ import type {
 /**
  * One class in one environment: its functions and its data.
  *
- * @crd {group: "oaas.io", version: "v1alpha1", plural: "classruntimes", singular: "classruntime", shortNames: ["crt"], categories: ["oaas"], scope: "Namespaced"}
+ * @crd {
+ *   group: "oaas.io",
+ *   version: "v1alpha1",
+ *   plural: "classruntimes",
+ *   singular: "classruntime",
+ *   shortNames: ["crt"],
+ *   categories: ["oaas"],
+ *   scope: "Namespaced",
+ * }
  * @printcolumns [
  *   {name: "Class", type: "string", jsonPath: ".spec.class"},
  *   {name: "Environment", type: "string", jsonPath: ".spec.environment"},
@@ -53,13 +62,35 @@ export interface ClassRuntime extends KubeResource<ClassRuntimeSpec, ClassRuntim
  * @immutable [
  *   {field: "class", mend: "delete this ClassRuntime and make one for the other class"},
  *   {field: "environment", default: "default", mend: "make another ClassRuntime there"},
- *   {field: "collection.partitioning", or: ["resolvedClass.partitioning"], default: "Hashed", mend: "ids would be looked for in other partitions; copy the objects into a new class"},
+ *   {
+ *     field: "collection.partitioning",
+ *     or: ["resolvedClass.partitioning"],
+ *     default: "Hashed",
+ *     mend: "ids would be looked for in other partitions; copy the objects into a new class",
+ *   },
  *   {field: "collection.shardType", default: "Basic", mend: "copy the objects into a new class"}
  * ]
  * @x-kubernetes-validations [
- *   {rule: "!has(self.collection) || !has(self.collection.replicas) || self.collection.replicas == 1 || (has(self.collection.shardType) && self.collection.shardType != 'Basic')", message: "collection.shardType Basic (the default) has one replica; use Mst or Raft for more", fieldPath: ".collection.replicas"},
- *   {rule: "!has(self.collection) || !has(self.collection.shardType) || self.collection.shardType != 'Raft' || !has(self.resolvedClass) || !has(self.resolvedClass.persistent) || self.resolvedClass.persistent", message: "collection.shardType Raft needs resolvedClass.persistent true: term, vote and log are always durable", fieldPath: ".collection.shardType"},
- *   {rule: "!has(self.collection) || !has(self.addons) || 'Odgm' in self.addons", message: "collection needs the addon Odgm; addons: [] means a class without data", fieldPath: ".addons"}
+ *   {
+ *     rule: "!has(self.collection) || !has(self.collection.replicas) || self.collection.replicas \
+ *       == 1 || (has(self.collection.shardType) && self.collection.shardType != 'Basic')",
+ *     message: "collection.shardType Basic (the default) has one replica; use Mst or Raft for \
+ *       more",
+ *     fieldPath: ".collection.replicas",
+ *   },
+ *   {
+ *     rule: "!has(self.collection) || !has(self.collection.shardType) || \
+ *       self.collection.shardType != 'Raft' || !has(self.resolvedClass) || \
+ *       !has(self.resolvedClass.persistent) || self.resolvedClass.persistent",
+ *     message: "collection.shardType Raft needs resolvedClass.persistent true: term, vote and log \
+ *       are always durable",
+ *     fieldPath: ".collection.shardType",
+ *   },
+ *   {
+ *     rule: "!has(self.collection) || !has(self.addons) || 'Odgm' in self.addons",
+ *     message: "collection needs the addon Odgm; addons: [] means a class without data",
+ *     fieldPath: ".addons",
+ *   },
  * ]
  */
 export interface ClassRuntimeSpec {
@@ -124,6 +155,7 @@ export interface ClassRuntimeSpec {
   readonly suspend?: boolean;
 }
 
+/** What can come with a class. */
 export type Addon = "Odgm";
 
 /** What was seen. Conditions: Ready, FunctionsReady, DataReady, NfrObserved, NfrMet. */

@@ -1,5 +1,6 @@
 // A class: the state of its objects, the functions bound to it, what its events start. Written in a
-// package (ClassBody plus name and parents), carried down with inheritance resolved (ResolvedClass).
+// package (ClassBody plus name and parents), carried down with inheritance resolved
+// (ResolvedClass).
 
 import type { DnsLabel, Int32, NamedValue, Quantity } from "../../meta/index.ts";
 
@@ -83,15 +84,21 @@ export interface ClassBody {
   readonly events?: EventPolicy;
 }
 
+/** What the objects of a class are. */
 export type StateType = "Normal" | "Collection" | "Singleton";
 
+/** What a reader may rely on. */
 export type Consistency = "None" | "ReadYourWrites" | "BoundedStaleness" | "Strong";
 
+/** How objects find their partition. */
 export type Partitioning = "Hashed" | "Explicit";
 
 /** Where data is kept. */
 export interface Storage {
-  /** Volume: a claim per data pod. Memory: lost with the pod, only with persistent false. Default Volume. */
+  /**
+   * Volume: a claim per data pod. Memory: lost with the pod, only with persistent false. Default
+   * Volume.
+   */
   readonly provider?: StorageProvider;
   /** Size of the claim of each data pod; may grow. Default 1Gi. */
   readonly size?: Quantity;
@@ -104,6 +111,7 @@ export interface Storage {
   readonly class?: string;
 }
 
+/** Where data is kept. */
 export type StorageProvider = "Volume" | "Memory";
 
 /**
@@ -118,7 +126,10 @@ export type KeyName = string;
 export interface KeySpec {
   /** Name, unique in the class. */
   readonly name: KeyName;
-  /** Type of the value; writes of another are refused. Counter, Map and CrdtMap merge. Default Bytes. */
+  /**
+   * Type of the value; writes of another are refused. Counter, Map and CrdtMap merge. Default
+   * Bytes.
+   */
   readonly type?: KeyType;
   /** Whether an object cannot be created without it. */
   readonly required?: boolean;
@@ -138,6 +149,7 @@ export interface KeySpec {
   readonly ttlSeconds?: Int32;
 }
 
+/** Type of an entry. */
 export type KeyType =
   | "String"
   | "Integer"
@@ -150,7 +162,9 @@ export type KeyType =
   | "CrdtMap"
   | "File";
 
-/** Public: anyone. Internal: functions of the same package. Private: functions of the same class. */
+/**
+ * Public: anyone. Internal: functions of the same package. Private: functions of the same class.
+ */
 export type Access = "Public" | "Internal" | "Private";
 
 /** A reference to an object of another class. */
@@ -214,6 +228,7 @@ export interface FunctionBinding {
   readonly condition?: string;
 }
 
+/** What calls on one object may overlap. */
 export type Concurrency = "Exclusive" | "Shared" | "Reentrant";
 
 /** What a change or the end of a function starts. */
@@ -231,8 +246,16 @@ export interface Trigger {
  *
  * @x-kubernetes-validations [
  *   {rule: "has(self.key) != has(self.function)", message: "set exactly one of key, function"},
- *   {rule: "!has(self.key) || !(self.events.exists(e, e == 'Completed' || e == 'Failed'))", message: "a key has the events Created, Updated, Deleted", fieldPath: ".events"},
- *   {rule: "!has(self.function) || !(self.events.exists(e, e != 'Completed' && e != 'Failed'))", message: "a function has the events Completed, Failed", fieldPath: ".events"}
+ *   {
+ *     rule: "!has(self.key) || !(self.events.exists(e, e == 'Completed' || e == 'Failed'))",
+ *     message: "a key has the events Created, Updated, Deleted",
+ *     fieldPath: ".events",
+ *   },
+ *   {
+ *     rule: "!has(self.function) || !(self.events.exists(e, e != 'Completed' && e != 'Failed'))",
+ *     message: "a function has the events Completed, Failed",
+ *     fieldPath: ".events",
+ *   },
  * ]
  */
 export interface TriggerSource {
@@ -256,6 +279,7 @@ export interface TriggerSource {
   readonly events: readonly TriggerEvent[];
 }
 
+/** What may happen to an entry or a function. */
 export type TriggerEvent = "Created" | "Updated" | "Deleted" | "Completed" | "Failed";
 
 /** What a trigger or timer calls. */
@@ -291,7 +315,12 @@ export interface TriggerTarget {
 /**
  * What time starts: at a schedule or at an interval.
  *
- * @x-kubernetes-validations [{rule: "has(self.schedule) != has(self.intervalSeconds)", message: "set exactly one of schedule, intervalSeconds"}]
+ * @x-kubernetes-validations [
+ *   {
+ *     rule: "has(self.schedule) != has(self.intervalSeconds)",
+ *     message: "set exactly one of schedule, intervalSeconds",
+ *   },
+ * ]
  */
 export interface Timer {
   /** Name, unique in the class. */
@@ -346,16 +375,37 @@ export interface EventPolicy {
   readonly payloadFormat?: PayloadFormat;
 }
 
+/** How the payload of a triggered call is written. */
 export type PayloadFormat = "Json" | "Protobuf";
 
 /**
  * A class with everything inherited in it. The OPackage controller fills it in.
  *
  * @x-kubernetes-validations [
- *   {rule: "!has(self.stalenessBoundSeconds) || (has(self.consistency) && self.consistency == 'BoundedStaleness')", message: "stalenessBoundSeconds belongs to consistency BoundedStaleness", fieldPath: ".stalenessBoundSeconds"},
- *   {rule: "!has(self.consistency) || self.consistency != 'BoundedStaleness' || has(self.stalenessBoundSeconds)", message: "consistency BoundedStaleness needs stalenessBoundSeconds", fieldPath: ".stalenessBoundSeconds"},
- *   {rule: "!has(self.consistency) || self.consistency != 'Strong' || !has(self.persistent) || self.persistent", message: "consistency Strong needs persistent true: term, vote and log are always durable", fieldPath: ".persistent"},
- *   {rule: "!has(self.storage) || !has(self.storage.provider) || self.storage.provider != 'Memory' || (has(self.persistent) && !self.persistent)", message: "storage.provider Memory needs persistent false", fieldPath: ".storage.provider"}
+ *   {
+ *     rule: "!has(self.stalenessBoundSeconds) || (has(self.consistency) && self.consistency == \
+ *       'BoundedStaleness')",
+ *     message: "stalenessBoundSeconds belongs to consistency BoundedStaleness",
+ *     fieldPath: ".stalenessBoundSeconds",
+ *   },
+ *   {
+ *     rule: "!has(self.consistency) || self.consistency != 'BoundedStaleness' || \
+ *       has(self.stalenessBoundSeconds)",
+ *     message: "consistency BoundedStaleness needs stalenessBoundSeconds",
+ *     fieldPath: ".stalenessBoundSeconds",
+ *   },
+ *   {
+ *     rule: "!has(self.consistency) || self.consistency != 'Strong' || !has(self.persistent) || \
+ *       self.persistent",
+ *     message: "consistency Strong needs persistent true: term, vote and log are always durable",
+ *     fieldPath: ".persistent",
+ *   },
+ *   {
+ *     rule: "!has(self.storage) || !has(self.storage.provider) || self.storage.provider != \
+ *       'Memory' || (has(self.persistent) && !self.persistent)",
+ *     message: "storage.provider Memory needs persistent false",
+ *     fieldPath: ".storage.provider",
+ *   },
  * ]
  */
 export interface ResolvedClass extends ClassBody {

@@ -7,8 +7,6 @@ import type { CollectionShape, ShardType } from "./collection-spec.ts";
 
 /** Slots of Hashed partitioning; fixed for ever, recorded with each collection. */
 export const HASH_SLOTS = 4096;
-/** Version of the hash: XXH3-64, seed 0, over the id's bytes, modulo {@link HASH_SLOTS}. */
-export const HASH_VERSION = 1;
 
 /** A shape with its defaults filled in. */
 export interface EffectiveCollection {

@@ -1,5 +1,5 @@
-// Shape of a collection of objects: how many partitions and replicas, of which type, where. One type,
-// inline in OdgmCollection and as `collection` in ClassRuntime.
+// Shape of a collection of objects: how many partitions and replicas, of which type, where. One
+// type, inline in OdgmCollection and as `collection` in ClassRuntime.
 
 import type { DnsLabel, Int32, Int64, LabelValue, NamedValue } from "../../meta/index.ts";
 
@@ -30,8 +30,8 @@ export interface CollectionShape {
    */
   readonly nodes?: Int32;
   /**
-   * How replicas agree. Basic: one replica. Mst: merging replicas. Raft: one log. Cannot be changed.
-   * Default Basic.
+   * How replicas agree. Basic: one replica. Mst: merging replicas. Raft: one log. Cannot be
+   * changed. Default Basic.
    */
   readonly shardType?: ShardType;
   /** How objects find their partition. Cannot be changed. Default Hashed. */
@@ -60,6 +60,7 @@ export interface CollectionShape {
   readonly group?: ReplicationGroup;
 }
 
+/** How replicas agree. */
 export type ShardType = "Basic" | "Mst" | "Raft";
 
 /** On which nodes data pods run. */
@@ -84,7 +85,10 @@ export interface Placement {
    * @maxLength 317
    */
   readonly spreadBy?: string;
-  /** Hard: replicas of one partition never share a domain. Soft: if possible. Default by the template. */
+  /**
+   * Hard: replicas of one partition never share a domain. Soft: if possible. Default by the
+   * template.
+   */
   readonly spread?: "Hard" | "Soft";
 }
 

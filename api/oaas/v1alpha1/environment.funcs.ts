@@ -6,6 +6,7 @@ import { OAAS_GROUP } from "../../meta/index.ts";
 import type { EnvironmentSpec, EnvironmentTier } from "./environment.ts";
 import type { Template } from "./requirements.ts";
 
+/** Identity of the kind. */
 export const ENVIRONMENT = {
   group: OAAS_GROUP,
   version: "v1alpha1",

@@ -17,7 +17,15 @@ import type { PlaceName, Template } from "./requirements.ts";
 /**
  * A place where packages can run: this cluster, a slice of its nodes, or another cluster.
  *
- * @crd {group: "oaas.io", version: "v1alpha1", plural: "environments", singular: "environment", shortNames: ["oenv"], categories: ["oaas"], scope: "Cluster"}
+ * @crd {
+ *   group: "oaas.io",
+ *   version: "v1alpha1",
+ *   plural: "environments",
+ *   singular: "environment",
+ *   shortNames: ["oenv"],
+ *   categories: ["oaas"],
+ *   scope: "Cluster",
+ * }
  * @printcolumns [
  *   {name: "Tier", type: "string", jsonPath: ".spec.tier"},
  *   {name: "Ready", condition: "Ready"},
@@ -39,9 +47,23 @@ export interface Environment extends KubeResource<EnvironmentSpec, EnvironmentSt
  * What an environment is and how it is reached.
  *
  * @x-kubernetes-validations [
- *   {rule: "!(has(self.nodeSelector) && has(self.kubeconfigSecretRef))", message: "nodeSelector is for this cluster, kubeconfigSecretRef for another: set at most one", fieldPath: ".kubeconfigSecretRef"},
- *   {rule: "!has(self.remoteNamespace) || has(self.kubeconfigSecretRef)", message: "remoteNamespace needs kubeconfigSecretRef", fieldPath: ".remoteNamespace"},
- *   {rule: "has(self.kubeconfigSecretRef) == has(oldSelf.kubeconfigSecretRef)", message: "kubeconfigSecretRef cannot be added or removed: an environment does not move between clusters; make a new Environment", fieldPath: ".kubeconfigSecretRef"}
+ *   {
+ *     rule: "!(has(self.nodeSelector) && has(self.kubeconfigSecretRef))",
+ *     message: "nodeSelector is for this cluster, kubeconfigSecretRef for another: set at most \
+ *       one",
+ *     fieldPath: ".kubeconfigSecretRef",
+ *   },
+ *   {
+ *     rule: "!has(self.remoteNamespace) || has(self.kubeconfigSecretRef)",
+ *     message: "remoteNamespace needs kubeconfigSecretRef",
+ *     fieldPath: ".remoteNamespace",
+ *   },
+ *   {
+ *     rule: "has(self.kubeconfigSecretRef) == has(oldSelf.kubeconfigSecretRef)",
+ *     message: "kubeconfigSecretRef cannot be added or removed: an environment does not move \
+ *       between clusters; make a new Environment",
+ *     fieldPath: ".kubeconfigSecretRef",
+ *   },
  * ]
  */
 export interface EnvironmentSpec {
@@ -80,6 +102,7 @@ export interface EnvironmentSpec {
   readonly cordoned?: boolean;
 }
 
+/** What kind of place an environment is. */
 export type EnvironmentTier = "Dev" | "Edge" | "Cloud";
 
 /**

@@ -26,10 +26,26 @@ export type ClassRef = string;
  * A function.
  *
  * @x-kubernetes-validations [
- *   {rule: "(has(self.type) ? self.type : 'Task') != 'Task' || has(self.provision)", message: "a Task needs provision: one of deployment, knative, staticUrl", fieldPath: ".provision"},
- *   {rule: "(has(self.type) ? self.type : 'Task') == 'Task' || !has(self.provision)", message: "only a Task has provision", fieldPath: ".provision"},
- *   {rule: "((has(self.type) ? self.type : 'Task') == 'Macro') == has(self.macro)", message: "macro belongs to type Macro and is needed there", fieldPath: ".macro"},
- *   {rule: "!has(self.scale) || (has(self.provision) && has(self.provision.deployment))", message: "scale belongs to provision.deployment; a knative function has its own", fieldPath: ".scale"}
+ *   {
+ *     rule: "(has(self.type) ? self.type : 'Task') != 'Task' || has(self.provision)",
+ *     message: "a Task needs provision: one of deployment, knative, staticUrl",
+ *     fieldPath: ".provision",
+ *   },
+ *   {
+ *     rule: "(has(self.type) ? self.type : 'Task') == 'Task' || !has(self.provision)",
+ *     message: "only a Task has provision",
+ *     fieldPath: ".provision",
+ *   },
+ *   {
+ *     rule: "((has(self.type) ? self.type : 'Task') == 'Macro') == has(self.macro)",
+ *     message: "macro belongs to type Macro and is needed there",
+ *     fieldPath: ".macro",
+ *   },
+ *   {
+ *     rule: "!has(self.scale) || (has(self.provision) && has(self.provision.deployment))",
+ *     message: "scale belongs to provision.deployment; a knative function has its own",
+ *     fieldPath: ".scale",
+ *   },
  * ]
  */
 export interface FunctionSpec {
@@ -85,8 +101,10 @@ export interface FunctionSpec {
   readonly state?: FunctionState;
 }
 
+/** What a function is. */
 export type FunctionType = "Task" | "Builtin" | "Macro" | "Logical";
 
+/** Whether a function is served and changed. */
 export type FunctionState = "Enabled" | "Disabled" | "Frozen";
 
 /** A variable of a function's payload. */
@@ -111,7 +129,12 @@ export interface Variable {
 /**
  * Where a function runs.
  *
- * @x-kubernetes-validations [{rule: "[has(self.deployment), has(self.knative), has(self.staticUrl)].exists_one(x, x)", message: "set exactly one of deployment, knative, staticUrl"}]
+ * @x-kubernetes-validations [
+ *   {
+ *     rule: "[has(self.deployment), has(self.knative), has(self.staticUrl)].exists_one(x, x)",
+ *     message: "set exactly one of deployment, knative, staticUrl",
+ *   },
+ * ]
  */
 export interface Provision {
   /** A Deployment of its own. */
@@ -130,7 +153,14 @@ export interface Provision {
 /**
  * A Knative Service.
  *
- * @x-kubernetes-validations [{rule: "!has(self.minScale) || !has(self.maxScale) || self.maxScale == 0 || self.minScale <= self.maxScale", message: "minScale must not be above maxScale", fieldPath: ".minScale"}]
+ * @x-kubernetes-validations [
+ *   {
+ *     rule: "!has(self.minScale) || !has(self.maxScale) || self.maxScale == 0 || self.minScale <= \
+ *       self.maxScale",
+ *     message: "minScale must not be above maxScale",
+ *     fieldPath: ".minScale",
+ *   },
+ * ]
  */
 export interface KnativeProvision extends ContainerParts {
   /**
@@ -152,7 +182,13 @@ export interface KnativeProvision extends ContainerParts {
 /**
  * Number of pods and how it changes.
  *
- * @x-kubernetes-validations [{rule: "!has(self.max) || (has(self.min) ? self.min : 1) <= self.max", message: "min (default 1) must not be above max", fieldPath: ".min"}]
+ * @x-kubernetes-validations [
+ *   {
+ *     rule: "!has(self.max) || (has(self.min) ? self.min : 1) <= self.max",
+ *     message: "min (default 1) must not be above max",
+ *     fieldPath: ".min",
+ *   },
+ * ]
  */
 export interface Scale {
   /**

@@ -11,6 +11,7 @@ import type { FunctionProtocol } from "./pod-parts.ts";
 import type { DeletionPolicy } from "./requirements.ts";
 import { DEFAULT_DELETION_POLICY } from "./requirements.funcs.ts";
 
+/** Identity of the kind. */
 export const ODGM_COLLECTION = {
   group: OAAS_GROUP,
   version: "v1alpha1",

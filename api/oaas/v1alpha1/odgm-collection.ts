@@ -17,7 +17,15 @@ import type { DeletionPolicy, Telemetry } from "./requirements.ts";
 /**
  * A collection of objects: partitions, their replicas, and the pods that hold them.
  *
- * @crd {group: "oaas.io", version: "v1alpha1", plural: "odgmcollections", singular: "odgmcollection", shortNames: ["odgm"], categories: ["oaas"], scope: "Namespaced"}
+ * @crd {
+ *   group: "oaas.io",
+ *   version: "v1alpha1",
+ *   plural: "odgmcollections",
+ *   singular: "odgmcollection",
+ *   shortNames: ["odgm"],
+ *   categories: ["oaas"],
+ *   scope: "Namespaced",
+ * }
  * @printcolumns [
  *   {name: "Collection", type: "string", jsonPath: ".spec.collection"},
  *   {name: "Ready", condition: "Ready"},
@@ -32,7 +40,11 @@ import type { DeletionPolicy, Telemetry } from "./requirements.ts";
  *   {name: "Message", condition: "Ready", field: "message", priority: 1},
  *   {name: "Age", type: "date", jsonPath: ".metadata.creationTimestamp"}
  * ]
- * @scale {specReplicasPath: ".spec.nodes", statusReplicasPath: ".status.nodeCount", labelSelectorPath: ".status.selector"}
+ * @scale {
+ *   specReplicasPath: ".spec.nodes",
+ *   statusReplicasPath: ".status.nodeCount",
+ *   labelSelectorPath: ".status.selector",
+ * }
  * @selectable [".spec.collection"]
  */
 export interface OdgmCollection extends KubeResource<OdgmCollectionSpec, OdgmCollectionStatus> {
@@ -45,19 +57,58 @@ export interface OdgmCollection extends KubeResource<OdgmCollectionSpec, OdgmCol
  *
  * @immutable [
  *   {field: "collection", mend: "delete this OdgmCollection and make one of the other name"},
- *   {field: "partitioning", default: "Hashed", mend: "ids would be looked for in other partitions; copy the objects into a new collection"},
+ *   {
+ *     field: "partitioning",
+ *     default: "Hashed",
+ *     mend: "ids would be looked for in other partitions; copy the objects into a new collection",
+ *   },
  *   {field: "shardType", default: "Basic", mend: "copy the objects into a new collection"},
  *   {field: "storage.provider", default: "Volume", mend: "copy the objects into a new collection"},
- *   {field: "storage.class", default: "", mend: "claims cannot change their StorageClass; copy the objects into a new collection"}
+ *   {
+ *     field: "storage.class",
+ *     default: "",
+ *     mend: "claims cannot change their StorageClass; copy the objects into a new collection",
+ *   },
  * ]
  * @growonly [{field: "storage.size", default: "1Gi", mend: "claims only grow (default 1Gi)"}]
  * @x-kubernetes-validations [
- *   {rule: "!has(self.replicas) || self.replicas == 1 || (has(self.shardType) && self.shardType != 'Basic')", message: "shardType Basic (the default) has one replica; use Mst or Raft for more", fieldPath: ".replicas"},
- *   {rule: "!has(self.nodes) || self.nodes == 0 || has(self.group) || self.nodes >= (has(self.replicas) ? self.replicas : 1)", message: "nodes must be at least replicas, or 0 to rest", fieldPath: ".nodes"},
- *   {rule: "!has(self.assignments) || self.assignments.size() == (has(self.partitions) ? self.partitions : 1)", message: "assignments needs one entry per partition (partitions defaults to 1)", fieldPath: ".assignments"},
- *   {rule: "!has(self.group) || (has(self.shardType) && self.shardType != 'Basic')", message: "group needs shardType Raft or Mst: Basic data has one home", fieldPath: ".group"},
- *   {rule: "!has(self.shardType) || self.shardType != 'Raft' || !has(self.resolvedClass) || !has(self.resolvedClass.persistent) || self.resolvedClass.persistent", message: "shardType Raft needs resolvedClass.persistent true: term, vote and log are always durable", fieldPath: ".shardType"},
- *   {rule: "!has(self.storage) || !has(self.storage.provider) || self.storage.provider != 'Memory' || (has(self.resolvedClass) && has(self.resolvedClass.persistent) && !self.resolvedClass.persistent)", message: "storage.provider Memory needs resolvedClass.persistent false", fieldPath: ".storage.provider"}
+ *   {
+ *     rule: "!has(self.replicas) || self.replicas == 1 || (has(self.shardType) && self.shardType \
+ *       != 'Basic')",
+ *     message: "shardType Basic (the default) has one replica; use Mst or Raft for more",
+ *     fieldPath: ".replicas",
+ *   },
+ *   {
+ *     rule: "!has(self.nodes) || self.nodes == 0 || has(self.group) || self.nodes >= \
+ *       (has(self.replicas) ? self.replicas : 1)",
+ *     message: "nodes must be at least replicas, or 0 to rest",
+ *     fieldPath: ".nodes",
+ *   },
+ *   {
+ *     rule: "!has(self.assignments) || self.assignments.size() == (has(self.partitions) ? \
+ *       self.partitions : 1)",
+ *     message: "assignments needs one entry per partition (partitions defaults to 1)",
+ *     fieldPath: ".assignments",
+ *   },
+ *   {
+ *     rule: "!has(self.group) || (has(self.shardType) && self.shardType != 'Basic')",
+ *     message: "group needs shardType Raft or Mst: Basic data has one home",
+ *     fieldPath: ".group",
+ *   },
+ *   {
+ *     rule: "!has(self.shardType) || self.shardType != 'Raft' || !has(self.resolvedClass) || \
+ *       !has(self.resolvedClass.persistent) || self.resolvedClass.persistent",
+ *     message: "shardType Raft needs resolvedClass.persistent true: term, vote and log are always \
+ *       durable",
+ *     fieldPath: ".shardType",
+ *   },
+ *   {
+ *     rule: "!has(self.storage) || !has(self.storage.provider) || self.storage.provider != \
+ *       'Memory' || (has(self.resolvedClass) && has(self.resolvedClass.persistent) && \
+ *       !self.resolvedClass.persistent)",
+ *     message: "storage.provider Memory needs resolvedClass.persistent false",
+ *     fieldPath: ".storage.provider",
+ *   },
  * ]
  */
 export interface OdgmCollectionSpec extends CollectionShape {
@@ -98,7 +149,13 @@ export interface OdgmCollectionSpec extends CollectionShape {
 /**
  * Where one function is called.
  *
- * @x-kubernetes-validations [{rule: "has(self.url) || (has(self.disabled) && self.disabled)", message: "url is needed unless disabled", fieldPath: ".url"}]
+ * @x-kubernetes-validations [
+ *   {
+ *     rule: "has(self.url) || (has(self.disabled) && self.disabled)",
+ *     message: "url is needed unless disabled",
+ *     fieldPath: ".url",
+ *   },
+ * ]
  */
 export interface FunctionRoute {
   /** Binding name. */

@@ -12,6 +12,7 @@ import type {
 import type { DeletionPolicy, Template } from "./requirements.ts";
 import { DEFAULT_DELETION_POLICY } from "./requirements.funcs.ts";
 
+/** Identity of the kind. */
 export const OPACKAGE = {
   group: OAAS_GROUP,
   version: "v1alpha1",

@@ -25,7 +25,15 @@ import type {
 /**
  * A package: classes of objects, functions bound to them, and where they are deployed.
  *
- * @crd {group: "oaas.io", version: "v1alpha1", plural: "opackages", singular: "opackage", shortNames: ["opkg"], categories: ["oaas"], scope: "Namespaced"}
+ * @crd {
+ *   group: "oaas.io",
+ *   version: "v1alpha1",
+ *   plural: "opackages",
+ *   singular: "opackage",
+ *   shortNames: ["opkg"],
+ *   categories: ["oaas"],
+ *   scope: "Namespaced",
+ * }
  * @printcolumns [
  *   {name: "Version", type: "string", jsonPath: ".spec.version"},
  *   {name: "Ready", condition: "Ready"},
@@ -37,7 +45,12 @@ import type {
  *   {name: "Message", condition: "Ready", field: "message", priority: 1},
  *   {name: "Age", type: "date", jsonPath: ".metadata.creationTimestamp"}
  * ]
- * @x-kubernetes-validations [{rule: "self.metadata.name.size() <= 63", message: "metadata.name: at most 63 characters; it is the package part of every wire id"}]
+ * @x-kubernetes-validations [
+ *   {
+ *     rule: "self.metadata.name.size() <= 63",
+ *     message: "metadata.name: at most 63 characters; it is the package part of every wire id",
+ *   },
+ * ]
  */
 export interface OPackage extends KubeResource<OPackageSpec, OPackageStatus> {
   readonly apiVersion: "oaas.io/v1alpha1";
@@ -110,6 +123,7 @@ export interface OPackageSpec {
   readonly deployments?: readonly OPackageDeployment[];
 }
 
+/** Whether something is served. */
 export type EnabledState = "Enabled" | "Disabled";
 
 /**
@@ -130,10 +144,30 @@ export interface PackageDependency {
  * A class of objects.
  *
  * @x-kubernetes-validations [
- *   {rule: "!has(self.stalenessBoundSeconds) || (has(self.consistency) && self.consistency == 'BoundedStaleness')", message: "stalenessBoundSeconds belongs to consistency BoundedStaleness", fieldPath: ".stalenessBoundSeconds"},
- *   {rule: "!has(self.consistency) || self.consistency != 'BoundedStaleness' || has(self.stalenessBoundSeconds)", message: "consistency BoundedStaleness needs stalenessBoundSeconds", fieldPath: ".stalenessBoundSeconds"},
- *   {rule: "!has(self.consistency) || self.consistency != 'Strong' || !has(self.persistent) || self.persistent", message: "consistency Strong needs persistent true: term, vote and log are always durable", fieldPath: ".persistent"},
- *   {rule: "!has(self.storage) || !has(self.storage.provider) || self.storage.provider != 'Memory' || (has(self.persistent) && !self.persistent)", message: "storage.provider Memory needs persistent false", fieldPath: ".storage.provider"}
+ *   {
+ *     rule: "!has(self.stalenessBoundSeconds) || (has(self.consistency) && self.consistency == \
+ *       'BoundedStaleness')",
+ *     message: "stalenessBoundSeconds belongs to consistency BoundedStaleness",
+ *     fieldPath: ".stalenessBoundSeconds",
+ *   },
+ *   {
+ *     rule: "!has(self.consistency) || self.consistency != 'BoundedStaleness' || \
+ *       has(self.stalenessBoundSeconds)",
+ *     message: "consistency BoundedStaleness needs stalenessBoundSeconds",
+ *     fieldPath: ".stalenessBoundSeconds",
+ *   },
+ *   {
+ *     rule: "!has(self.consistency) || self.consistency != 'Strong' || !has(self.persistent) || \
+ *       self.persistent",
+ *     message: "consistency Strong needs persistent true: term, vote and log are always durable",
+ *     fieldPath: ".persistent",
+ *   },
+ *   {
+ *     rule: "!has(self.storage) || !has(self.storage.provider) || self.storage.provider != \
+ *       'Memory' || (has(self.persistent) && !self.persistent)",
+ *     message: "storage.provider Memory needs persistent false",
+ *     fieldPath: ".storage.provider",
+ *   },
  * ]
  */
 export interface OPackageClass extends ClassBody {
@@ -159,10 +193,29 @@ export interface OPackageClass extends ClassBody {
  * Which class runs where.
  *
  * @x-kubernetes-validations [
- *   {rule: "!(has(self.environments) && has(self.members))", message: "set environments or members, not both", fieldPath: ".members"},
- *   {rule: "!has(self.availableEnvironments) || !(has(self.environments) || has(self.members))", message: "availableEnvironments limits automatic placement; leave out environments and members", fieldPath: ".availableEnvironments"},
- *   {rule: "!has(self.assignments) || self.assignments.size() == (has(self.partitions) ? self.partitions : 1)", message: "assignments needs one entry per partition (partitions defaults to 1)", fieldPath: ".assignments"},
- *   {rule: "!has(self.replicas) || self.replicas == 1 || !has(self.shardType) || self.shardType != 'Basic'", message: "shardType Basic has one replica; use Mst or Raft for more", fieldPath: ".replicas"}
+ *   {
+ *     rule: "!(has(self.environments) && has(self.members))",
+ *     message: "set environments or members, not both",
+ *     fieldPath: ".members",
+ *   },
+ *   {
+ *     rule: "!has(self.availableEnvironments) || !(has(self.environments) || has(self.members))",
+ *     message: "availableEnvironments limits automatic placement; leave out environments and \
+ *       members",
+ *     fieldPath: ".availableEnvironments",
+ *   },
+ *   {
+ *     rule: "!has(self.assignments) || self.assignments.size() == (has(self.partitions) ? \
+ *       self.partitions : 1)",
+ *     message: "assignments needs one entry per partition (partitions defaults to 1)",
+ *     fieldPath: ".assignments",
+ *   },
+ *   {
+ *     rule: "!has(self.replicas) || self.replicas == 1 || !has(self.shardType) || self.shardType \
+ *       != 'Basic'",
+ *     message: "shardType Basic has one replica; use Mst or Raft for more",
+ *     fieldPath: ".replicas",
+ *   },
  * ]
  */
 export interface OPackageDeployment {
@@ -380,6 +433,7 @@ export interface DeploymentStatus {
  */
 export type Explanation = string;
 
+/** How a deployment or function is, in one word. */
 export type DeploymentCondition = "Pending" | "Deploying" | "Running" | "Down" | "Deleted";
 
 /** An object that was made. */

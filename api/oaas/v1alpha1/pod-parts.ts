@@ -40,7 +40,9 @@ export interface ContainerParts {
    * @maximum 65535
    */
   readonly port?: Int32;
-  /** What it speaks there: Grpc is oprc.OprcFunction over h2c, Http one POST per call. Default Grpc. */
+  /**
+   * What it speaks there: Grpc is oprc.OprcFunction over h2c, Http one POST per call. Default Grpc.
+   */
   readonly protocol?: FunctionProtocol;
   /**
    * Environment variables.
@@ -90,8 +92,10 @@ export interface ContainerParts {
   readonly imagePullSecrets?: readonly LocalObjectReference[];
 }
 
+/** What a function speaks. */
 export type FunctionProtocol = "Grpc" | "Http";
 
+/** When to pull an image, as in core/v1. */
 export type ImagePullPolicy = "Always" | "IfNotPresent" | "Never";
 
 /**
@@ -104,7 +108,13 @@ export type ArgumentText = string;
 /**
  * An environment variable.
  *
- * @x-kubernetes-validations [{rule: "!(has(self.value) && has(self.valueFrom))", message: "set value or valueFrom, not both", fieldPath: ".valueFrom"}]
+ * @x-kubernetes-validations [
+ *   {
+ *     rule: "!(has(self.value) && has(self.valueFrom))",
+ *     message: "set value or valueFrom, not both",
+ *     fieldPath: ".valueFrom",
+ *   },
+ * ]
  */
 export interface EnvVar {
   /**
@@ -127,7 +137,13 @@ export interface EnvVar {
 /**
  * Where the value of a variable comes from: exactly one of these.
  *
- * @x-kubernetes-validations [{rule: "[has(self.configMapKeyRef), has(self.secretKeyRef), has(self.fieldRef)].exists_one(x, x)", message: "set exactly one of configMapKeyRef, secretKeyRef, fieldRef"}]
+ * @x-kubernetes-validations [
+ *   {
+ *     rule: "[has(self.configMapKeyRef), has(self.secretKeyRef), \
+ *       has(self.fieldRef)].exists_one(x, x)",
+ *     message: "set exactly one of configMapKeyRef, secretKeyRef, fieldRef",
+ *   },
+ * ]
  */
 export interface EnvVarSource {
   /** A key of a ConfigMap in the same namespace. */
@@ -167,7 +183,12 @@ export interface FieldSelector {
 /**
  * All keys of a ConfigMap or Secret.
  *
- * @x-kubernetes-validations [{rule: "has(self.configMapRef) != has(self.secretRef)", message: "set exactly one of configMapRef, secretRef"}]
+ * @x-kubernetes-validations [
+ *   {
+ *     rule: "has(self.configMapRef) != has(self.secretRef)",
+ *     message: "set exactly one of configMapRef, secretRef",
+ *   },
+ * ]
  */
 export interface EnvFromSource {
   /**
@@ -204,7 +225,13 @@ export interface Probes {
 /**
  * One probe.
  *
- * @x-kubernetes-validations [{rule: "[has(self.grpc), has(self.httpGet), has(self.tcpSocket), has(self.exec)].exists_one(x, x)", message: "set exactly one of grpc, httpGet, tcpSocket, exec"}]
+ * @x-kubernetes-validations [
+ *   {
+ *     rule: "[has(self.grpc), has(self.httpGet), has(self.tcpSocket), \
+ *       has(self.exec)].exists_one(x, x)",
+ *     message: "set exactly one of grpc, httpGet, tcpSocket, exec",
+ *   },
+ * ]
  */
 export interface Probe {
   /** grpc.health.v1. */
@@ -303,7 +330,13 @@ export interface ExecProbe {
 /**
  * A volume and where it is mounted.
  *
- * @x-kubernetes-validations [{rule: "[has(self.emptyDir), has(self.configMap), has(self.secret), has(self.persistentVolumeClaim)].exists_one(x, x)", message: "set exactly one of emptyDir, configMap, secret, persistentVolumeClaim"}]
+ * @x-kubernetes-validations [
+ *   {
+ *     rule: "[has(self.emptyDir), has(self.configMap), has(self.secret), \
+ *       has(self.persistentVolumeClaim)].exists_one(x, x)",
+ *     message: "set exactly one of emptyDir, configMap, secret, persistentVolumeClaim",
+ *   },
+ * ]
  */
 export interface FunctionVolume {
   /** Name, unique in the list. */

@@ -11,6 +11,7 @@ import type {
   Telemetry,
 } from "./requirements.ts";
 
+/** What becomes of data where nothing is said: it stays. */
 export const DEFAULT_DELETION_POLICY: DeletionPolicy = "Retain";
 
 /** Enforcement with its defaults filled in. */

@@ -114,8 +114,10 @@ export interface Enforcement {
   readonly maxDeltaPercent?: Int32;
 }
 
+/** Whether measured gaps are acted upon. */
 export type EnforcementMode = "Disabled" | "Observe" | "Enforce";
 
+/** What enforcement may change. */
 export type EnforcementDimension =
   "FunctionReplicas" | "FunctionCpu" | "FunctionMemory" | "DataReplicas" | "Partitions";
 
@@ -150,6 +152,7 @@ export interface Telemetry {
   readonly logLevel?: LogLevel;
 }
 
+/** The finest level that is logged. */
 export type LogLevel = "Debug" | "Info" | "Warn" | "Error";
 
 /** What becomes of data when its owner is deleted. Default Retain. */

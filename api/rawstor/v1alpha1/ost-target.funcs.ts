@@ -5,6 +5,7 @@ import { RAWSTOR_GROUP } from "../../meta/index.ts";
 
 import type { Maintenance, OstTargetSpec } from "./ost-target.ts";
 
+/** Identity of the kind. */
 export const OST_TARGET = {
   group: RAWSTOR_GROUP,
   version: "v1alpha1",
@@ -15,6 +16,7 @@ export const OST_TARGET = {
 
 /** Labels of a Node that say where its targets stand. */
 export const RACK_LABEL = "topology.rawstor.io/rack";
+/** Label of a Node that names its zone. */
 export const ZONE_LABEL = "topology.kubernetes.io/zone";
 
 /** Where the data of a target is. */

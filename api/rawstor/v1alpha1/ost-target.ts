@@ -15,7 +15,15 @@ import type {
 /**
  * A disk, partition or folder of a node that stores parts of objects.
  *
- * @crd {group: "rawstor.io", version: "v1alpha1", plural: "osttargets", singular: "osttarget", shortNames: ["ost"], categories: ["rawstor"], scope: "Cluster"}
+ * @crd {
+ *   group: "rawstor.io",
+ *   version: "v1alpha1",
+ *   plural: "osttargets",
+ *   singular: "osttarget",
+ *   shortNames: ["ost"],
+ *   categories: ["rawstor"],
+ *   scope: "Cluster",
+ * }
  * @printcolumns [
  *   {name: "Node", type: "string", jsonPath: ".spec.nodeName"},
  *   {name: "Ready", condition: "Ready"},
@@ -43,12 +51,29 @@ export interface OstTarget extends KubeResource<OstTargetSpec, OstTargetStatus> 
  *   {field: "nodeName", mend: "drain this target and make another on that node"},
  *   {field: "path", default: "", mend: "drain this target and make another"},
  *   {field: "device", default: "", mend: "drain this target and make another"},
- *   {field: "volumeClaimTemplate.storageClassName", default: "", mend: "drain this target and make another"}
+ *   {
+ *     field: "volumeClaimTemplate.storageClassName",
+ *     default: "",
+ *     mend: "drain this target and make another",
+ *   },
  * ]
  * @x-kubernetes-validations [
- *   {rule: "[has(self.path), has(self.device), has(self.volumeClaimTemplate)].exists_one(x, x)", message: "set exactly one of path, device, volumeClaimTemplate"},
- *   {rule: "has(self.volumeClaimTemplate) == has(oldSelf.volumeClaimTemplate)", message: "volumeClaimTemplate is immutable: drain this target and make another", fieldPath: ".volumeClaimTemplate"},
- *   {rule: "!has(self.volumeClaimTemplate) || !has(oldSelf.volumeClaimTemplate) || quantity(string(self.volumeClaimTemplate.size)).compareTo(quantity(string(oldSelf.volumeClaimTemplate.size))) >= 0", message: "volumeClaimTemplate.size cannot shrink: claims only grow", fieldPath: ".volumeClaimTemplate.size"}
+ *   {
+ *     rule: "[has(self.path), has(self.device), has(self.volumeClaimTemplate)].exists_one(x, x)",
+ *     message: "set exactly one of path, device, volumeClaimTemplate",
+ *   },
+ *   {
+ *     rule: "has(self.volumeClaimTemplate) == has(oldSelf.volumeClaimTemplate)",
+ *     message: "volumeClaimTemplate is immutable: drain this target and make another",
+ *     fieldPath: ".volumeClaimTemplate",
+ *   },
+ *   {
+ *     rule: "!has(self.volumeClaimTemplate) || !has(oldSelf.volumeClaimTemplate) || \
+ *       quantity(string(self.volumeClaimTemplate.size)).compareTo(\
+ *       quantity(string(oldSelf.volumeClaimTemplate.size))) >= 0",
+ *     message: "volumeClaimTemplate.size cannot shrink: claims only grow",
+ *     fieldPath: ".volumeClaimTemplate.size",
+ *   },
  * ]
  */
 export interface OstTargetSpec {
@@ -93,6 +118,7 @@ export interface OstTargetSpec {
   readonly image?: string;
 }
 
+/** What shall happen to the data on a target. */
 export type Maintenance = "None" | "Cordon" | "Drain";
 
 /** A claim for a target's disk. */

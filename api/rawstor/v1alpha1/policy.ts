@@ -7,8 +7,8 @@ import type { DnsName, Int32, LabelSelector } from "../../meta/index.ts";
  */
 export interface StoragePolicy {
   /**
-   * Size of a chunk: Whole for one chunk per object (local storage), else a power of two from 1Mi to
-   * 1Ti. Immutable. Default 64Mi.
+   * Size of a chunk: Whole for one chunk per object (local storage), else a power of two from 1Mi
+   * to 1Ti. Immutable. Default 64Mi.
    */
   readonly chunkSize?: ChunkSize;
   /** Copies, or data and parity. Default: two copies, one of which suffices to read and write. */
@@ -27,6 +27,7 @@ export interface StoragePolicy {
   readonly encryption?: Encryption;
 }
 
+/** Whole, or a power of two from 1Mi to 1Ti. */
 export type ChunkSize =
   | "Whole"
   | "1Mi"
@@ -51,19 +52,33 @@ export type ChunkSize =
   | "512Gi"
   | "1Ti";
 
+/** What no two copies may share. */
 export type FailureDomain = "Target" | "Host" | "Rack" | "Zone";
 
+/** Checksum of each block. */
 export type Checksum = "None" | "Xxh3";
 
+/** Compression of each chunk. */
 export type Compression = "None" | "Lz4" | "Zstd";
 
 /**
  * Copies of each chunk, or data and parity shards.
  *
  * @x-kubernetes-validations [
- *   {rule: "has(self.copies) != (has(self.dataShards) || has(self.parityShards))", message: "set copies, or dataShards and parityShards"},
- *   {rule: "has(self.dataShards) == has(self.parityShards)", message: "dataShards and parityShards belong together", fieldPath: ".parityShards"},
- *   {rule: "!has(self.minCopies) || (has(self.copies) && self.minCopies <= self.copies)", message: "minCopies must not be above copies", fieldPath: ".minCopies"}
+ *   {
+ *     rule: "has(self.copies) != (has(self.dataShards) || has(self.parityShards))",
+ *     message: "set copies, or dataShards and parityShards",
+ *   },
+ *   {
+ *     rule: "has(self.dataShards) == has(self.parityShards)",
+ *     message: "dataShards and parityShards belong together",
+ *     fieldPath: ".parityShards",
+ *   },
+ *   {
+ *     rule: "!has(self.minCopies) || (has(self.copies) && self.minCopies <= self.copies)",
+ *     message: "minCopies must not be above copies",
+ *     fieldPath: ".minCopies",
+ *   },
  * ]
  */
 export interface Redundancy {

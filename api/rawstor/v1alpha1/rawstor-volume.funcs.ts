@@ -6,6 +6,7 @@ import { RAWSTOR_GROUP } from "../../meta/index.ts";
 import type { Checksum, ChunkSize, Compression, FailureDomain, StoragePolicy } from "./policy.ts";
 import type { RawstorVolumeSpec, VolumeDeletionPolicy, VolumeMode } from "./rawstor-volume.ts";
 
+/** Identity of the kind. */
 export const RAWSTOR_VOLUME = {
   group: RAWSTOR_GROUP,
   version: "v1alpha1",

@@ -15,7 +15,15 @@ import type { StoragePolicy } from "./policy.ts";
 /**
  * A volume: chunks on targets, copied as its policy says.
  *
- * @crd {group: "rawstor.io", version: "v1alpha1", plural: "rawstorvolumes", singular: "rawstorvolume", shortNames: ["rvol"], categories: ["rawstor"], scope: "Namespaced"}
+ * @crd {
+ *   group: "rawstor.io",
+ *   version: "v1alpha1",
+ *   plural: "rawstorvolumes",
+ *   singular: "rawstorvolume",
+ *   shortNames: ["rvol"],
+ *   categories: ["rawstor"],
+ *   scope: "Namespaced",
+ * }
  * @printcolumns [
  *   {name: "Size", type: "string", jsonPath: ".spec.size"},
  *   {name: "Ready", condition: "Ready"},
@@ -44,21 +52,46 @@ export interface RawstorVolume extends KubeResource<RawstorVolumeSpec, RawstorVo
  *   {field: "policy.chunkSize", default: "64Mi", mend: "copy the data into a new volume"},
  *   {field: "policy.checksum", default: "Xxh3", mend: "copy the data into a new volume"},
  *   {field: "policy.compression", default: "None", mend: "copy the data into a new volume"},
- *   {field: "policy.encryption.secretRef.name", default: "", mend: "copy the data into a new volume"},
- *   {field: "policy.encryption.secretRef.key", default: "key", mend: "copy the data into a new volume"},
+ *   {
+ *     field: "policy.encryption.secretRef.name",
+ *     default: "",
+ *     mend: "copy the data into a new volume",
+ *   },
+ *   {
+ *     field: "policy.encryption.secretRef.key",
+ *     default: "key",
+ *     mend: "copy the data into a new volume",
+ *   },
  *   {field: "source.volume", default: "", mend: "it is read once, when the volume is made"},
  *   {field: "source.snapshotId", default: "", mend: "it is read once, when the volume is made"}
  * ]
  * @x-kubernetes-validations [
- *   {rule: "!has(self.policy) || !has(self.policy.compression) || self.policy.compression == 'None' || (has(self.mode) && self.mode == 'Immutable')", message: "policy.compression needs mode Immutable", fieldPath: ".policy.compression"},
- *   {rule: "!has(self.policy) || !has(self.policy.redundancy) || !has(self.policy.redundancy.dataShards) || (has(self.mode) && self.mode == 'Immutable')", message: "erasure coding needs mode Immutable; use copies", fieldPath: ".policy.redundancy.dataShards"},
- *   {rule: "!(has(self.volumeId) && has(self.source))", message: "volumeId adopts a volume, source makes one: set at most one", fieldPath: ".source"}
+ *   {
+ *     rule: "!has(self.policy) || !has(self.policy.compression) || self.policy.compression == \
+ *       'None' || (has(self.mode) && self.mode == 'Immutable')",
+ *     message: "policy.compression needs mode Immutable",
+ *     fieldPath: ".policy.compression",
+ *   },
+ *   {
+ *     rule: "!has(self.policy) || !has(self.policy.redundancy) || \
+ *       !has(self.policy.redundancy.dataShards) || (has(self.mode) && self.mode == 'Immutable')",
+ *     message: "erasure coding needs mode Immutable; use copies",
+ *     fieldPath: ".policy.redundancy.dataShards",
+ *   },
+ *   {
+ *     rule: "!(has(self.volumeId) && has(self.source))",
+ *     message: "volumeId adopts a volume, source makes one: set at most one",
+ *     fieldPath: ".source",
+ *   },
  * ]
  */
 export interface RawstorVolumeSpec {
   /** Size of the volume; may grow. */
   readonly size: Quantity;
-  /** Mutable: for block devices. Immutable: written once, then only read. Immutable. Default Mutable. */
+  /**
+   * Mutable: for block devices. Immutable: written once, then only read. Immutable. Default
+   * Mutable.
+   */
   readonly mode?: VolumeMode;
   /**
    * An existing volume to adopt. Immutable. Default: a new one.
@@ -79,8 +112,10 @@ export interface RawstorVolumeSpec {
   readonly deletionPolicy?: VolumeDeletionPolicy;
 }
 
+/** Whether a volume is written more than once. */
 export type VolumeMode = "Mutable" | "Immutable";
 
+/** What becomes of the data when its owner is deleted. */
 export type VolumeDeletionPolicy = "Retain" | "Delete";
 
 /** Limits. */
@@ -98,7 +133,12 @@ export interface VolumeQos {
 /**
  * What a volume is filled with.
  *
- * @x-kubernetes-validations [{rule: "has(self.volume) != has(self.snapshotId)", message: "set exactly one of volume, snapshotId"}]
+ * @x-kubernetes-validations [
+ *   {
+ *     rule: "has(self.volume) != has(self.snapshotId)",
+ *     message: "set exactly one of volume, snapshotId",
+ *   },
+ * ]
  */
 export interface VolumeSource {
   /** A RawstorVolume of the same namespace, as it is at that moment. */

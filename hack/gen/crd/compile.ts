@@ -11,7 +11,8 @@ import { crdDocument } from "./document.ts";
 import type { ColumnTag, CrdTag } from "./document.ts";
 import { SCHEMA_TAGS, Sources } from "./source.ts";
 import { StructuralCompiler } from "./structural.ts";
-import type { Definitions, Schema } from "./structural.ts";
+import type { Schema } from "./schema.ts";
+import type { Definitions } from "./structural.ts";
 
 /** What to compile. */
 export interface CompileOptions {

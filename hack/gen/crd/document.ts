@@ -1,6 +1,6 @@
 // The CustomResourceDefinition around the schemas of a kind's spec and status.
 
-import type { Schema } from "./structural.ts";
+import type { Schema } from "./schema.ts";
 
 /** The `@crd` tag of a kind. */
 export interface CrdTag {

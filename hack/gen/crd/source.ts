@@ -2,8 +2,8 @@
 // and JSDoc that the schema generator would drop without a word. ts-json-schema-generator ignores a
 // comment on the line of the opening brace, and every tag that it does not know.
 
-import JSON5 from "json5";
 import ts from "typescript";
+import { parse } from "yaml";
 
 /** Tags that mean something to the compiler; any other is an error. */
 export const SCHEMA_TAGS = [
@@ -73,7 +73,7 @@ export class Sources {
     return position(declaration.getSourceFile(), node.getStart());
   }
 
-  /** The parsed tags of an interface: JSON5 where it parses, else the text. */
+  /** The parsed tags of an interface. Throws with its position if one cannot be read. */
   tagsOf(type: string): ReadonlyMap<string, unknown> {
     const declaration = this.#declarations.get(type);
     if (declaration === undefined) throw new Error(`no type ${type} in the sources of the kinds`);
@@ -115,9 +115,10 @@ function memberOf(
 function parseTag(text: string, where: string, tag: string): unknown {
   if (text === "") return true;
   try {
-    return JSON5.parse(text);
+    // Flow style of YAML reads what JSON5 does here, escaped line ends included.
+    return parse(text) as unknown;
   } catch (cause) {
-    throw new Error(`${where}: @${tag} is not JSON5`, { cause });
+    throw new Error(`${where}: @${tag} cannot be read`, { cause });
   }
 }
 
@@ -133,7 +134,7 @@ function droppedComments(file: ts.SourceFile): readonly string[] {
   for (const match of file.text.matchAll(/\/\*\*(?!\/)/g)) {
     if (!attached.has(match.index)) {
       problems.push(
-        `${position(file, match.index)}: this JSDoc belongs to no declaration and would be dropped; ` +
+        `${position(file, match.index)}: this JSDoc belongs to no declaration and would vanish; ` +
           "put it on a line of its own above the member",
       );
     }

@@ -3,12 +3,10 @@
 // Rules: apiextensions-apiserver pkg/apiserver/schema/validation.go and
 // pkg/apis/apiextensions/validation/validation.go; conventions of kubernetes/community.
 
+import type { Schema } from "./schema.ts";
 import type { Sources } from "./source.ts";
 import { growOnlyRules, immutableRules } from "./transitions.ts";
 import type { HeldField } from "./transitions.ts";
-
-/** A JSON schema node. */
-export type Schema = { readonly [key: string]: unknown };
 
 /** What the generator made: named types that refer to each other. */
 export interface Definitions {
@@ -184,7 +182,7 @@ export class StructuralCompiler {
       case "number":
         return this.#refuse(
           place,
-          "floats are not allowed (and a bigint comes out as one); use Int32, Int64 or a decimal string",
+          "floats are not allowed (bigint comes out as one); use Int32, Int64 or a decimal string",
         );
       case "null":
         return this.#refuse(place, "null is not a type of Kubernetes");
@@ -356,11 +354,15 @@ export class StructuralCompiler {
   }
 
   #rules(schema: Schema, place: Place): readonly Schema[] {
+    for (const tag of ["x-kubernetes-validations", "immutable", "growonly"]) {
+      const value = schema[tag];
+      if (value !== undefined && !Array.isArray(value)) this.#refuse(place, `@${tag} is no list`);
+    }
     const rules = [
       ...ruleList(schema),
       ...immutableRules(heldFields(schema["immutable"])),
       ...growOnlyRules(heldFields(schema["growonly"])),
-    ];
+    ].map(onOneLine);
     for (const rule of rules) {
       const { rule: expression, message } = rule;
       if (typeof expression !== "string" || expression === "") {
@@ -395,6 +397,13 @@ export class StructuralCompiler {
 
 /** Most characters of a plain string that is the value of a map. */
 const MAP_TEXT_MAX = 4096;
+
+/** Rules are wrapped in their source with escaped line ends, which leave the indentation behind. */
+function onOneLine(rule: Schema): Schema {
+  const clean = (value: unknown): unknown =>
+    typeof value === "string" ? value.replace(/ {2,}/g, " ") : value;
+  return Object.fromEntries(Object.entries(rule).map(([key, value]) => [key, clean(value)]));
+}
 
 function heldFields(tag: unknown): readonly HeldField[] {
   return Array.isArray(tag) ? (tag as HeldField[]) : [];

@@ -2,7 +2,7 @@
 // unset -> A -> unset -> B through, because transition rules do not run when a value comes or goes;
 // so the parent compares value-or-default with old value-or-default, and names the field.
 
-import type { Schema } from "./structural.ts";
+import type { Schema } from "./schema.ts";
 
 /** One field that is held over an update. */
 export interface HeldField {
@@ -36,7 +36,9 @@ export function growOnlyRules(fields: readonly HeldField[]): readonly Schema[] {
   }));
 }
 
-/** `has(a) && has(a.b) ? a.b : <next>`, ending in the default. Ternaries keep CEL's size estimates. */
+/**
+ * `has(a) && has(a.b) ? a.b : <next>`, ending in the default. Ternaries keep CEL's size estimates.
+ */
 function valueOf(held: HeldField, self: string): string {
   if (held.default === undefined) return `${self}.${held.field}`;
   const paths = [held.field, ...(held.or ?? [])];

@@ -13,8 +13,10 @@ import { OST_TARGET, RAWSTOR_VOLUME } from "#api/rawstor/v1alpha1/index.ts";
 import { openCluster } from "#hack/cluster/index.ts";
 import type { Cluster } from "#hack/cluster/index.ts";
 
+/** Folder of the repository. */
 export const repositoryRoot = join(import.meta.dirname, "..", "..", "..");
 
+/** All kinds. */
 export const KINDS: readonly KindId[] = [
   ENVIRONMENT,
   OPACKAGE,

@@ -1,5 +1,5 @@
-// The CRDs against a real kube-apiserver: what they accept, what they refuse and whether the message
-// names the field, and what may not change.
+// The CRDs against a real kube-apiserver: what they accept, what they refuse and whether the
+// message names the field, and what may not change.
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -9,7 +9,10 @@ export interface HeldField {
   /** Spec with a value, and with another. */
   readonly set: object;
   readonly other: object;
-  /** Spec with what unset means written out; leave out where unset means nothing that can be written. */
+  /**
+   * Spec with what unset means written out; leave out where unset means nothing that can be
+   * written.
+   */
   readonly written?: object;
   /** True for a required field: it cannot be unset. */
   readonly required?: boolean;
@@ -22,6 +25,7 @@ const claim = { nodeName: "node-1", volumeClaimTemplate: { size: "1Gi" } };
 const volume = { size: "1Gi" };
 const id = "0195f6c2-7a1e-7c3d-9b40-5e2f10a4c6d8";
 
+/** Every immutable field. */
 export const heldFields: readonly HeldField[] = [
   {
     kind: "Environment",
@@ -202,6 +206,7 @@ export interface GrowingField {
   readonly unset?: object;
 }
 
+/** Every field that only grows. */
 export const growingFields: readonly GrowingField[] = [
   {
     kind: "OdgmCollection",

@@ -4,6 +4,7 @@ import type { Refusal } from "./row.ts";
 const runtime = { class: "shop.Cart" };
 const collection = { collection: "shop.Cart" };
 
+/** Bad environments. */
 export const environmentRefusals: readonly Refusal[] = [
   { name: "an unknown field", spec: { cluster: "a" }, field: "spec.cluster" },
   { name: "an unknown tier", spec: { tier: "edge" }, field: "spec.tier" },
@@ -54,6 +55,7 @@ export const environmentRefusals: readonly Refusal[] = [
   { name: "text for a boolean", spec: { cordoned: "yes" }, field: "spec.cordoned" },
 ];
 
+/** Bad runtimes. */
 export const classRuntimeRefusals: readonly Refusal[] = [
   { name: "no class", spec: {}, field: "spec.class" },
   { name: "a class without a package", spec: { class: "Cart" }, field: "spec.class" },
@@ -130,6 +132,7 @@ export const classRuntimeRefusals: readonly Refusal[] = [
   },
 ];
 
+/** Bad collections. */
 export const odgmCollectionRefusals: readonly Refusal[] = [
   { name: "no name", spec: {}, field: "spec.collection" },
   { name: "a name with a slash", spec: { collection: "a/b" }, field: "spec.collection" },

@@ -25,6 +25,7 @@ const fn = "spec.functions[0]";
 const container = `${fn}.provision.deployment`;
 const deployment = "spec.deployments[0]";
 
+/** Bad packages. */
 export const opackageRefusals: readonly Refusal[] = [
   { name: "an unknown field", spec: { classez: [] }, field: "spec.classez" },
   { name: "upstream's snake_case", spec: inClass({ state_spec: {} }), field: `${cls}.state_spec` },

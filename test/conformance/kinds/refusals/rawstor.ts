@@ -5,6 +5,7 @@ const target = { nodeName: "node-1" };
 const path = "/var/lib/rawstor/disks/a";
 const volume = { size: "1Gi" };
 
+/** Bad targets. */
 export const ostTargetRefusals: readonly Refusal[] = [
   { name: "no node", spec: { path }, field: "spec.nodeName" },
   { name: "no disk", spec: target, field: "spec", says: "exactly one of path, device" },
@@ -47,6 +48,7 @@ export const ostTargetRefusals: readonly Refusal[] = [
   { name: "an unknown field", spec: { ...target, path, replicas: 2 }, field: "spec.replicas" },
 ];
 
+/** Bad volumes. */
 export const rawstorVolumeRefusals: readonly Refusal[] = [
   { name: "no size", spec: {}, field: "spec.size" },
   { name: "a size that is none", spec: { size: "ten" }, field: "spec.size" },
