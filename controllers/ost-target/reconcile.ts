@@ -7,7 +7,7 @@ import type { AnyController } from "#controllers/runtime/index.ts";
 import { defineController, KINDS, watch } from "#controllers/runtime/index.ts";
 
 import { served } from "./fields.ts";
-import { finalize } from "./finalize.ts";
+import { finalize } from "./plan/finalize.ts";
 import { observe, TARGET, targetsOf } from "./observe.ts";
 import { permissions } from "./permissions.ts";
 import type { Observed, TargetCall, TargetDefaults, TargetPlan } from "./plan/plan.ts";

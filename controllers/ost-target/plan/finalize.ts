@@ -1,7 +1,7 @@
 // When a target that is being deleted may go. Pure.
 import { REASONS } from "#api/meta/index.ts";
 
-import type { Observed, TargetCall } from "./plan/plan.ts";
+import type { Observed, TargetCall } from "./plan.ts";
 
 /**
  * Annotation whose value is the incarnation of the disk: the target goes with its children although
