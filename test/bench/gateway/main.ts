@@ -1,6 +1,6 @@
 // Load on a gateway that runs already: REST PUT and GET of 200-byte values over keep-alive
 // connections, each with one request in flight, from this process. One JSON line per operation.
-//   node test/bench/gateway/main.ts --url http://127.0.0.1:8090 --class demo.Thing [--connections 64]
+//   npm run bench -- gateway --url http://127.0.0.1:8090 --class demo.Thing [--connections 64]
 //     [--seconds 5] [--keys 1000] [--path 0/objects]
 import { Agent, request } from "node:http";
 import { parseArgs } from "node:util";

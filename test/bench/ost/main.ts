@@ -1,5 +1,5 @@
 // How fast one ost is with one client, over loopback, page cache warm: one JSON line per figure.
-//   node test/bench/ost.ts [--seconds 3] [--spin 0] [--data DIR]
+//   npm run bench -- ost [--seconds 3] [--spin 0] [--data DIR]
 // Ratios against another server are only worth something when both run in the same minute on the
 // same cores; so absolute figures are printed, never judged here. 1 MiB at depth 32 must not fail.
 import { spawn } from "node:child_process";
