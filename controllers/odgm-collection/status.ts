@@ -1,13 +1,13 @@
 // Status of a collection from what was seen: counts, the worst partitions, and why.
-import { ShardState, StoreState } from "#api/gen/oaas-admin_pb.ts";
 import { conditions, REASONS } from "#api/meta/index.ts";
-import type { OdgmCollectionStatus, TroubledPartition } from "#api/oaas/v1alpha1/index.ts";
-import { effectiveOdgmCollection } from "#api/oaas/v1alpha1/index.ts";
+import type { OdgmCollectionStatus } from "#api/oaas/v1alpha1/index.ts";
 import { collectionNames } from "#api/workload/odgm-names.ts";
 
-import type { MemberSeen, Observed } from "./plan/observed.ts";
+import type { Observed } from "./plan/observed.ts";
 import type { CollectionPlan } from "./plan/plan.ts";
 import { podSelector } from "./render.ts";
+import type { Summary } from "./status/partitions.ts";
+import { summarize } from "./status/partitions.ts";
 
 /** Everything in status but what the framework adds. */
 export type CollectionFields = Omit<OdgmCollectionStatus, "conditions" | "observedGeneration">;
@@ -20,86 +20,6 @@ export interface ConditionDraft {
   readonly message: string;
 }
 
-interface Summary {
-  readonly total: number;
-  readonly serving: number;
-  readonly objects: number;
-  readonly bytes: number;
-  readonly troubled: readonly TroubledPartition[];
-  /** Partitions per member ordinal that leads them. */
-  readonly leaders: ReadonlyMap<number, number>;
-}
-
-const TROUBLED_MAX = 32;
-const MESSAGE_MAX = 512;
-
-/** How one member is, in a few words. */
-function memberWord(seen: MemberSeen | undefined): string {
-  switch (seen?.kind) {
-    case undefined:
-    case "absent":
-      return "has no pod";
-    case "connecting":
-      return "is not reached yet";
-    case "unreachable":
-      return `does not answer: ${seen.message}`;
-    case "known":
-      if (seen.status.storeState === StoreState.READY) return "serves an older generation";
-      return seen.status.storeMessage === "" ? "is not formatted" : seen.status.storeMessage;
-  }
-}
-
-interface PartitionSeen {
-  readonly serving: boolean;
-  readonly owner: number | undefined;
-  readonly objects: number;
-  readonly bytes: number;
-  readonly message: string;
-}
-
-function partitionSeen(observed: Observed, plan: CollectionPlan, partition: number): PartitionSeen {
-  const nowhere = { serving: false, owner: undefined, objects: 0, bytes: 0 };
-  const { committed } = plan;
-  const ownerId = committed?.partitions.find((entry) => entry.partition === partition)?.members[0];
-  const owner = committed?.members.find((member) => member.id === ownerId)?.ordinal;
-  if (owner === undefined) return { ...nowhere, message: "it is not placed yet" };
-  const seen = observed.members.get(owner);
-  const shard =
-    seen?.kind === "known"
-      ? seen.status.shards.find((entry) => entry.partition === partition)
-      : undefined;
-  if (shard === undefined) {
-    return { ...nowhere, owner, message: `member ${owner} ${memberWord(seen)}` };
-  }
-  const serving = shard.state === ShardState.READY || shard.state === ShardState.STORAGE_FULL;
-  return {
-    serving,
-    owner,
-    objects: Number(shard.objects),
-    bytes: Number(shard.bytes),
-    message: shard.message === "" ? `member ${owner} is starting it` : shard.message,
-  };
-}
-
-function summarize(observed: Observed, plan: CollectionPlan): Summary {
-  const total = effectiveOdgmCollection(observed.collection.spec).partitions;
-  const troubled: TroubledPartition[] = [];
-  const leaders = new Map<number, number>();
-  let [serving, objects, bytes] = [0, 0, 0];
-  for (let partition = 0; partition < total; partition += 1) {
-    const seen = partitionSeen(observed, plan, partition);
-    objects += seen.objects;
-    bytes += seen.bytes;
-    if (seen.owner !== undefined) leaders.set(seen.owner, (leaders.get(seen.owner) ?? 0) + 1);
-    if (seen.serving) serving += 1;
-    else if (troubled.length < TROUBLED_MAX) {
-      const message = seen.message.slice(0, MESSAGE_MAX);
-      troubled.push({ partition, state: "Unavailable", message });
-    }
-  }
-  return { total, serving, objects, bytes, troubled, leaders };
-}
-
 function balanced(leaders: ReadonlyMap<number, number>, nodes: number): boolean {
   const counts = Array.from({ length: nodes }, (_, ordinal) => leaders.get(ordinal) ?? 0);
   return counts.length === 0 || Math.max(...counts) - Math.min(...counts) <= 1;
@@ -108,28 +28,109 @@ function balanced(leaders: ReadonlyMap<number, number>, nodes: number): boolean 
 /** Whether the data can be used, and the worst reason if not. */
 function dataReady(observed: Observed, plan: CollectionPlan, summary: Summary): ConditionDraft {
   const type = conditions.DATA_READY;
-  const all = summary.serving === summary.total;
+  const not = (reason: string, message: string): ConditionDraft => ({
+    type,
+    status: "False",
+    reason,
+    message,
+  });
+  if (plan.nodes === 0) return not(REASONS.Disabled, RESTS);
   const counts = `${summary.serving} of ${summary.total} partitions serve`;
   const [trouble] = plan.troubles;
   if (trouble !== undefined) {
-    const message = `${counts}; member ${trouble.ordinal}: ${trouble.message}`;
-    return { type, status: "False", reason: trouble.reason, message };
+    return not(trouble.reason, `${counts}; member ${trouble.ordinal}: ${trouble.message}`);
   }
-  if (all && plan.nodes > 0)
-    return { type, status: "True", reason: REASONS.Available, message: counts };
-  const stuck =
-    observed.pods.find((pod) => pod.trouble !== undefined)?.trouble ?? observed.set?.trouble;
-  if (stuck !== undefined) {
-    return { type, status: "False", reason: stuck.reason, message: `${counts}; ${stuck.message}` };
+  const first = summary.troubled[0]?.message ?? "";
+  if (summary.serving === summary.total) {
+    if (summary.full === 0)
+      return { type, status: "True", reason: REASONS.Available, message: counts };
+    const message = `${counts}, ${summary.full} take no new data: ${first}`;
+    return not(REASONS.StorageFull, message);
   }
+  const stuck = observed.pods.find((pod) => pod.trouble !== undefined)?.trouble;
+  if (stuck !== undefined) return not(stuck.reason, `${counts}; ${stuck.message}`);
+  const pods = podsMessage(observed, plan);
+  if (pods !== undefined) return not(REASONS.WaitingForPods, `${counts}; ${pods}`);
+  const silent = [...observed.members].find(
+    ([ordinal, seen]) => ordinal < plan.nodes && seen.kind === "unreachable",
+  );
+  const reason = silent === undefined ? REASONS.WaitingForData : REASONS.Unreachable;
+  const why = plan.progress?.message ?? first;
+  return not(plan.progress?.reason ?? reason, `${counts}; ${why}`);
+}
+
+/** What is missing of the pods; undefined if all are ready. */
+function podsMessage(observed: Observed, plan: CollectionPlan): string | undefined {
   const ready = observed.pods.filter((pod) => pod.ready).length;
-  if (ready < plan.nodes) {
-    const message = `${counts}; ${ready} of ${plan.nodes} pods are ready`;
-    return { type, status: "False", reason: REASONS.WaitingForPods, message };
+  if (ready >= plan.nodes) return undefined;
+  const text = `${ready} of ${plan.nodes} pods are ready`;
+  const { length } = observed.pods;
+  if (length >= plan.nodes || observed.set?.updateRevision === undefined) return text;
+  // Quota and Pod Security reject pods before they exist: only the StatefulSet's Events say so.
+  const { namespace, name } = observed.collection.metadata;
+  const set = collectionNames(namespace, name).statefulSet;
+  const look = `kubectl describe statefulset ${set} -n ${namespace}`;
+  return `${text} and ${plan.nodes - length} are not created; if this stays, see: ${look}`;
+}
+
+const RESTS = "spec.nodes is 0: it rests, the data is kept in its claims";
+
+function isOutdated(observed: Observed): boolean {
+  const revision = observed.set?.updateRevision;
+  return revision !== undefined && observed.pods.some((pod) => pod.revision !== revision);
+}
+
+/** What is being done, if anything is: nothing of it needs a person. */
+function work(
+  observed: Observed,
+  plan: CollectionPlan,
+  data: ConditionDraft,
+): { readonly reason: string; readonly message: string } | undefined {
+  if (plan.suspended || plan.troubles.length > 0) return undefined;
+  if (plan.nodes === 0) {
+    const { length } = observed.pods;
+    if (length === 0) return undefined;
+    return { reason: REASONS.Progressing, message: `${length} data pods are going to rest` };
   }
-  const reason = plan.progress?.reason ?? REASONS.WaitingForData;
-  const why = plan.progress?.message ?? summary.troubled[0]?.message ?? "nothing is wanted";
-  return { type, status: "False", reason, message: `${counts}; ${why}` };
+  if (plan.progress !== undefined) return plan.progress;
+  if (data.status !== "True" && data.reason !== REASONS.StorageFull) return data;
+  if (!isOutdated(observed)) return undefined;
+  return { reason: REASONS.Progressing, message: "pods are being restarted one by one" };
+}
+
+function drafts(
+  observed: Observed,
+  plan: CollectionPlan,
+  data: ConditionDraft,
+): readonly ConditionDraft[] {
+  const rests = plan.nodes === 0;
+  const busy = work(observed, plan, data);
+  const replicated = data.status === "True" ? "every partition has its one replica" : data.message;
+  return [
+    { ...data, type: conditions.READY, status: rests ? "True" : data.status },
+    data,
+    { ...data, type: conditions.FULLY_REPLICATED, message: replicated },
+    {
+      type: conditions.REBALANCING,
+      status: "False",
+      reason: REASONS.Succeeded,
+      message: "nothing moves",
+    },
+    ...(busy === undefined
+      ? []
+      : [
+          {
+            type: conditions.RECONCILING,
+            status: "True" as const,
+            reason: busy.reason,
+            message: busy.message,
+          },
+        ]),
+    // Only a person can end a member's trouble.
+    ...(plan.troubles.length === 0
+      ? []
+      : [{ ...data, type: conditions.STALLED, status: "True" as const }]),
+  ];
 }
 
 /** Fields and conditions. Refusal, failure and deletion are added by the framework. */
@@ -139,16 +140,7 @@ export function computeStatus(
 ): { readonly fields: CollectionFields; readonly conditions: readonly ConditionDraft[] } {
   const { namespace, name } = observed.collection.metadata;
   const summary = summarize(observed, plan);
-  const data = dataReady(observed, plan, summary);
-  const outdated = observed.pods.some(
-    (pod) =>
-      observed.set?.updateRevision !== undefined && pod.revision !== observed.set.updateRevision,
-  );
-  const settled = data.status === "True" && plan.progress === undefined && !outdated;
-  const work = plan.progress ?? {
-    reason: outdated ? REASONS.Progressing : data.reason,
-    message: outdated ? "pods are being restarted one by one" : data.message,
-  };
+  const rests = plan.nodes === 0;
   const selector = Object.entries(podSelector(name)).map(([key, value]) => `${key}=${value}`);
   return {
     fields: {
@@ -159,36 +151,15 @@ export function computeStatus(
         serving: summary.serving,
         unavailable: summary.total - summary.serving,
       },
-      ...(summary.troubled.length === 0 ? {} : { troubledPartitions: summary.troubled }),
+      ...(rests || summary.troubled.length === 0 ? {} : { troubledPartitions: summary.troubled }),
       leadersBalanced: balanced(summary.leaders, plan.nodes),
       ...(plan.committed === undefined
         ? {}
         : { assignmentGeneration: Number(plan.committed.generation) }),
-      bytes: summary.bytes,
-      objects: summary.objects,
+      // Nobody counts what rests.
+      ...(rests ? {} : { bytes: summary.bytes, objects: summary.objects }),
       service: collectionNames(namespace, name).service,
     },
-    conditions: [
-      { ...data, type: conditions.READY },
-      data,
-      {
-        type: conditions.FULLY_REPLICATED,
-        status: data.status,
-        reason: data.reason,
-        message: data.status === "True" ? "every partition has its one replica" : data.message,
-      },
-      {
-        type: conditions.REBALANCING,
-        status: "False",
-        reason: REASONS.Succeeded,
-        message: "nothing moves",
-      },
-      {
-        type: conditions.RECONCILING,
-        status: settled || plan.suspended ? "False" : "True",
-        reason: work.reason,
-        message: work.message,
-      },
-    ],
+    conditions: drafts(observed, plan, dataReady(observed, plan, summary)),
   };
 }

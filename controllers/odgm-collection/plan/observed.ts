@@ -30,8 +30,6 @@ export interface ObservedSet {
   readonly replicas: number;
   /** Revision that pods shall have; undefined until its controller has seen the newest spec. */
   readonly updateRevision?: string;
-  /** Why it cannot make pods (quota, Pod Security), from its Events' twin: a rejected pod. */
-  readonly trouble?: { readonly reason: string; readonly message: string };
 }
 
 /** A claim of a data pod. */
