@@ -62,7 +62,7 @@ async function run(object: RemoteObject, load: Load, seconds: number) {
 }
 
 async function startServer(dataDir: string, spin: string) {
-  const main = join(import.meta.dirname, "..", "..", "workloads", "ost", "main.ts");
+  const main = join(import.meta.dirname, "..", "..", "..", "workloads", "ost", "main.ts");
   const flags = ["--format", "--listen", "127.0.0.1:0", "--spin-microseconds", spin];
   const child = spawn(process.execPath, [main, "--data", dataDir, ...flags], {
     stdio: ["ignore", "ignore", "pipe"],
