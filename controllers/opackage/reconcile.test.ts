@@ -18,8 +18,7 @@ import { CLASS_RUNTIME, ENVIRONMENT, ODGM_COLLECTION, OPACKAGE } from "#api/oaas
 import { classRuntimeController } from "#controllers/class-runtime/reconcile.ts";
 import { environmentController } from "#controllers/environment/reconcile.ts";
 import type { KubeObject, Live } from "#controllers/runtime/index.ts";
-import { defineKind, KINDS } from "#controllers/runtime/index.ts";
-import { Manager } from "#controllers/runtime/lifecycle/manager.ts";
+import { defineKind, KINDS, Manager } from "#controllers/runtime/index.ts";
 import { FakeApiServer } from "#controllers/runtime/testing/fake-api-server.ts";
 import { fakeWorld, seededRng, settle } from "#controllers/runtime/testing/fake-clock.ts";
 import { memoryLogger } from "#controllers/runtime/testing/memory-logger.ts";

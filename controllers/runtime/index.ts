@@ -80,3 +80,6 @@ export { Manager } from "./lifecycle/operator-process.ts";
 export type { CacheView, Runnable } from "./lifecycle/operator-process.ts";
 export { stampNames } from "./apply/stamp.ts";
 export type { StampNames } from "./apply/stamp.ts";
+export { readClusterUid } from "./lifecycle/cluster-uid.ts";
+export { addOperatorFlags, clusterConfigOf, parseListen } from "./lifecycle/flags.ts";
+export type { Environment, ListenAddress, OperatorFlags } from "./lifecycle/flags.ts";

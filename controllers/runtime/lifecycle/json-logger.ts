@@ -12,9 +12,9 @@ export type LogLevel = "debug" | "info" | "warn" | "error";
 const SECRET_FIELDS = ["authorization", "token", "password", "clientKey", "data", "stringData"];
 
 /**
- * A logger with `name` as `service` in every line. Errors in `cause` and `error` are written with type, message
- * and stack; fields that may hold secrets are replaced by `[redacted]`, at the top level and one
- * below. `destination` is standard output if not given.
+ * A logger with `name` as `service` in every line. Errors in `cause` and `error` are written with
+ * type, message and stack; fields that may hold secrets are replaced by `[redacted]`, at the top
+ * level and one below. `destination` is standard output if not given.
  */
 export function createJsonLogger(
   name: string,

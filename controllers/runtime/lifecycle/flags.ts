@@ -1,0 +1,90 @@
+// The flags that every operator has, and what follows from them. The environment is an argument:
+// only an operator's own options.ts reads it.
+import { InvalidArgumentError, Option } from "commander";
+import type { Command } from "commander";
+
+import type { ClusterConfig } from "../client/config.ts";
+import { SERVICE_ACCOUNT_DIR } from "../client/config.ts";
+import type { LogLevel } from "./json-logger.ts";
+
+/** Values of the environment by name. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Where to listen. */
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** What {@link addOperatorFlags} adds, as commander gives it back. */
+export interface OperatorFlags {
+  readonly kubeconfig?: string;
+  readonly context?: string;
+  readonly namespace: string;
+  readonly identity: string;
+  readonly leaderElect: boolean;
+  readonly healthListen: ListenAddress;
+  readonly logLevel: LogLevel;
+}
+
+/** `host:port` or `:port` (all addresses). Throws InvalidArgumentError naming what is wrong. */
+export function parseListen(text: string): ListenAddress {
+  const match = /^(.*):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[2]);
+  if (match === null || port > 65535) throw new InvalidArgumentError("expected HOST:PORT or :PORT");
+  const host = (match[1] ?? "").replace(/^\[|\]$/g, "");
+  return { host: host === "" ? "0.0.0.0" : host, port };
+}
+
+/**
+ * Adds the common flags. Defaults come from POD_NAMESPACE and POD_NAME, else from `namespace` and
+ * from `name` with the process id.
+ */
+export function addOperatorFlags(
+  command: Command,
+  defaults: { readonly name: string; readonly namespace: string },
+  env: Environment,
+): Command {
+  const identity = env["POD_NAME"] ?? `${defaults.name}-${process.pid}`;
+  return command
+    .option("--kubeconfig <file>", "kubeconfig; default: the pod's service account")
+    .option("--context <name>", "context of the kubeconfig; default: its current one")
+    .option(
+      "--namespace <name>",
+      "namespace of the operator",
+      env["POD_NAMESPACE"] ?? defaults.namespace,
+    )
+    .option("--identity <name>", "name of this process in Leases and Events", identity)
+    .option("--no-leader-elect", "lead at once; for one process only")
+    .option("--health-listen <host:port>", "health and metrics", parseListen, parseListen(":9090"))
+    .addOption(
+      new Option("--log-level <level>", "least level that is written")
+        .choices(["debug", "info", "warn", "error"])
+        .default("info"),
+    );
+}
+
+/**
+ * How to reach the cluster: the kubeconfig that was named, else the pod's service account. Throws
+ * InvalidArgumentError outside of a pod without a kubeconfig.
+ */
+export function clusterConfigOf(flags: OperatorFlags, env: Environment): ClusterConfig {
+  if (flags.kubeconfig !== undefined) {
+    return {
+      kind: "kubeconfig",
+      path: flags.kubeconfig,
+      ...(flags.context === undefined ? {} : { context: flags.context }),
+    };
+  }
+  const host = env["KUBERNETES_SERVICE_HOST"];
+  if (host === undefined) {
+    throw new InvalidArgumentError("not in a pod: say where the cluster is with --kubeconfig FILE");
+  }
+  return {
+    kind: "in-cluster",
+    host,
+    port: Number(env["KUBERNETES_SERVICE_PORT"] ?? "443"),
+    tokenFile: `${SERVICE_ACCOUNT_DIR}/token`,
+    caFile: `${SERVICE_ACCOUNT_DIR}/ca.crt`,
+  };
+}

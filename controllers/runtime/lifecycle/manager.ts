@@ -1,2 +1,0 @@
-// Kept for an import elsewhere; the public face is index.ts.
-export { Manager } from "./operator-process.ts";
