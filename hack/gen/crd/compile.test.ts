@@ -61,6 +61,7 @@ describe("constructs without a structural form are refused with the line of thei
     ["spec.map", "required or have a default", "map"],
     ["spec.wide", "@maxProperties", "wide"],
     ["spec.lower", "not CamelCase", "lower"],
+    ["spec.upper", "not CamelCase", "upper"],
     ["spec.mode", "YAML 1.1", "mode"],
     ["spec.snake_case", "not camelCase", "snake_case"],
     ["spec.on", "YAML 1.1", "on"],

@@ -57,6 +57,8 @@ export interface BadSpec {
   /** D. */
   readonly lower?: "lower" | "Upper";
   /** D. */
+  readonly upper?: "READ_YOUR_WRITE" | "NORMAL";
+  /** D. */
   readonly mode?: "Off" | "Observe";
   /** D. */
   readonly snake_case?: Small;
