@@ -48,10 +48,13 @@ export function parseListen(text: string): { readonly host: string; readonly por
   return { host: host === "" ? "0.0.0.0" : host, port };
 }
 
+/** A new certificate takes up to two minutes into a pod; it must live well beyond that. */
+const HOURS_MIN = 0.1;
+
 function parseHours(text: string): number {
   const hours = Number(text);
-  if (!Number.isFinite(hours) || hours <= 0) {
-    throw new InvalidArgumentError("expected a number of hours above 0");
+  if (!Number.isFinite(hours) || hours < HOURS_MIN) {
+    throw new InvalidArgumentError(`expected a number of hours, at least ${HOURS_MIN}`);
   }
   return hours;
 }

@@ -56,6 +56,36 @@ describe("rotation", () => {
   });
 });
 
+describe("short lives", () => {
+  const minute = 60 * 1000;
+
+  it.each([6 * minute, 60 * minute])("leaf of %d ms is not due when it begins", async (life) => {
+    const short = { ...policy, leafLifetimeMs: life };
+    const leaf = await issueLeaf(state.current, "spiffe://u/ns/a/odgm/x", short, start);
+    expect(renewAtMs(certificateValidity(leaf.certificatePem)) - start).toBeGreaterThan(life / 2);
+  });
+
+  it("a CA that lives shorter than leaves is renewed all the same, before it ends", async () => {
+    const short = { ...policy, authorityLifetimeMs: 60 * minute, propagationMs: minute };
+    let present: AuthorityState = { current: await createAuthority(short, start) };
+    const signers = new Set<string>();
+    for (let now = start; now < start + 200 * minute; now += minute) {
+      const step = planAuthority(present, short, now);
+      present = await applyAuthorityStep(present, step, short, now);
+      signers.add(fingerprint(present.current.certificatePem));
+      expect(certificateValidity(present.current.certificatePem).notAfterMs).toBeGreaterThan(now);
+      if (step.kind === "keep") expect(step.recheckAtMs).toBeGreaterThan(now);
+    }
+    expect(signers.size).toBeGreaterThan(3);
+  });
+
+  it("a CA that ended while nobody looked gives way at once", async () => {
+    const late = start + policy.authorityLifetimeMs + day;
+    const widened = await applyAuthorityStep(state, { kind: "add-next" }, policy, late);
+    expect(planAuthority(widened, policy, late)).toEqual({ kind: "promote-next" });
+  });
+});
+
 describe("leaves", () => {
   it("serve mutual TLS and carry exactly one URI SAN", async () => {
     const nowMs = Date.now();

@@ -94,15 +94,22 @@ export function planAuthority(
   const current = certificateValidity(state.current.certificatePem);
   if (state.next !== undefined) {
     const trustedSinceMs = certificateValidity(state.next.certificatePem).notBeforeMs;
-    const promoteAtMs = trustedSinceMs + CLOCK_SLACK_MS + policy.propagationMs;
+    // A CA that has ended vouches for nobody: nothing is lost by going over to the next at once.
+    const promoteAtMs = Math.min(
+      trustedSinceMs + slackMs(policy.authorityLifetimeMs) + policy.propagationMs,
+      current.notAfterMs,
+    );
     if (nowMs >= promoteAtMs) return { kind: "promote-next" };
     return { kind: "keep", recheckAtMs: promoteAtMs };
   }
   if (state.previousPem !== undefined) {
     // The last leaf of the old CA was issued no later than the promotion, which is no later than
-    // one leaf life before this; leaves are re-issued at once, so this is generous.
-    const dropAtMs =
-      current.notBeforeMs + CLOCK_SLACK_MS + policy.propagationMs * 2 + policy.leafLifetimeMs;
+    // one leaf life before this; leaves are re-issued at once, so this is generous. None outlives
+    // its CA, so a short-lived CA does not hold up the renewal of the present one.
+    const dropAtMs = Math.min(
+      current.notBeforeMs + CLOCK_SLACK_MS + policy.propagationMs * 2 + policy.leafLifetimeMs,
+      certificateValidity(state.previousPem).notAfterMs,
+    );
     if (nowMs >= dropAtMs) return { kind: "drop-previous" };
     return { kind: "keep", recheckAtMs: dropAtMs };
   }
@@ -134,6 +141,11 @@ export async function applyAuthorityStep(
 /** Certificates start a little in the past: clocks of nodes differ. */
 const CLOCK_SLACK_MS = 5 * 60 * 1000;
 
+/** Never so much that a short life would be due for renewal when it begins. */
+function slackMs(lifetimeMs: number): number {
+  return Math.min(CLOCK_SLACK_MS, lifetimeMs / 10);
+}
+
 function newSerial(): string {
   const bytes = webcrypto.getRandomValues(new Uint8Array(16));
   bytes[0] = (bytes[0] ?? 0) & 0x7f;
@@ -151,7 +163,7 @@ export async function createAuthority(policy: AuthorityPolicy, nowMs: number): P
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     serialNumber: newSerial(),
     name: "CN=oaas-operator CA",
-    notBefore: new Date(nowMs - CLOCK_SLACK_MS),
+    notBefore: new Date(nowMs - slackMs(policy.authorityLifetimeMs)),
     notAfter: new Date(nowMs + policy.authorityLifetimeMs),
     signingAlgorithm: ALGORITHM,
     keys,
@@ -193,7 +205,7 @@ export async function issueLeaf(
     serialNumber: newSerial(),
     subject: "CN=oaas-operator leaf",
     issuer: signer.subject,
-    notBefore: new Date(nowMs - CLOCK_SLACK_MS),
+    notBefore: new Date(nowMs - slackMs(policy.leafLifetimeMs)),
     notAfter: new Date(Math.min(nowMs + policy.leafLifetimeMs, signer.notAfter.getTime())),
     signingAlgorithm: ALGORITHM,
     publicKey: keys.publicKey,

@@ -6,7 +6,7 @@ import { CERTIFICATE_ANNOTATIONS } from "#controllers/odgm-collection/port.ts";
 import { OwnCertificate } from "../grpc/identity.ts";
 import { defaultAuthorityPolicy as policy } from "./authority.ts";
 import type { SecretStore, SecretView } from "./keeper.ts";
-import { CertificateKeeper, SecretChangedError, SYSTEM_SECRETS } from "./keeper.ts";
+import { CertificateKeeper, recheckDelayMs, SecretChangedError, SYSTEM_SECRETS } from "./keeper.ts";
 
 const day = 24 * 60 * 60 * 1000;
 const silent: Logger = {
@@ -137,4 +137,79 @@ describe("CertificateKeeper", () => {
     expect(rotated?.data["ca.crt"]?.match(/BEGIN CERTIFICATE/g)).toHaveLength(2);
     stop();
   });
+});
+
+describe("Secrets that somebody edited", () => {
+  const edits: readonly [string, (data: Record<string, string>) => void][] = [
+    ["without a key", (data) => delete data["tls.key"]],
+    ["with a garbled certificate", (data) => (data["tls.crt"] = "garbage")],
+    ["with a garbled key", (data) => (data["tls.key"] = "garbage")],
+    ["with another bundle", (data) => (data["ca.crt"] += "x")],
+    ["that are empty", (data) => Object.keys(data).forEach((key) => delete data[key])],
+  ];
+
+  function edit(store: MemoryStore, name: string, change: (data: Record<string, string>) => void) {
+    const key = `oaas-system/${name}`;
+    const present = store.secrets.get(key);
+    if (present === undefined) throw new Error(`no Secret ${name}`);
+    const data = { ...present.data };
+    change(data);
+    store.secrets.set(key, { ...present, data, resourceVersion: `${present.resourceVersion}-e` });
+  }
+
+  it.each(edits)(
+    "%s are issued anew once, whatever their annotations say",
+    async (_name, change) => {
+      const { store, keeper } = setUp();
+      const stop = keeper.lead();
+      await settle(keeper, store);
+      for (const name of [SYSTEM_SECRETS.operator, SYSTEM_SECRETS.gateway]) {
+        const before = store.writes;
+        edit(store, name, change);
+        await settle(keeper, store);
+        expect(store.writes).toBe(before + 1);
+        expect(Object.keys(store.get(name)?.data ?? {})).toContain("tls.key");
+      }
+      stop();
+    },
+  );
+
+  it("with the other one's certificate are issued anew", async () => {
+    const { store, keeper } = setUp();
+    const stop = keeper.lead();
+    await settle(keeper, store);
+    const gateway = store.get(SYSTEM_SECRETS.gateway)?.data ?? {};
+    edit(store, SYSTEM_SECRETS.operator, (data) => Object.assign(data, gateway));
+    const before = store.writes;
+    await settle(keeper, store);
+    expect(store.writes).toBe(before + 1);
+    stop();
+  });
+
+  it("and the CA's: nothing is signed or replaced, and what is known goes on", async () => {
+    const { store, keeper, own } = setUp();
+    const stop = keeper.lead();
+    await settle(keeper, store);
+    const { trust } = keeper;
+    const good = store.get(SYSTEM_SECRETS.authority);
+    edit(store, SYSTEM_SECRETS.authority, (data) => (data["tls.key"] = "garbage"));
+    const before = store.writes;
+    await settle(keeper, store);
+    expect(store.writes).toBe(before);
+    expect(keeper.trust).toEqual(trust);
+    expect(own.ready).toBe(true);
+    if (good !== undefined) store.secrets.set("oaas-system/oaas-ca", good);
+    await settle(keeper, store);
+    expect(store.writes).toBe(before);
+    stop();
+  });
+});
+
+describe("recheckDelayMs", () => {
+  it.each([
+    [5_000, 5_000],
+    [-5, 1_000],
+    [0, 1_000],
+    [400 * day, day],
+  ])("in %d ms: waits %d", (inMs, want) => expect(recheckDelayMs(1_000 + inMs, 1_000)).toBe(want));
 });

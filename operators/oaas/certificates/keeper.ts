@@ -12,6 +12,7 @@ import { gatewayIdentity, operatorIdentity } from "#controllers/odgm-collection/
 
 import type { OwnCertificate } from "../grpc/identity.ts";
 import type { AuthorityPolicy, AuthorityState } from "./authority.ts";
+import { decodeAuthority, decodeLeaf, encodeAuthority } from "./secret-data.ts";
 import {
   applyAuthorityStep,
   certificateValidity,
@@ -49,6 +50,12 @@ export class SecretChangedError extends PlatformError {
   readonly code = "SECRET_CHANGED";
 }
 
+/** The CA's Secret was edited so that nothing can be signed with it. */
+export class AuthorityDamagedError extends PlatformError {
+  override readonly name = "AuthorityDamagedError";
+  readonly code = "AUTHORITY_DAMAGED";
+}
+
 /** Names of the Secrets in the operator's namespace. */
 export const SYSTEM_SECRETS = {
   authority: "oaas-ca",
@@ -59,6 +66,7 @@ export const SYSTEM_SECRETS = {
 /** Value of the label by which the operator watches its own Secrets. */
 export const SYSTEM_CERTIFICATE = "system";
 
+const RECHECK_MIN_MS = 1_000;
 const RECHECK_MAX_MS = 24 * 60 * 60 * 1000;
 const RETRY_MS = 5_000;
 
@@ -140,22 +148,28 @@ export class CertificateKeeper {
 
   #recheck(atMs: number): void {
     clearTimeout(this.#timer);
-    const delayMs = Math.max(0, atMs - this.#options.clock.nowMs());
-    this.#timer = setTimeout(() => this.changed(), Math.min(RECHECK_MAX_MS, delayMs));
+    const delayMs = recheckDelayMs(atMs, this.#options.clock.nowMs());
+    this.#timer = setTimeout(() => this.changed(), delayMs);
     this.#timer.unref();
   }
 
   /** Takes over what the Secrets say. */
   #read(): void {
     const { store, own, clusterUid } = this.#options;
-    this.#authority = decodeAuthority(store.get(SYSTEM_SECRETS.authority)?.data);
-    const leaf = store.get(SYSTEM_SECRETS.operator)?.data;
-    const [caPem, certificatePem, privateKeyPem] = ["ca.crt", "tls.crt", "tls.key"].map(
-      (key) => leaf?.[key],
+    const leaf = decodeLeaf(
+      store.get(SYSTEM_SECRETS.operator)?.data,
+      this.#identityOf(SYSTEM_SECRETS.operator),
     );
-    if (caPem !== undefined && certificatePem !== undefined && privateKeyPem !== undefined) {
-      own.set({ caPem, certificatePem, privateKeyPem });
+    if (leaf !== undefined) own.set(leaf);
+    const read = decodeAuthority(store.get(SYSTEM_SECRETS.authority)?.data);
+    if (read.kind === "malformed") {
+      // What is known goes on being used and trusted; a new CA would cut every connection.
+      throw new AuthorityDamagedError(
+        `Secret ${SYSTEM_SECRETS.authority}: ${read.message}; bring it back, or delete it to ` +
+          `start with a new CA`,
+      );
     }
+    this.#authority = read.kind === "known" ? read.state : undefined;
     if (this.#authority === undefined) return;
     const bundle = fingerprint(trustBundle(this.#authority));
     const issuer = fingerprint(this.#authority.current.certificatePem);
@@ -208,23 +222,32 @@ export class CertificateKeeper {
   ): Promise<number> {
     const { namespace, clusterUid, store, clock } = this.#options;
     const present = store.get(name);
+    const identity = this.#identityOf(name);
+    const leaf = decodeLeaf(present?.data, identity);
+    const isGateway = name === SYSTEM_SECRETS.gateway;
+    const extra: Record<string, string> = isGateway
+      ? { "routing-identity": operatorIdentity(clusterUid, namespace) }
+      : {};
     const renewAt = Date.parse(present?.annotations[CERTIFICATE_ANNOTATIONS.renewAt] ?? "");
     const good =
       present !== undefined &&
+      leaf !== undefined &&
+      fingerprint(leaf.caPem) === this.#trust?.bundle &&
+      Object.entries(extra).every(([key, value]) => present.data[key] === value) &&
       present.annotations[CERTIFICATE_ANNOTATIONS.bundle] === this.#trust?.bundle &&
       present.annotations[CERTIFICATE_ANNOTATIONS.issuer] === this.#trust?.issuer &&
       clock.nowMs() < renewAt;
     if (good) return renewAt;
-    const isGateway = name === SYSTEM_SECRETS.gateway;
-    const identity = isGateway
-      ? gatewayIdentity(clusterUid, namespace)
-      : operatorIdentity(clusterUid, namespace);
-    const extra: Record<string, string> = isGateway
-      ? { "routing-identity": operatorIdentity(clusterUid, namespace) }
-      : {};
     const request = { namespace, secretName: name, identity, labels: systemLabels() };
     await store.write(await this.#leaf(authority, request, extra), "apply");
     return clock.nowMs() + RETRY_MS;
+  }
+
+  #identityOf(name: typeof SYSTEM_SECRETS.operator | typeof SYSTEM_SECRETS.gateway): string {
+    const { namespace, clusterUid } = this.#options;
+    return name === SYSTEM_SECRETS.gateway
+      ? gatewayIdentity(clusterUid, namespace)
+      : operatorIdentity(clusterUid, namespace);
   }
 
   async #leaf(
@@ -257,35 +280,14 @@ export class CertificateKeeper {
   }
 }
 
+/**
+ * How long to wait for `atMs`: never longer than a day (clocks are set), never so short that tiny
+ * lifetimes become a busy loop.
+ */
+export function recheckDelayMs(atMs: number, nowMs: number): number {
+  return Math.min(RECHECK_MAX_MS, Math.max(RECHECK_MIN_MS, atMs - nowMs));
+}
+
 function systemLabels(): Readonly<Record<string, string>> {
   return { [LABELS.certificate]: SYSTEM_CERTIFICATE, [LABELS.managedBy]: "oaas-operator" };
-}
-
-function encodeAuthority(state: AuthorityState): Readonly<Record<string, string>> {
-  return {
-    "tls.crt": state.current.certificatePem,
-    "tls.key": state.current.privateKeyPem,
-    ...(state.next === undefined
-      ? {}
-      : { "next.crt": state.next.certificatePem, "next.key": state.next.privateKeyPem }),
-    ...(state.previousPem === undefined ? {} : { "previous.crt": state.previousPem }),
-  };
-}
-
-function decodeAuthority(
-  data: Readonly<Record<string, string>> | undefined,
-): AuthorityState | undefined {
-  const certificatePem = data?.["tls.crt"];
-  const privateKeyPem = data?.["tls.key"];
-  if (certificatePem === undefined || privateKeyPem === undefined) return undefined;
-  const nextCertificate = data?.["next.crt"];
-  const nextKey = data?.["next.key"];
-  const previousPem = data?.["previous.crt"];
-  return {
-    current: { certificatePem, privateKeyPem },
-    ...(nextCertificate === undefined || nextKey === undefined
-      ? {}
-      : { next: { certificatePem: nextCertificate, privateKeyPem: nextKey } }),
-    ...(previousPem === undefined ? {} : { previousPem }),
-  };
 }
