@@ -208,7 +208,7 @@ export class StructuralCompiler {
   #enumeration(values: readonly unknown[], place: Place): Schema {
     for (const value of values) {
       // A size is written as a Quantity, everything else in CamelCase.
-      if (typeof value !== "string" || !/^(([A-Z][a-z0-9]+)+|[0-9]+[KMGT]i)$/.test(value)) {
+      if (typeof value !== "string" || !/^([A-Z]|([A-Z][a-z0-9]+)+|[0-9]+[KMGT]i)$/.test(value)) {
         return this.#refuse(place, `enum value ${JSON.stringify(value)} is not CamelCase`);
       }
       // Programs write status; people write spec.
