@@ -1,5 +1,5 @@
-// Declaration of the RawstorVolume controller. The kind is part of the API already, but no volume is
-// served yet: every one is refused by name, and nothing is created, changed or pruned.
+// Declaration of the RawstorVolume controller. The kind is part of the API already, but no volume
+// is served yet: every one is refused by name, and nothing is created, changed or pruned.
 import { conditions, FIELD_MANAGERS, REASONS } from "#api/meta/index.ts";
 import type { RawstorVolume } from "#api/rawstor/v1alpha1/index.ts";
 import { RAWSTOR_VOLUME } from "#api/rawstor/v1alpha1/index.ts";

@@ -1,5 +1,6 @@
 // The OstTarget controller's port to the world: asks every target's program for its status, and
-// deletes pods. Polling stays between the operator and the pods; the API server hears only of changes.
+// deletes pods. Polling stays between the operator and the pods; the API server hears only of
+// changes.
 import type { Logger } from "#api/base/index.ts";
 import { errorMessage } from "#api/base/index.ts";
 import type { OstStatus } from "#api/workload/ost.ts";

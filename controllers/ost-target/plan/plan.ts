@@ -1,7 +1,7 @@
 // What happens next to one OstTarget. Pure.
 //
 // A disk is formatted once: the intent is recorded in the identity ConfigMap first, the pod may
-// format a blank disk while the record says so, and the incarnation that it then serves is recorded.
+// then format a blank disk, and the incarnation that it serves is recorded.
 // From there on a blank disk is a lost or swapped one and stays refused.
 import { REASONS } from "#api/meta/index.ts";
 import { effectiveOstTarget } from "#api/rawstor/v1alpha1/index.ts";

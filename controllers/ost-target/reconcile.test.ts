@@ -1,0 +1,291 @@
+// The controller on a fake API server, with a program that answers what a test says: how a target
+// comes to be, what it does to the API server while nothing changes, and how it goes.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import type { StatefulSet } from "kubernetes-types/apps/v1.js";
+import { parse } from "yaml";
+
+import type { Condition } from "#api/meta/index.ts";
+import type { OstTarget } from "#api/rawstor/v1alpha1/index.ts";
+import { OST_TARGET } from "#api/rawstor/v1alpha1/index.ts";
+import type { OstStatus } from "#api/workload/ost.ts";
+import type { KubeObject } from "#controllers/runtime/index.ts";
+import { defineKind, KINDS, Manager } from "#controllers/runtime/index.ts";
+import { computeKstatus } from "#controllers/runtime/conditions/kstatus.ts";
+import { FakeApiServer } from "#controllers/runtime/testing/fake-api-server.ts";
+import { fakeWorld, seededRng, settle } from "#controllers/runtime/testing/fake-clock.ts";
+import { memoryLogger } from "#controllers/runtime/testing/memory-logger.ts";
+
+import { ACCEPT_DATA_LOSS } from "./plan/finalize.ts";
+import type { TargetCall, TargetDefaults } from "./plan/plan.ts";
+import type { TargetPort } from "./port.ts";
+import { ostTargetController } from "./reconcile.ts";
+import { targetNames } from "./render.ts";
+
+const TARGETS = defineKind<OstTarget>(OST_TARGET);
+const KEY = { namespace: "", name: "disk-a" };
+const SYSTEM = "rawstor-system";
+const names = targetNames(KEY.name);
+const inSystem = (name: string) => ({ namespace: SYSTEM, name });
+
+function read<T>(name: string): T {
+  return parse(readFileSync(join(import.meta.dirname, "testdata", name), "utf8")) as T;
+}
+
+const { defaults, observed } = read<{
+  readonly defaults: TargetDefaults;
+  readonly observed: { readonly seen: { readonly status: OstStatus } };
+}>("serving.yaml");
+const folder = read<OstTarget>("folder.yaml");
+
+function targetWith(spec: Partial<OstTarget["spec"]> = {}): KubeObject {
+  const { apiVersion, kind } = folder;
+  return {
+    apiVersion,
+    kind,
+    metadata: { name: KEY.name },
+    spec: { ...folder.spec, ...spec },
+  } as KubeObject;
+}
+
+/** A program that says what it is told to, and pods that are only asked to go. */
+class FakePort implements TargetPort {
+  status: OstStatus | undefined;
+  readonly restarts: TargetCall[] = [];
+  #wake: ((name: string) => void) | undefined;
+
+  seen(): ReturnType<TargetPort["seen"]> {
+    return this.status === undefined ? { kind: "absent" } : { kind: "known", status: this.status };
+  }
+
+  start(wake: (name: string) => void): () => void {
+    this.#wake = wake;
+    return () => {
+      this.#wake = undefined;
+    };
+  }
+
+  say(status: OstStatus | undefined): void {
+    this.status = status;
+    this.#wake?.(KEY.name);
+  }
+
+  restarted(podUid: string): boolean {
+    return this.restarts.some((call) => call.uid === podUid);
+  }
+
+  restartPod(pod: Omit<TargetCall, "kind">): Promise<void> {
+    this.restarts.push({ kind: "restart-pod", ...pod });
+    return Promise.resolve();
+  }
+}
+
+function start() {
+  const world = fakeWorld();
+  const server = new FakeApiServer({ clock: world.clock, kinds: [OST_TARGET] });
+  const port = new FakePort();
+  const manager = new Manager({
+    name: "rawstor-operator",
+    identity: "pod-0",
+    cluster: server,
+    logger: memoryLogger(),
+    clock: world.clock,
+    timers: world.clock,
+    rng: seededRng(1),
+    freezeObjects: true,
+  });
+  manager.add(ostTargetController(defaults, port));
+  const stopping = new AbortController();
+  const running = manager.run(stopping.signal);
+  return {
+    server,
+    port,
+    settled: async () => world.clock.advance(20_000),
+    stop: async () => {
+      stopping.abort();
+      for (let turn = 0; turn < 40; turn += 1) {
+        await settle();
+        await world.clock.advance(1_000);
+      }
+      await running;
+    },
+  };
+}
+
+let world: ReturnType<typeof start>;
+
+beforeEach(() => {
+  world = start();
+  const node = { apiVersion: "v1", kind: "Node", metadata: { name: "node-1" } };
+  world.server.userApply(KINDS.Node, node);
+});
+
+afterEach(async () => {
+  await world.stop();
+});
+
+function target() {
+  const found = world.server.read(TARGETS, KEY);
+  if (found === undefined) throw new Error("the target is gone");
+  return found;
+}
+
+function conditionOf(type: string): Condition | undefined {
+  return target().status?.conditions?.find((condition) => condition.type === type);
+}
+
+function statefulSet() {
+  return world.server.read<StatefulSet>(KINDS.StatefulSet, inSystem(names.statefulSet));
+}
+
+function record(): Readonly<Record<string, string>> | undefined {
+  return world.server.read(KINDS.ConfigMap, inSystem(names.identity))?.data;
+}
+
+/** The pod as the StatefulSet controller and the kubelet would make it from the present template. */
+function runPod(): void {
+  const template = statefulSet()?.spec?.template;
+  if (template === undefined) throw new Error("there is no template");
+  const key = inSystem(`${names.statefulSet}-0`);
+  const pod = { apiVersion: "v1", kind: "Pod", ...template };
+  const metadata = { ...template.metadata, ...key };
+  world.server.userApply(KINDS.Pod, { ...pod, metadata } as KubeObject);
+  const conditions = [{ type: "Ready", status: "True" }];
+  world.server.userPatch(KINDS.Pod, key, { status: { conditions } }, "status", "kubelet");
+}
+
+function replacePod(): void {
+  world.server.userDelete(KINDS.Pod, inSystem(`${names.statefulSet}-0`));
+  runPod();
+}
+
+/** From nothing to Ready, as it goes in a cluster. */
+async function becomeReady(): Promise<void> {
+  const { server, port, settled } = world;
+  server.userApply(OST_TARGET, targetWith());
+  await settled();
+  const clusterIP = "10.96.0.7";
+  server.userPatch(KINDS.Service, inSystem(names.service), { spec: { clusterIP } });
+  runPod();
+  port.say({ ...observed.seen.status, target: target().metadata.uid });
+  await settled();
+  replacePod();
+  await settled();
+}
+
+describe("a new target", () => {
+  it("records the intent, lets one pod format, records the disk, and replaces that pod", async () => {
+    const { server, port, settled } = world;
+    server.userApply(OST_TARGET, targetWith());
+    await settled();
+    expect(record()).toEqual({ target: target().metadata.uid, incarnation: "intent" });
+    expect(JSON.stringify(statefulSet()?.spec)).toContain("IfBlank");
+    runPod();
+    port.say({ ...observed.seen.status, target: target().metadata.uid });
+    await settled();
+    expect(record()?.["incarnation"]).toBe(observed.seen.status.incarnation);
+    expect(JSON.stringify(statefulSet()?.spec)).not.toContain("IfBlank");
+    expect(port.restarts).toHaveLength(1);
+    expect(conditionOf("Ready")?.status).toBe("False");
+  });
+
+  it("is Ready then, and the API server is not asked for anything more", async () => {
+    await becomeReady();
+    expect(conditionOf("Ready")).toMatchObject({ status: "True", reason: "Available" });
+    expect(computeKstatus(target())).toBe("Current");
+    await world.settled();
+    world.server.log.length = 0;
+    await world.settled();
+    await world.settled();
+    expect(world.server.log).toEqual([]);
+  });
+});
+
+describe("a target that is refused", () => {
+  it.each([
+    ["Invalid", "spec.path", { path: "/etc/disk" }],
+    ["Unsupported", "spec.maintenance", { maintenance: "Drain" as const }],
+    ["Unsupported", "spec.weight", { weight: 5 }],
+  ])("as %s at %s has no child", async (reason, path, spec) => {
+    world.server.userApply(OST_TARGET, targetWith(spec));
+    await world.settled();
+    const stalled = conditionOf("Stalled");
+    expect(stalled).toMatchObject({ status: "True", reason });
+    expect(stalled?.message).toContain(`${path}: `);
+    expect(computeKstatus(target())).toBe("Failed");
+    for (const kind of [KINDS.ConfigMap, KINDS.StatefulSet, KINDS.PersistentVolume]) {
+      expect(world.server.readAll<object>(kind)).toEqual([]);
+    }
+  });
+
+  it("after it served goes on as it was", async () => {
+    await becomeReady();
+    const before = statefulSet()?.spec;
+    world.server.userApply(OST_TARGET, targetWith({ maintenance: "Cordon", image: "new:1" }));
+    await world.settled();
+    expect(conditionOf("Stalled")?.reason).toBe("Unsupported");
+    expect(statefulSet()?.spec).toEqual(before);
+  });
+});
+
+describe("a record that is deleted", () => {
+  it("is written again while the disk is served", async () => {
+    await becomeReady();
+    const before = record();
+    world.server.userDelete(KINDS.ConfigMap, inSystem(names.identity));
+    await world.settled();
+    expect(record()).toEqual(before);
+  });
+
+  it("stalls the target otherwise, and nothing may format", async () => {
+    await becomeReady();
+    world.port.say(undefined);
+    world.server.userDelete(KINDS.ConfigMap, inSystem(names.identity));
+    await world.settled();
+    expect(conditionOf("Stalled")?.reason).toBe("IdentityLost");
+    expect(record()).toBeUndefined();
+    expect(JSON.stringify(statefulSet()?.spec)).not.toContain("IfBlank");
+  });
+});
+
+const CHILDREN = [
+  KINDS.PersistentVolume,
+  KINDS.PersistentVolumeClaim,
+  KINDS.Service,
+  KINDS.ServiceAccount,
+  KINDS.StatefulSet,
+];
+
+function children(): readonly unknown[] {
+  return CHILDREN.flatMap((kind) => world.server.readAll<object>(kind));
+}
+
+describe("a target that is deleted", () => {
+  it("waits while objects are on it; without them it goes and only the record stays", async () => {
+    await becomeReady();
+    const status = { ...observed.seen.status, target: target().metadata.uid };
+    world.server.userDelete(OST_TARGET, KEY);
+    await world.settled();
+    expect(conditionOf("Reconciling")?.reason).toBe("InUse");
+    expect(children()).toHaveLength(CHILDREN.length);
+    world.port.say({ ...status, objects: 0 });
+    await world.settled();
+    expect(world.server.read(TARGETS, KEY)).toBeUndefined();
+    expect(children()).toEqual([]);
+    expect(record()?.["incarnation"]).toBe(observed.seen.status.incarnation);
+  });
+
+  it("goes with its children once the loss of its disk is accepted by name", async () => {
+    await becomeReady();
+    world.port.say(undefined);
+    world.server.userDelete(OST_TARGET, KEY);
+    await world.settled();
+    const annotations = { [ACCEPT_DATA_LOSS]: observed.seen.status.incarnation };
+    world.server.userPatch(OST_TARGET, KEY, { metadata: { annotations } });
+    await world.settled();
+    expect(world.server.read(TARGETS, KEY)).toBeUndefined();
+    expect(children()).toEqual([]);
+  });
+});
