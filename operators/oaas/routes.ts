@@ -2,7 +2,6 @@
 // meta groups committed. Pure but for the class that remembers the last table.
 import { create, equals, fromJsonString, toJson } from "@bufbuild/protobuf";
 
-import type { CollectionSpec } from "#api/gen/oaas-admin_pb.ts";
 import type { ClsRouting, ClsRoutingTable } from "#api/gen/oprc-route_pb.ts";
 import {
   AccessModifier,
@@ -13,21 +12,20 @@ import {
   PartitionRoutingSchema,
   SlotRangeSchema,
 } from "#api/gen/oprc-route_pb.ts";
-import type { Access, OdgmCollection } from "#api/oaas/v1alpha1/index.ts";
-import { effectiveBinding, effectiveRoute } from "#api/oaas/v1alpha1/index.ts";
+import type { Access, ClassRuntime } from "#api/oaas/v1alpha1/index.ts";
+import {
+  effectiveBinding,
+  effectiveFunction,
+  effectiveRoute,
+  HASH_SLOTS,
+} from "#api/oaas/v1alpha1/index.ts";
 import { collectionNames } from "#api/workload/odgm-names.ts";
 import { ODGM_PORTS } from "#api/workload/odgm.ts";
+import { bindingsOf } from "#controllers/class-runtime/plan.ts";
 import { collectionIdentity } from "#controllers/odgm-collection/plan/san.ts";
 
 import type { RouteSource } from "./grpc/routing-server.ts";
-
-/** A collection with its committed generation; without one it cannot be routed yet. */
-export interface RoutedCollection {
-  readonly collection: OdgmCollection;
-  readonly committed: CollectionSpec;
-  /** The class is switched off. */
-  readonly disabled: boolean;
-}
+import type { RoutedClass, RoutedClasses, RoutedCollection } from "./routed.ts";
 
 const ACCESS: Readonly<Record<Access, AccessModifier>> = {
   Public: AccessModifier.PUBLIC,
@@ -36,7 +34,13 @@ const ACCESS: Readonly<Record<Access, AccessModifier>> = {
 };
 
 /** The entry of one class. */
-export function classRoute(routed: RoutedCollection, clusterUid: string): ClsRouting {
+export function classRoute(routed: RoutedClass, clusterUid: string): ClsRouting {
+  return routed.kind === "collection"
+    ? collectionRoute(routed, clusterUid)
+    : functionsRoute(routed.runtime);
+}
+
+function collectionRoute(routed: RoutedCollection, clusterUid: string): ClsRouting {
   const { collection, committed, disabled } = routed;
   const namespace = collection.metadata.namespace ?? "";
   const name = collection.metadata.name ?? "";
@@ -80,38 +84,93 @@ export function classRoute(routed: RoutedCollection, clusterUid: string): ClsRou
 }
 
 /**
- * The table, sorted by class. Where two collections claim one class, the older one is served (the
+ * The entry of a class without data. Every function is called at its own address, also on an object:
+ * there is no state that a member would have to load. One partition without a member stands for the
+ * data that is not there.
+ */
+function functionsRoute(runtime: ClassRuntime): ClsRouting {
+  const { spec, status, metadata } = runtime;
+  const off = spec.state === "Disabled";
+  const urls = new Map(status?.functions?.map((fn) => [fn.name, fn.url ?? ""]));
+  const functions = bindingsOf(runtime).map((given) => {
+    const target = (spec.functions ?? []).find((fn) => fn.name === (given.function ?? given.name));
+    const binding = effectiveBinding(given, target);
+    const url = urls.get(binding.function) ?? "";
+    const hard = [spec.constraints, target?.constraints].map((limits) => limits?.hardLatencyMs);
+    const timeout = target === undefined ? 0 : effectiveFunction(target).timeoutMs;
+    return create(FunctionRouteSchema, {
+      name: binding.name,
+      url,
+      stateless: true,
+      access: ACCESS[binding.access],
+      disabled: url === "",
+      timeoutMs: Math.min(timeout, ...hard.filter((limit) => limit !== undefined)),
+      immutable: binding.immutable,
+      defaultRoute: binding.defaultRoute,
+    });
+  });
+  return create(ClsRoutingSchema, {
+    name: spec.class,
+    partitions: 1,
+    generation: BigInt(metadata.generation ?? 0),
+    partitioning: Partitioning.HASHED,
+    slots: [create(SlotRangeSchema, { first: 0, last: HASH_SLOTS - 1, partition: 0 })],
+    functions,
+    disabled: off,
+    package: packageOf(spec.class),
+  });
+}
+
+function packageOf(className: string): string {
+  return className.slice(0, Math.max(0, className.lastIndexOf(".")));
+}
+
+/**
+ * The table, sorted by class. Where two objects claim one class, the older one is served (the
  * younger is `Stalled` ClassNameConflict). Entries that did not change are the objects of `before`.
- * Classes in `unknown` exist but their generation was not told yet: their old entries stay.
+ * Unknown classes keep the entry that they had; one that is known to be off is off at once.
  */
 export function routingTable(
-  routed: readonly RoutedCollection[],
+  { routed, unknown }: RoutedClasses,
   clusterUid: string,
   before: ClsRoutingTable | undefined,
-  unknown: ReadonlySet<string> = new Set(),
 ): ClsRoutingTable {
   const known = new Map(before?.clss.map((route) => [route.name, route]));
   const oldestFirst = [...routed].sort((a, b) => compare(ageKey(a), ageKey(b)));
   const routes = new Map<string, ClsRouting>();
   for (const entry of oldestFirst) {
-    if (routes.has(entry.collection.spec.collection)) continue;
     const route = classRoute(entry, clusterUid);
-    const same = known.get(route.name);
-    const kept = same !== undefined && equals(ClsRoutingSchema, same, route) ? same : route;
-    routes.set(route.name, kept);
+    if (!routes.has(route.name)) routes.set(route.name, route);
   }
-  for (const name of unknown) {
+  for (const [name, { disabled }] of unknown) {
+    if (routes.has(name)) continue;
     const old = known.get(name);
-    if (old !== undefined && !routes.has(name)) routes.set(name, old);
+    if (old !== undefined) routes.set(name, create(ClsRoutingSchema, { ...old, disabled }));
+    else if (disabled) routes.set(name, disabledRoute(name));
   }
-  const clss = [...routes.values()].sort((a, b) => compare(a.name, b.name));
+  const clss = [...routes.values()]
+    .map((route) => {
+      const same = known.get(route.name);
+      return same !== undefined && equals(ClsRoutingSchema, same, route) ? same : route;
+    })
+    .sort((a, b) => compare(a.name, b.name));
   const unchanged =
     before?.clss.length === clss.length && clss.every((route, i) => route === before.clss[i]);
   return unchanged ? before : create(ClsRoutingTableSchema, { clss });
 }
 
-function ageKey(routed: RoutedCollection): string {
-  const { metadata } = routed.collection;
+/** A class that is off and of which nothing else is known: callers hear so, and not "no class". */
+function disabledRoute(name: string): ClsRouting {
+  return create(ClsRoutingSchema, {
+    name,
+    partitions: 1,
+    disabled: true,
+    package: packageOf(name),
+  });
+}
+
+function ageKey(routed: RoutedClass): string {
+  const { metadata } = routed.kind === "collection" ? routed.collection : routed.runtime;
   return `${metadata.creationTimestamp ?? ""} ${metadata.namespace ?? ""} ${metadata.name ?? ""}`;
 }
 
@@ -155,12 +214,8 @@ export class RouteTable implements RouteSource {
   }
 
   /** Computes the table anew; listeners hear of it only if something changed. */
-  update(
-    routed: readonly RoutedCollection[],
-    unknown: ReadonlySet<string>,
-    clusterUid: string,
-  ): void {
-    const next = routingTable(routed, clusterUid, this.#before, unknown);
+  update(classes: RoutedClasses, clusterUid: string): void {
+    const next = routingTable(classes, clusterUid, this.#before);
     this.#before = next;
     if (next === this.#table) return;
     this.#table = next;

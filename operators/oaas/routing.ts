@@ -16,7 +16,7 @@ import type { CacheView, Client, Live, Manager } from "#controllers/runtime/inde
 import { defineKind, KINDS, sleep, systemTimers } from "#controllers/runtime/index.ts";
 
 import type { MemberPool } from "./grpc/member-pool.ts";
-import type { RoutedCollection } from "./routes.ts";
+import { routedClasses } from "./routed.ts";
 import { parseRoutesJson, routesJson, RouteTable } from "./routes.ts";
 
 const COLLECTION = defineKind<OdgmCollection>(ODGM_COLLECTION);
@@ -143,32 +143,14 @@ export class Routing {
   #update(): void {
     const { clusterUid, pool } = this.#options;
     const { reader } = this.#view;
-    const disabled = new Set(
-      reader
-        .list(RUNTIME)
-        .filter((runtime) => runtime.spec.state === "Disabled")
-        .map((runtime) => `${runtime.metadata.namespace ?? ""}/${runtime.spec.class}`),
-    );
-    const routed: RoutedCollection[] = [];
-    const unknown = new Set<string>();
-    const keys = reader.list(COLLECTION).map(({ metadata }) => ({
-      namespace: metadata.namespace ?? "",
-      name: metadata.name,
-    }));
-    pool.retain(keys);
-    for (const collection of reader.list(COLLECTION)) {
-      const namespace = collection.metadata.namespace ?? "";
-      const key = { namespace, name: collection.metadata.name };
+    const collections = reader.list(COLLECTION);
+    pool.retain(collections.map(keyOf));
+    const classes = routedClasses(reader.list(RUNTIME), collections, (collection) => {
+      const key = keyOf(collection);
       pool.views(key, this.#voter(key));
-      const committed = pool.committed(key);
-      const wire = collection.spec.collection;
-      if (committed === undefined) unknown.add(wire);
-      else {
-        const off = disabled.has(`${namespace}/${wire}`);
-        routed.push({ collection, committed, disabled: off });
-      }
-    }
-    this.table.update(routed, unknown, clusterUid);
+      return pool.committed(key);
+    });
+    this.table.update(classes, clusterUid);
   }
 
   #voter(key: { readonly namespace: string; readonly name: string }): readonly MemberTarget[] {
@@ -182,6 +164,13 @@ export class Routing {
         identity,
       }));
   }
+}
+
+function keyOf({ metadata }: OdgmCollection): {
+  readonly namespace: string;
+  readonly name: string;
+} {
+  return { namespace: metadata.namespace ?? "", name: metadata.name ?? "" };
 }
 
 function running(pod: Live<Pod>): boolean {
