@@ -248,6 +248,25 @@ describe("a record that is deleted", () => {
     expect(record()).toBeUndefined();
     expect(JSON.stringify(statefulSet()?.spec)).not.toContain("IfBlank");
   });
+
+  it("is taken as a person writes it, see docs/runbooks/identity-lost.md", async () => {
+    await becomeReady();
+    const before = record();
+    const said = world.port.status;
+    world.port.say(undefined);
+    world.server.userDelete(KINDS.ConfigMap, inSystem(names.identity));
+    await world.settled();
+    const labels = { "rawstor.io/owner-uid": target().metadata.uid };
+    const metadata = { ...inSystem(names.identity), labels };
+    const configMap = { apiVersion: "v1", kind: "ConfigMap", metadata, data: before };
+    world.server.userApply(KINDS.ConfigMap, configMap);
+    await world.settled();
+    expect(conditionOf("Stalled")).toBeUndefined();
+    world.port.say(said);
+    await world.settled();
+    expect(conditionOf("Ready")?.status).toBe("True");
+    expect(record()).toEqual(before);
+  });
 });
 
 const CHILDREN = [
