@@ -59,12 +59,13 @@ const log = createLogger({
   format: config.logFormat,
 });
 try {
-  const gateway = await startGateway(config, log);
+  const starting = startGateway(config, log);
   exitOnSignal({
-    steps: [{ name: "gateway", run: () => gateway.close(GRACE_MS) }],
+    steps: starting.then((gateway) => [{ name: "gateway", run: () => gateway.close(GRACE_MS) }]),
     boundMs: SHUTDOWN_MS,
     log,
   });
+  const gateway = await starting;
   log.info("gateway serves", { port: gateway.port, healthPort: gateway.healthPort });
 } catch (cause: unknown) {
   log.error("the gateway did not start", { error: errorMessage(cause) });

@@ -26,7 +26,7 @@ if (commandLine.kind === "exit") {
     format: config.logFormat,
   });
   try {
-    const running = await startOdgm({
+    const starting = startOdgm({
       config,
       log,
       version: programVersion(),
@@ -35,7 +35,9 @@ if (commandLine.kind === "exit") {
         process.exit(4);
       },
     });
-    exitOnSignal({ steps: running.shutdown, boundMs: SHUTDOWN_BOUND_MS, log });
+    const steps = starting.then((running) => running.shutdown);
+    exitOnSignal({ steps, boundMs: SHUTDOWN_BOUND_MS, log });
+    await starting;
   } catch (cause: unknown) {
     log.error("cannot start", { error: errorMessage(cause) });
     process.exit(cause instanceof DataDirError ? 3 : 1);

@@ -29,9 +29,11 @@ async function run(config: OstConfig): Promise<void> {
   const format = inPod ? "json" : "plain";
   const log = createLogger({ service: "ost", level: config.logLevel, format });
   try {
-    const ost = await startOst(config, log);
+    const starting = startOst(config, log);
     const boundMs = (ostTerminationGraceSeconds - 5) * 1000;
-    exitOnSignal({ steps: [{ name: "ost", run: () => ost.close() }], boundMs, log });
+    const steps = starting.then((ost) => [{ name: "ost", run: () => ost.close() }]);
+    exitOnSignal({ steps, boundMs, log });
+    await starting;
   } catch (cause: unknown) {
     const message = errorMessage(cause);
     log.error("cannot serve", { error: message });

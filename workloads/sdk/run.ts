@@ -50,18 +50,17 @@ export async function runFunctions(
     return client;
   };
   try {
-    const server = await serveFunctions(handlersOf({ config, objects }), {
-      port: config.port,
-      log,
-    });
+    const { port } = config;
+    const starting = serveFunctions(handlersOf({ config, objects }), { port, log });
     exitOnSignal({
-      steps: [
+      steps: starting.then((server) => [
         { name: "server", run: () => server.close(GRACE_MS) },
         { name: "objects", run: () => client?.close() },
-      ],
+      ]),
       boundMs: SHUTDOWN_MS,
       log,
     });
+    const server = await starting;
     log.info("functions are served", { port: server.port });
   } catch (cause: unknown) {
     log.error("the functions did not start", { error: errorMessage(cause) });

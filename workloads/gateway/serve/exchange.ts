@@ -88,10 +88,9 @@ export function http1Exchange(
         ...(hasBody ? { "content-length": String(body?.length ?? 0) } : {}),
         ...(closing() || status === 413 ? { connection: "close" } : {}),
       });
-      if (hasBody && body !== undefined) response.end(body);
-      else response.end();
-      // The rest of a body that nobody wants is read and dropped, so that the answer arrives.
-      if (!request.complete) request.resume();
+      const bytes = hasBody ? body : undefined;
+      if (request.complete) response.end(bytes);
+      else endAfterRequest(request, response, bytes);
     },
     onGone: (listener) => {
       response.on("close", () => {
@@ -99,6 +98,30 @@ export function http1Exchange(
       });
     },
   };
+}
+
+/** How long the rest of a body that nobody wants is read before the connection is cut. */
+const LINGER_MS = 5_000;
+
+/**
+ * Ends the response when the request has been read. A connection that is closed while its peer still
+ * sends is reset, and the reset overtakes the answer; so the rest is read and dropped first.
+ */
+function endAfterRequest(
+  request: IncomingMessage,
+  response: ServerResponse,
+  body: Buffer | undefined,
+): void {
+  if (body === undefined) response.flushHeaders();
+  else response.write(body);
+  const end = (): void => {
+    clearTimeout(timer);
+    response.end();
+  };
+  const timer = setTimeout(end, LINGER_MS);
+  request.once("end", end);
+  request.once("close", end);
+  request.resume();
 }
 
 /** An exchange over one HTTP/2 stream. */

@@ -15,22 +15,28 @@ export interface ShutdownResult {
   readonly failed: readonly string[];
 }
 
+/** Name of the step that is not over while the steps themselves are still a promise. */
+const STARTING = "starting";
+
 /**
  * Runs every step, a failing one does not keep the next from running. Returns when all have ended
  * or `boundMs` has passed; steps not reached by then are listed as failed.
  */
 export async function runShutdown(
-  steps: readonly ShutdownStep[],
+  steps: readonly ShutdownStep[] | Promise<readonly ShutdownStep[]>,
   options: { readonly boundMs: number; readonly log: Logger },
 ): Promise<ShutdownResult> {
-  const open = new Set(steps.map((step) => step.name));
+  const open = new Set([STARTING]);
   const failed: string[] = [];
   let timer: NodeJS.Timeout | undefined;
   const bound = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, options.boundMs);
   });
   const all = async (): Promise<void> => {
-    for (const step of steps) {
+    const known = await steps;
+    for (const step of known) open.add(step.name);
+    open.delete(STARTING);
+    for (const step of known) {
       try {
         await step.run();
       } catch (cause: unknown) {
@@ -47,19 +53,22 @@ export async function runShutdown(
 
 /**
  * On SIGTERM or SIGINT: `steps`, then exit 0, or 1 if one failed or `boundMs` passed. A second
- * signal exits at once with 130. Call once, from main.
+ * signal exits at once with 130. Call once, from main, before anything can tell that the program
+ * is there: `steps` may be a promise of what is still starting, and is awaited within the bound. If
+ * it rejects there is nothing to close; main tells why.
  */
 export function exitOnSignal(options: {
-  readonly steps: readonly ShutdownStep[];
+  readonly steps: readonly ShutdownStep[] | Promise<readonly ShutdownStep[]>;
   readonly boundMs: number;
   readonly log: Logger;
 }): void {
+  const steps = Promise.resolve(options.steps).catch((): readonly ShutdownStep[] => []);
   let ending = false;
   const end = (signal: NodeJS.Signals): void => {
     if (ending) process.exit(130);
     ending = true;
     options.log.info("shutting down", { signal });
-    void runShutdown(options.steps, options).then(({ failed }) => {
+    void runShutdown(steps, options).then(({ failed }) => {
       if (failed.length > 0) options.log.error("shutdown was not clean", { failed });
       else options.log.info("shut down");
       process.exit(failed.length > 0 ? 1 : 0);

@@ -29,6 +29,21 @@ describe("shutdown", () => {
   });
 });
 
+describe("a program that is still starting", () => {
+  it("is closed once it has started", async () => {
+    let closed = false;
+    const steps = Promise.resolve([{ name: "late", run: () => void (closed = true) }]);
+    const result = await runShutdown(steps, { boundMs: 10_000, log: silentLogger });
+    expect([closed, result.failed]).toEqual([true, []]);
+  });
+
+  it("and never does, is given up", async () => {
+    const steps = new Promise<never>(() => undefined);
+    const result = await runShutdown(steps, { boundMs: 1, log: silentLogger });
+    expect(result.failed).toEqual(["starting"]);
+  });
+});
+
 describe("log", () => {
   const lines = (format: "json" | "plain"): readonly string[] => {
     const written: string[] = [];
