@@ -110,7 +110,7 @@ const LINGER_MS = 5_000;
 function endAfterRequest(
   request: IncomingMessage,
   response: ServerResponse,
-  body: Buffer | undefined,
+  body: Uint8Array | undefined,
 ): void {
   if (body === undefined) response.flushHeaders();
   else response.write(body);
