@@ -104,8 +104,8 @@ export function http1Exchange(
 const LINGER_MS = 5_000;
 
 /**
- * Ends the response when the request has been read. A connection that is closed while its peer still
- * sends is reset, and the reset overtakes the answer; so the rest is read and dropped first.
+ * Ends the response when the request has been read. A connection that is closed while its peer
+ * still sends is reset, and the reset overtakes the answer; so the rest is read and dropped first.
  */
 function endAfterRequest(
   request: IncomingMessage,
