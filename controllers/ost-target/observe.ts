@@ -1,5 +1,5 @@
 // Reads everything that the plan needs, from caches and from the program's last words.
-import type { Pod } from "kubernetes-types/core/v1.js";
+import type { PersistentVolumeClaim, Pod } from "kubernetes-types/core/v1.js";
 
 import { LABELS, labelValue, REASONS } from "#api/meta/index.ts";
 import type { OstTarget } from "#api/rawstor/v1alpha1/index.ts";
@@ -38,7 +38,7 @@ export function observe(
   const claim = reader.get(KINDS.PersistentVolumeClaim, { namespace, name: names.claim });
   return {
     target,
-    claimed: claim !== undefined,
+    claim: claimState(claim),
     seen: port.seen(key.name, live === undefined ? undefined : statusUrl(live)),
     othersDown: othersDown(key.name, reader, port, namespace),
     ...(node === undefined ? {} : { nodeLabels: node.metadata.labels ?? {} }),
@@ -46,6 +46,11 @@ export function observe(
     ...(identity === undefined ? {} : { record: parseRecord(identity.data) }),
     ...(clusterIp === undefined || clusterIp === "" ? {} : { clusterIp }),
   };
+}
+
+function claimState(claim: Live<PersistentVolumeClaim> | undefined): Observed["claim"] {
+  if (claim === undefined) return "none";
+  return claim.metadata.deletionTimestamp === undefined ? "kept" : "going";
 }
 
 function podOf(name: string, reader: Reader, namespace: string): Live<Pod> | undefined {

@@ -289,7 +289,17 @@ describe("a target that is deleted", () => {
     await world.settled();
     expect(conditionOf("Reconciling")?.reason).toBe("InUse");
     expect(children()).toHaveLength(CHILDREN.length);
+    // As in a cluster the claim stays until its pod, which says nothing any more, is gone.
+    const finalizers = ["kubernetes.io/pvc-protection"];
+    const claim = inSystem(names.claim);
+    world.server.userPatch(KINDS.PersistentVolumeClaim, claim, { metadata: { finalizers } });
     world.port.say({ ...status, objects: 0 });
+    await world.settled();
+    world.port.say(undefined);
+    await world.settled();
+    expect(statefulSet()).toBeUndefined();
+    const unprotected = { metadata: { finalizers: [] } };
+    world.server.userPatch(KINDS.PersistentVolumeClaim, claim, unprotected);
     await world.settled();
     expect(world.server.read(TARGETS, KEY)).toBeUndefined();
     expect(children()).toEqual([]);

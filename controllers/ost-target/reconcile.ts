@@ -36,6 +36,7 @@ export function ostTargetController(defaults: TargetDefaults, port: TargetPort):
     name: "ost-target",
     kind: TARGET,
     fieldManager: FIELD_MANAGERS.ostTarget,
+    // In the order of deletion: the claim, which its pod keeps, shows that the target is going.
     children: [
       { kind: KINDS.ConfigMap },
       { kind: KINDS.PersistentVolume },

@@ -69,7 +69,7 @@ describe("before the intent is on record", () => {
   it("there is the record and nothing that touches the disk", () => {
     const fresh: Observed = {
       target: targetOf("folder"),
-      claimed: false,
+      claim: "none",
       seen: { kind: "absent" },
       othersDown: [],
     };

@@ -13,7 +13,7 @@ function known(change: Partial<OstStatus>): Observed["seen"] {
 function observed(change: Partial<Observed>, annotations = {}): Observed {
   const target = { metadata: { name: "a", uid: "t-uid", annotations } } as Observed["target"];
   const record = { target: "t-uid", incarnation: "i1" };
-  return { target, record, claimed: true, seen: { kind: "absent" }, othersDown: [], ...change };
+  return { target, record, claim: "kept", seen: { kind: "absent" }, othersDown: [], ...change };
 }
 
 const done = { kind: "done", children: [] };
@@ -24,6 +24,8 @@ describe("a target goes with all its children", () => {
     ["when nothing is on its disk", observed({ seen: known({}) })],
     ["when its disk was never formatted", observed({ record: { target: "t-uid" } })],
     ["when its loss is accepted by name", observed({ seen: known({ objects: 3 }) }, loss("i1"))],
+    ["and goes on when its pod has gone before it", observed({ claim: "going" })],
+    ["when there is no child but the record", observed({ claim: "none" })],
     ["when the lost disk is named", observed({}, loss("i1"))],
   ])("%s", (_name, seen) => {
     expect(finalize(seen)).toEqual(done);

@@ -19,13 +19,18 @@ export type TargetFinalization =
       readonly calls?: readonly TargetCall[];
     };
 
-/** Done once nothing is on the disk, nothing ever was, or a user accepts the loss by name. */
+/**
+ * Done once nothing is on the disk, nothing ever was, or a user accepts the loss by name; and from
+ * then on, until all children are gone.
+ */
 export function finalize(observed: Observed): TargetFinalization {
-  const { record, seen, target } = observed;
+  const { record, seen, target, claim } = observed;
   const done: TargetFinalization = { kind: "done", children: [] };
   if (record === undefined || "malformed" in record || record.incarnation === undefined) {
     return done;
   }
+  // Deleting the claim comes before deleting the pod, which then says nothing any more.
+  if (claim !== "kept") return done;
   const { incarnation } = record;
   if (target.metadata.annotations?.[ACCEPT_DATA_LOSS] === incarnation) return done;
   const way = `annotation ${ACCEPT_DATA_LOSS}=${incarnation} lets it go all the same`;

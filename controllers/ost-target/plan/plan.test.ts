@@ -42,7 +42,7 @@ function observed(change: Partial<Observed> = {}, path = "/var/lib/rawstor/disks
     },
     seen: { kind: "absent" },
     othersDown: [],
-    claimed: false,
+    claim: "none",
     ...change,
   };
 }
@@ -97,12 +97,12 @@ describe("paths", () => {
 
 describe("a record that is gone", () => {
   it("stalls a target that was made, for its disk could be any", () => {
-    const next = plan(observed({ claimed: true }), now, defaults);
+    const next = plan(observed({ claim: "kept" }), now, defaults);
     expect(next.refusal).toMatchObject({ reason: "IdentityLost" });
   });
 
   it("is written again from what the running program says", () => {
-    const next = plan(observed({ claimed: true, seen: status() }), now, defaults);
+    const next = plan(observed({ claim: "kept", seen: status() }), now, defaults);
     expect(next.refusal).toBeUndefined();
     expect(next.record).toEqual({ target: "t-uid", incarnation: "i1" });
   });

@@ -57,8 +57,8 @@ export interface Observed {
   readonly record?: TargetRecord | { readonly malformed: string };
   readonly seen: OstSeen;
   readonly clusterIp?: string;
-  /** True if there is a claim of this target: it was rendered before. */
-  readonly claimed: boolean;
+  /** Its claim, the first child that is deleted when it goes. `none`: it was never made, or is gone. */
+  readonly claim: "none" | "kept" | "going";
   /** Names of the other targets that were made and do not serve now. */
   readonly othersDown: readonly string[];
 }
@@ -149,10 +149,10 @@ function invalid(observed: Observed, defaults: TargetDefaults): Problem | undefi
  * was deleted and made again under the same name is no problem: the record keeps the old uid, which
  * the disk names too, so its data is found again.
  */
-function recordProblem({ record, claimed, seen, target }: Observed): Problem | undefined {
+function recordProblem({ record, claim, seen, target }: Observed): Problem | undefined {
   const reason = REASONS.IdentityLost;
   if (record !== undefined && "malformed" in record) return { reason, message: record.malformed };
-  if (record !== undefined || !claimed || seen.kind === "known") return undefined;
+  if (record !== undefined || claim === "none" || seen.kind === "known") return undefined;
   const name = `${target.metadata.name}-identity`;
   const message = `ConfigMap ${name} is gone: which disk is the right one is on record no more`;
   return { reason, message };
