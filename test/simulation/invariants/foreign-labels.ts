@@ -1,0 +1,20 @@
+// What others put on our children stays there as long as the object lives.
+import { FOREIGN_LABEL } from "../world/users.ts";
+import type { Invariant } from "./invariant.ts";
+
+/** See the head of this file. */
+export const foreignLabelsStay: Invariant = {
+  name: "foreign-labels",
+  source: "issue 4 item 1: drift revert of owned fields only",
+  begin(world, violated) {
+    world.server.storage.subscribe(({ kind, type, stored, previous }) => {
+      if (type === "DELETED" || previous === undefined) return;
+      const { name, uid, labels } = stored.object.metadata;
+      if (!world.users.labelled.has(uid)) return;
+      if (labels?.[FOREIGN_LABEL] === "yes") return;
+      if (previous.object.metadata.labels?.[FOREIGN_LABEL] !== "yes") return;
+      violated(`${kind.kind} ${name} lost a label that is not ours`);
+    });
+    return undefined;
+  },
+};

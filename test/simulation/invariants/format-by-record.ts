@@ -1,0 +1,31 @@
+// A store is formatted only when the stored record intends it: never before the intent is durable,
+// never when an incarnation is on record. Else an empty or foreign disk passes for the real one.
+import { collectionNames } from "#api/workload/odgm-names.ts";
+import { keyOf, KINDS } from "#controllers/runtime/index.ts";
+
+import { COLLECTIONS } from "../world/kinds.ts";
+import type { Invariant } from "./invariant.ts";
+
+/** See the head of this file. */
+export const formatByRecord: Invariant = {
+  name: "format-by-record",
+  source: "design.md section 2, OdgmCollection, Membership",
+  begin(world, violated) {
+    world.fleet.witness((deed) => {
+      if (deed.kind !== "formatted") return;
+      const { namespace, name: pod, ordinal } = deed.pod;
+      const set = pod.slice(0, pod.lastIndexOf("-"));
+      const collection = world.server
+        .readAll(COLLECTIONS)
+        .find((one) => collectionNames(namespace, one.metadata.name).statefulSet === set);
+      // Deleted while the call was on its way: there is no record to judge by.
+      if (collection === undefined) return;
+      const { name } = keyOf(collection);
+      const key = { namespace, name: collectionNames(namespace, name).identity };
+      const recorded = world.server.read(KINDS.ConfigMap, key)?.data?.[`member-${ordinal}`];
+      if (recorded === "intent") return;
+      violated(`${pod} was formatted while the record says ${recorded ?? "nothing"}`);
+    });
+    return undefined;
+  },
+};

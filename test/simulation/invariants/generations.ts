@@ -1,0 +1,46 @@
+// Per set of data (identity) generations only count up, and the owner of a partition stays, unless
+// that owner's own disk was replaced and its loss accepted: data is never re-placed automatically.
+import type { CollectionSpec } from "#api/gen/oaas-admin_pb.ts";
+
+import type { Invariant } from "./invariant.ts";
+
+function ownersOf(spec: CollectionSpec): ReadonlyMap<number, string> {
+  return new Map(
+    spec.partitions.map(({ partition, members }) => {
+      const owner = spec.members.find((member) => member.id === members[0]);
+      return [partition, `${owner?.ordinal}/${owner?.incarnation}`];
+    }),
+  );
+}
+
+/** See the head of this file. */
+export const generations: Invariant = {
+  name: "generations",
+  source: "design.md section 2, OdgmCollection: data of Basic is never re-placed automatically",
+  begin(world, violated) {
+    const last = new Map<string, CollectionSpec>();
+    world.fleet.witness((deed) => {
+      if (deed.kind !== "committed") return;
+      const { identity } = deed.format;
+      const { spec } = deed;
+      const before = last.get(identity);
+      last.set(identity, spec);
+      if (before === undefined) return;
+      const what = `collection ${spec.collection}`;
+      if (spec.generation <= before.generation) {
+        violated(`${what}: generation ${spec.generation} after ${before.generation}`);
+      }
+      const stores = new Set(
+        [...world.fleet.stores.values()].map((store) => store.format?.incarnation),
+      );
+      const owners = ownersOf(spec);
+      for (const [partition, owner] of ownersOf(before)) {
+        const [, incarnation] = owner.split("/");
+        if (!stores.has(incarnation) || owners.get(partition) === owner) continue;
+        const now = owners.get(partition) ?? "nobody";
+        violated(`${what}: partition ${partition} went from ${owner} to ${now}`);
+      }
+    });
+    return undefined;
+  },
+};

@@ -1,0 +1,102 @@
+// A collection that was well and up to date when its deletion began leaves what its deletionPolicy
+// says: under Retain its volumes, claims and identity record, under Delete none of them.
+import type { OdgmCollection } from "#api/oaas/v1alpha1/index.ts";
+import { collectionNames } from "#api/workload/odgm-names.ts";
+import type { Live } from "#controllers/runtime/index.ts";
+import { KINDS } from "#controllers/runtime/index.ts";
+
+import { COLLECTIONS } from "../world/kinds.ts";
+import { conditionsOf } from "../world/users.ts";
+import type { World } from "../world/world.ts";
+import type { Invariant } from "./invariant.ts";
+
+interface Expected {
+  readonly name: string;
+  readonly policy: "Retain" | "Delete";
+  readonly claims: ReadonlyMap<string, string>;
+  readonly identity: string | undefined;
+  readonly identityKey: { readonly namespace: string; readonly name: string };
+}
+
+function upToDate(collection: Live<OdgmCollection>): boolean {
+  const ready = conditionsOf(collection).some(
+    (one) => one.type === "Ready" && one.status === "True",
+  );
+  const { observedGeneration } = collection.status ?? {};
+  return ready && observedGeneration === collection.metadata.generation;
+}
+
+/** What must be left; undefined where the policy had not reached claims and volumes yet. */
+function expectation(world: World, collection: Live<OdgmCollection>): Expected | undefined {
+  const { namespace = "", name } = collection.metadata;
+  const { suspend, deletionPolicy: policy = "Retain" } = collection.spec;
+  if (suspend === true || !upToDate(collection)) return undefined;
+  const names = collectionNames(namespace, name);
+  const set = world.server.read(KINDS.StatefulSet, { namespace, name: names.statefulSet });
+  const whenDeleted = set?.spec?.persistentVolumeClaimRetentionPolicy?.whenDeleted;
+  if (set === undefined) return undefined;
+  const claims = world.server
+    .readAll(KINDS.PersistentVolumeClaim)
+    .filter((claim) => claim.metadata.name.startsWith(`data-${names.statefulSet}-`));
+  // The StatefulSet controller is a moment behind.
+  const behind = claims.some(
+    (claim) =>
+      (claim.metadata.ownerReferences ?? []).length > 0 !== (whenDeleted === "Delete") ||
+      (claim.metadata.ownerReferences?.some((one) => one.uid !== set.metadata.uid) ?? false),
+  );
+  if (behind) return undefined;
+  const identityKey = { namespace, name: names.identity };
+  return {
+    name,
+    policy,
+    claims: new Map(
+      claims.map((claim) => [claim.metadata.name, claim.spec?.volumeName ?? ""] as const),
+    ),
+    identity: world.server.read(KINDS.ConfigMap, identityKey)?.data?.["identity"],
+    identityKey,
+  };
+}
+
+function judge(world: World, expected: Expected): readonly string[] {
+  const { name, policy, claims, identity, identityKey } = expected;
+  const record = world.server.read(KINDS.ConfigMap, identityKey)?.data?.["identity"];
+  const found: string[] = [];
+  const kept = policy === "Retain";
+  if (identity !== undefined && (record === identity) !== kept) {
+    found.push(`${name} (${policy}): identity record is ${record ?? "gone"}, was ${identity}`);
+  }
+  for (const [claim, volume] of claims) {
+    const key = { namespace: identityKey.namespace, name: claim };
+    const now = world.server.read(KINDS.PersistentVolumeClaim, key)?.spec?.volumeName;
+    if ((now === volume) !== kept) found.push(`${name} (${policy}): ${claim} is ${now ?? "gone"}`);
+  }
+  return found;
+}
+
+/** See the head of this file. */
+export const retention: Invariant = {
+  name: "retention",
+  source: "design.md section 1, Deletion",
+  begin(world, violated) {
+    const expected = new Map<string, Expected | undefined>();
+    world.server.storage.subscribe(({ kind, type, stored }) => {
+      if (kind.plural !== COLLECTIONS.plural) return;
+      const collection = stored.object as unknown as Live<OdgmCollection>;
+      const { uid, name } = collection.metadata;
+      const going = type === "DELETED" || collection.metadata.deletionTimestamp !== undefined;
+      if (!going || expected.has(uid)) return;
+      expected.set(uid, expectation(world, collection));
+      // Judged once the garbage collector and the volumes' controller have had their time; the name
+      // may be taken anew, but claims and record of a kept one stay those.
+      world.clock.schedule(5_000, () => {
+        const wanted = expected.get(uid);
+        const again = world.server
+          .readAll(COLLECTIONS)
+          .some((one) => one.metadata.name === name && one.metadata.uid !== uid);
+        if (wanted === undefined || again) return;
+        for (const problem of judge(world, wanted)) violated(problem);
+      });
+    });
+    return undefined;
+  },
+};

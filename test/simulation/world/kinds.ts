@@ -1,0 +1,25 @@
+// The kinds that the simulation knows, typed.
+import type { KindId } from "#api/meta/index.ts";
+import type {
+  ClassRuntime,
+  Environment,
+  OdgmCollection,
+  OPackage,
+} from "#api/oaas/v1alpha1/index.ts";
+import { CLASS_RUNTIME, ENVIRONMENT, ODGM_COLLECTION, OPACKAGE } from "#api/oaas/v1alpha1/index.ts";
+import { defineKind } from "#controllers/runtime/index.ts";
+
+export const PACKAGES = defineKind<OPackage>(OPACKAGE);
+export const RUNTIMES = defineKind<ClassRuntime>(CLASS_RUNTIME);
+export const COLLECTIONS = defineKind<OdgmCollection>(ODGM_COLLECTION);
+export const ENVIRONMENTS = defineKind<Environment>(ENVIRONMENT);
+
+/** Kinds with a status that our controllers write. */
+export const OWN_KINDS: readonly KindId[] = [OPACKAGE, CLASS_RUNTIME, ODGM_COLLECTION, ENVIRONMENT];
+
+/** The namespace of everything that users make. */
+export const NAMESPACE = "shop";
+/** The operators' namespace, with their Lease. */
+export const SYSTEM_NAMESPACE = "oaas-system";
+/** The operators' Lease. */
+export const LEASE = "oaas-operator";

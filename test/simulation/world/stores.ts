@@ -1,0 +1,113 @@
+// The members' stores: what odgm keeps on its volume, as far as its admin service shows it. A store
+// belongs to a PersistentVolume and outlives pods. Rules as in workloads/odgm/member.ts.
+import { clone, create, equals } from "@bufbuild/protobuf";
+
+import type { CollectionSpec, MemberStatus } from "#api/gen/oaas-admin_pb.ts";
+import {
+  CollectionSpecSchema,
+  MemberStatusSchema,
+  ShardState,
+  ShardStatusSchema,
+  StoreState,
+} from "#api/gen/oaas-admin_pb.ts";
+
+/** How a store was formatted. */
+export interface StoreFormat {
+  readonly collection: string;
+  readonly ordinal: number;
+  readonly identity: string;
+  readonly incarnation: string;
+}
+
+/** A call that the member refuses. */
+export class MemberError extends Error {
+  override readonly name = "MemberError";
+}
+
+/** One store. */
+export class MemberStore {
+  readonly volume: string;
+  format: StoreFormat | undefined;
+  served: CollectionSpec | undefined;
+  committed: CollectionSpec | undefined;
+
+  constructor(volume: string) {
+    this.volume = volume;
+  }
+
+  /** As the admin service answers. */
+  get status(): MemberStatus {
+    if (this.format === undefined) {
+      return create(MemberStatusSchema, { storeState: StoreState.EMPTY });
+    }
+    const { format, served, committed } = this;
+    const id = served?.members.find((member) => member.incarnation === format.incarnation)?.id;
+    const mine = (served?.partitions ?? []).filter((entry) => entry.members[0] === id);
+    return create(MemberStatusSchema, {
+      ...format,
+      storeState: StoreState.READY,
+      generation: served?.generation ?? 0n,
+      metaGeneration: committed?.generation ?? 0n,
+      shards: mine.map(({ partition }) =>
+        create(ShardStatusSchema, { partition, state: ShardState.READY, leader: true }),
+      ),
+      ...(committed === undefined ? {} : { committed: clone(CollectionSpecSchema, committed) }),
+    });
+  }
+
+  /** True if the store was empty and is formatted now; false if it already was this one. */
+  doFormat(wanted: StoreFormat): boolean {
+    const { format } = this;
+    if (format === undefined) {
+      this.format = wanted;
+      return true;
+    }
+    const same =
+      format.collection === wanted.collection &&
+      format.ordinal === wanted.ordinal &&
+      format.identity === wanted.identity;
+    if (!same) throw new MemberError("formatted for another collection");
+    return false;
+  }
+
+  /** True if a new generation was committed. */
+  doPropose(expected: bigint, wanted: CollectionSpec): boolean {
+    const { format, committed } = this;
+    if (format === undefined) throw new MemberError("STORE_EMPTY");
+    if (format.ordinal !== 0) throw new MemberError("NOT_META_VOTER");
+    const current = committed?.generation ?? 0n;
+    const content = (spec: CollectionSpec): CollectionSpec =>
+      create(CollectionSpecSchema, { ...spec, generation: 0n });
+    if (
+      committed !== undefined &&
+      equals(CollectionSpecSchema, content(committed), content(wanted))
+    ) {
+      return false;
+    }
+    if (expected !== current) throw new MemberError(`GENERATION_CONFLICT ${current}`);
+    this.committed = create(CollectionSpecSchema, { ...wanted, generation: current + 1n });
+    return true;
+  }
+
+  /** True if it serves this generation only now. */
+  doApply(spec: CollectionSpec): boolean {
+    const { format, served } = this;
+    if (format === undefined) throw new MemberError("STORE_EMPTY");
+    if (spec.generation < (served?.generation ?? 0n)) return false;
+    if (served !== undefined && spec.generation === served.generation) {
+      if (equals(CollectionSpecSchema, served, spec)) return false;
+      throw new MemberError("GENERATION_CONFLICT");
+    }
+    const me = spec.members.find((member) => member.ordinal === format.ordinal);
+    if (me?.incarnation !== format.incarnation) throw new MemberError("FOREIGN_INCARNATION");
+    this.served = clone(CollectionSpecSchema, spec);
+    return true;
+  }
+
+  /** The disk was replaced. */
+  wipe(): void {
+    this.format = undefined;
+    this.served = undefined;
+    this.committed = undefined;
+  }
+}
