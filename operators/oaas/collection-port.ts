@@ -58,6 +58,13 @@ export class OperatorCollectionPort implements CollectionPort {
     this.#pool.forget(key);
   }
 
+  /** To be called when collections came or went: lets go of the members of all but these. */
+  retain(keys: readonly CollectionKey[]): void {
+    const wanted = new Set(keys.map((key) => `${key.namespace}/${key.name}`));
+    for (const text of this.#keys.keys()) if (!wanted.has(text)) this.#keys.delete(text);
+    this.#pool.retain(keys);
+  }
+
   trust(): Trust | undefined {
     return this.#keeper.trust;
   }

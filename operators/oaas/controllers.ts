@@ -6,8 +6,10 @@ import { LABELS } from "#api/meta/index.ts";
 import { classRuntimeController } from "#controllers/class-runtime/reconcile.ts";
 import { environmentController } from "#controllers/environment/reconcile.ts";
 import { odgmCollectionController } from "#controllers/odgm-collection/reconcile.ts";
+import { COLLECTION } from "#controllers/odgm-collection/observe.ts";
+import type { CollectionKey } from "#controllers/odgm-collection/port.ts";
 import { opackageController } from "#controllers/opackage/reconcile.ts";
-import type { Manager } from "#controllers/runtime/index.ts";
+import type { Live, Manager } from "#controllers/runtime/index.ts";
 import { KINDS, systemClock } from "#controllers/runtime/index.ts";
 
 import { defaultAuthorityPolicy } from "./certificates/authority.ts";
@@ -102,6 +104,27 @@ function routes(parts: OperatorParts, { own, keeper }: Certificates): void {
   });
 }
 
+/** Connections to the members of a deleted collection end with it: no pass sees it any more. */
+function keepToLiving(manager: Manager, port: OperatorCollectionPort): void {
+  const view = manager.view([{ kind: COLLECTION }]);
+  manager.addRunnable({
+    name: "members",
+    leaderOnly: false,
+    run: async (signal) => {
+      await Promise.race([view.whenSynced(), aborted(signal)]);
+      const retain = (): void => port.retain(view.reader.list(COLLECTION).map(keyOf));
+      const stop = view.onChange(retain);
+      retain();
+      await aborted(signal);
+      stop();
+    },
+  });
+}
+
+function keyOf({ metadata }: Live<object>): CollectionKey {
+  return { namespace: metadata.namespace ?? "", name: metadata.name };
+}
+
 /** Adds everything to the manager and runs it until the signal aborts. */
 export async function start(parts: OperatorParts): Promise<void> {
   const { manager, options, log, signal } = parts;
@@ -119,6 +142,7 @@ export async function start(parts: OperatorParts): Promise<void> {
         port,
       ),
     );
+  keepToLiving(manager, port);
   routes(parts, held);
   await manager.run(signal);
   pool.close();

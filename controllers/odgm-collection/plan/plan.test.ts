@@ -273,6 +273,18 @@ describe("restarts", () => {
     expect(plan({ ...both, pods }, now).calls).toEqual([]);
   });
 
+  it("wait for a pod that is gone and not back yet", () => {
+    expect(plan(served({ set, pods: [pod(0)] }), now).calls).toEqual([]);
+  });
+
+  it("stop at a pod of the new revision whose member says nothing", () => {
+    const pods = [pod(0), pod(1, { revision: "r2" })];
+    const base = served({ set, pods });
+    expect(plan(base, now).calls).toEqual([{ kind: "restart-pod", name: "cart-0", uid: "p0" }]);
+    const members = new Map<number, MemberSeen>([...base.members, [1, { kind: "connecting" }]]);
+    expect(plan({ ...base, members }, now).calls).toEqual([]);
+  });
+
   it("are not for pods that go anyway, because the collection rests", () => {
     const both = served({ set: { replicas: 0, updateRevision: "r2" }, pods: [pod(0), pod(1)] });
     expect(plan(withSpec(both, { nodes: 0 }), now).calls).toEqual([]);

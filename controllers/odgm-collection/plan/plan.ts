@@ -317,7 +317,9 @@ function planVolumes(
 
 /**
  * The StatefulSet never restarts pods itself (OnDelete). A pod of an old revision that does not
- * serve anyway goes first; a serving one only while all others serve and nothing else is under way.
+ * serve anyway goes first; a serving one only while all others are there and serve, and nothing
+ * else is under way. A pod of the new revision serves once its member has said so: what the new
+ * program breaks stays at one pod. Of an old one that is not asked, it may be what is to be mended.
  */
 function planRestart(
   observed: Observed,
@@ -328,11 +330,14 @@ function planRestart(
   if (revision === undefined) return [];
   if (observed.pods.some((pod) => pod.deleting)) return [];
   const old = observed.pods.filter((pod) => pod.revision !== revision);
-  const serves = (pod: ObservedPod): boolean =>
-    pod.ready && !troubles.some((trouble) => trouble.ordinal === pod.ordinal);
+  const serves = (pod: ObservedPod): boolean => {
+    if (!pod.ready || troubles.some((trouble) => trouble.ordinal === pod.ordinal)) return false;
+    return pod.revision !== revision || observed.members.get(pod.ordinal)?.kind === "known";
+  };
   const broken = old.find((pod) => !serves(pod));
-  const allServe = observed.pods.every(serves);
-  const next: ObservedPod | undefined = broken ?? (quiet && allServe ? old.at(-1) : undefined);
+  const complete = observed.pods.length >= (observed.set?.replicas ?? 0);
+  const may = quiet && complete && observed.pods.every(serves);
+  const next: ObservedPod | undefined = broken ?? (may ? old.at(-1) : undefined);
   if (next === undefined) return [];
   return [{ kind: "restart-pod", name: next.name, uid: next.uid }];
 }
