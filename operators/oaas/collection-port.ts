@@ -16,6 +16,7 @@ import type { Client } from "#controllers/runtime/index.ts";
 import { ApiError, KINDS } from "#controllers/runtime/index.ts";
 
 import type { CertificateKeeper } from "./certificates/keeper.ts";
+import type { MemberClient } from "./grpc/member-client.ts";
 import type { MemberPool } from "./grpc/member-pool.ts";
 
 /**
@@ -32,14 +33,14 @@ class NotReadyError extends PlatformError {
 
 /** See the head of this file. */
 export class OperatorCollectionPort implements CollectionPort {
-  readonly #pool: MemberPool;
+  readonly #pool: MemberPool<MemberClient>;
   readonly #keeper: CertificateKeeper;
   readonly #client: Client;
   readonly #wakes = new Set<(key: CollectionKey) => void>();
   /** Collections that were observed and must hear of a new CA. */
   readonly #keys = new Map<string, CollectionKey>();
 
-  constructor(pool: MemberPool, keeper: CertificateKeeper, client: Client) {
+  constructor(pool: MemberPool<MemberClient>, keeper: CertificateKeeper, client: Client) {
     this.#pool = pool;
     this.#keeper = keeper;
     this.#client = client;

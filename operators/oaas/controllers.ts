@@ -17,6 +17,7 @@ import { CertificateKeeper, SYSTEM_CERTIFICATE } from "./certificates/keeper.ts"
 import { KubeSecretStore } from "./certificates/secret-store.ts";
 import { OperatorCollectionPort } from "./collection-port.ts";
 import { OwnCertificate } from "./grpc/identity.ts";
+import { MemberClient } from "./grpc/member-client.ts";
 import { MemberPool } from "./grpc/member-pool.ts";
 import { RoutingServer } from "./grpc/routing-server.ts";
 import type { OperatorOptions } from "./options.ts";
@@ -82,10 +83,14 @@ function certificates({ manager, options, clusterUid, log }: OperatorParts): Cer
   return parts;
 }
 
+function memberPool(own: OwnCertificate): MemberPool<MemberClient> {
+  return new MemberPool((target, onChange) => new MemberClient(target, own, onChange));
+}
+
 function routes(parts: OperatorParts, { own, keeper }: Certificates): void {
   const { manager, options, clusterUid, log } = parts;
   const { namespace } = options;
-  const routing = new Routing({ manager, namespace, clusterUid, pool: new MemberPool(own), log });
+  const routing = new Routing({ manager, namespace, clusterUid, pool: memberPool(own), log });
   const server = new RoutingServer(routing.table, () => keeper.routingPeers, log);
   manager.addRunnable({
     name: "routing",
@@ -129,7 +134,7 @@ function keyOf({ metadata }: Live<object>): CollectionKey {
 export async function start(parts: OperatorParts): Promise<void> {
   const { manager, options, log, signal } = parts;
   const held = certificates(parts);
-  const pool = new MemberPool(held.own);
+  const pool = memberPool(held.own);
   const port = new OperatorCollectionPort(pool, held.keeper, manager.client);
   held.onTrustChanged = () => port.trustChanged();
   manager

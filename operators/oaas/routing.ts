@@ -15,6 +15,7 @@ import { COMPONENT, podSelector } from "#controllers/odgm-collection/render.ts";
 import type { CacheView, Client, Live, Manager } from "#controllers/runtime/index.ts";
 import { defineKind, KINDS, sleep, systemTimers } from "#controllers/runtime/index.ts";
 
+import type { MemberClient } from "./grpc/member-client.ts";
 import type { MemberPool } from "./grpc/member-pool.ts";
 import { routedClasses } from "./routed.ts";
 import { parseRoutesJson, routesJson, RouteTable } from "./routes.ts";
@@ -34,7 +35,7 @@ export interface RoutingOptions {
   readonly namespace: string;
   readonly clusterUid: string;
   /** A pool of its own: it watches the voters only. */
-  readonly pool: MemberPool;
+  readonly pool: MemberPool<MemberClient>;
   readonly log: Logger;
 }
 

@@ -3,17 +3,51 @@
 import type { CollectionSpec } from "#api/gen/oaas-admin_pb.ts";
 import type { CollectionKey, MemberTarget, MemberView } from "#controllers/odgm-collection/port.ts";
 
-import type { OwnCertificate } from "./identity.ts";
-import { MemberClient } from "./member-client.ts";
+import type { CancelTimer, Timers } from "#controllers/runtime/index.ts";
+import { systemTimers } from "#controllers/runtime/index.ts";
+
+import { isOtherThanCounts } from "./member-news.ts";
+
+/** What the pool needs of a connection. */
+export interface PooledMember {
+  readonly view: MemberView;
+  /** Resolves once the member has said something or cannot be reached. */
+  readonly heard: Promise<void>;
+  close(): void;
+}
+
+/** Opens a connection; `onChange` fires after every change of its view. */
+export type Connect<Member extends PooledMember> = (
+  target: MemberTarget,
+  onChange: () => void,
+) => Member;
+
+/** Counts of objects and bytes alone wake a collection at most this often. */
+export const COUNTS_MS = 15_000;
+
+interface Held<Member> {
+  readonly member: Member;
+  /** What listeners were last told about. */
+  told: MemberView;
+}
 
 /** The pool of member connections of one process. */
-export class MemberPool {
-  readonly #own: OwnCertificate;
-  readonly #clients = new Map<string, Map<string, MemberClient>>();
+export class MemberPool<Member extends PooledMember> {
+  readonly #connect: Connect<Member>;
+  readonly #timers: Timers;
+  readonly #clients = new Map<string, Map<string, Held<Member>>>();
   readonly #listeners = new Set<(key: CollectionKey) => void>();
+  /** Collections whose counts have changed and are told soon. */
+  readonly #counting = new Map<string, CancelTimer>();
 
-  constructor(own: OwnCertificate) {
-    this.#own = own;
+  constructor(connect: Connect<Member>, timers: Timers = systemTimers) {
+    this.#connect = connect;
+    this.#timers = timers;
+  }
+
+  /** Connections that are open, over all collections. */
+  get size(): number {
+    return [...this.#clients.values()].reduce((sum, clients) => sum + clients.size, 0);
   }
 
   /** Calls back whenever a member of a collection says something new. */
@@ -26,13 +60,13 @@ export class MemberPool {
   views(key: CollectionKey, targets: readonly MemberTarget[]): ReadonlyMap<number, MemberView> {
     const clients = this.#clientsOf(key);
     const wanted = new Set(targets.map(targetId));
-    for (const [id, client] of clients) {
+    for (const [id, { member }] of clients) {
       if (wanted.has(id)) continue;
-      client.close();
+      member.close();
       clients.delete(id);
     }
     return new Map(
-      targets.map((target) => [target.ordinal, this.#client(key, clients, target).view]),
+      targets.map((target) => [target.ordinal, this.#member(key, clients, target).view]),
     );
   }
 
@@ -44,38 +78,33 @@ export class MemberPool {
   ): Promise<ReadonlyMap<number, MemberView>> {
     this.views(key, targets);
     const clients = [...(this.#clients.get(keyText(key))?.values() ?? [])];
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, waitMs)));
-    await Promise.race([Promise.all(clients.map((client) => client.heard)), late]);
-    clearTimeout(timer);
+    let cancel: CancelTimer = () => undefined;
+    const late = new Promise<void>((resolve) => {
+      cancel = this.#timers.schedule(waitMs, resolve);
+    });
+    await Promise.race([Promise.all(clients.map(({ member }) => member.heard)), late]);
+    cancel();
     return this.views(key, targets);
   }
 
   /** Closes every connection to members of this collection. */
   forget(key: CollectionKey): void {
-    const clients = this.#clients.get(keyText(key));
-    if (clients === undefined) return;
-    for (const client of clients.values()) client.close();
-    this.#clients.delete(keyText(key));
+    this.#end(keyText(key));
   }
 
   /** Forgets every collection but these. */
   retain(keys: readonly CollectionKey[]): void {
     const wanted = new Set(keys.map(keyText));
-    for (const [text, clients] of this.#clients) {
-      if (wanted.has(text)) continue;
-      for (const client of clients.values()) client.close();
-      this.#clients.delete(text);
-    }
+    for (const text of [...this.#clients.keys()]) if (!wanted.has(text)) this.#end(text);
   }
 
   /** The connection to a member that {@link views} was asked for before, or a passing one. */
-  async call<T>(target: MemberTarget, use: (client: MemberClient) => Promise<T>): Promise<T> {
+  async call<T>(target: MemberTarget, use: (member: Member) => Promise<T>): Promise<T> {
     for (const clients of this.#clients.values()) {
-      const client = clients.get(targetId(target));
-      if (client !== undefined) return await use(client);
+      const held = clients.get(targetId(target));
+      if (held !== undefined) return await use(held.member);
     }
-    const passing = new MemberClient(target, this.#own, () => undefined);
+    const passing = this.#connect(target, () => undefined);
     try {
       return await use(passing);
     } finally {
@@ -86,8 +115,8 @@ export class MemberPool {
   /** The committed generation as a voter of this collection last told it. */
   committed(key: CollectionKey): CollectionSpec | undefined {
     let newest: CollectionSpec | undefined;
-    for (const client of this.#clients.get(keyText(key))?.values() ?? []) {
-      const view = client.view;
+    for (const { member } of this.#clients.get(keyText(key))?.values() ?? []) {
+      const { view } = member;
       const spec = view.kind === "known" ? view.status.committed : undefined;
       if (spec !== undefined && spec.generation > (newest?.generation ?? 0n)) newest = spec;
     }
@@ -96,34 +125,53 @@ export class MemberPool {
 
   /** Closes all connections. */
   close(): void {
-    for (const clients of this.#clients.values()) {
-      for (const client of clients.values()) client.close();
-    }
-    this.#clients.clear();
+    this.retain([]);
   }
 
-  #clientsOf(key: CollectionKey): Map<string, MemberClient> {
+  #end(text: string): void {
+    for (const { member } of this.#clients.get(text)?.values() ?? []) member.close();
+    this.#clients.delete(text);
+    this.#counting.get(text)?.();
+    this.#counting.delete(text);
+  }
+
+  #clientsOf(key: CollectionKey): Map<string, Held<Member>> {
     const known = this.#clients.get(keyText(key));
     if (known !== undefined) return known;
-    const fresh = new Map<string, MemberClient>();
+    const fresh = new Map<string, Held<Member>>();
     this.#clients.set(keyText(key), fresh);
     return fresh;
   }
 
-  #client(
-    key: CollectionKey,
-    clients: Map<string, MemberClient>,
-    target: MemberTarget,
-  ): MemberClient {
+  #member(key: CollectionKey, clients: Map<string, Held<Member>>, target: MemberTarget): Member {
     const id = targetId(target);
     const known = clients.get(id);
-    if (known !== undefined) return known;
-    const wake = (): void => {
-      for (const listener of this.#listeners) listener(key);
-    };
-    const fresh = new MemberClient(target, this.#own, wake);
-    clients.set(id, fresh);
-    return fresh;
+    if (known !== undefined) return known.member;
+    const member = this.#connect(target, () => {
+      const held = clients.get(id);
+      if (held !== undefined) this.#news(key, held);
+    });
+    clients.set(id, { member, told: member.view });
+    return member;
+  }
+
+  #news(key: CollectionKey, held: Held<Member>): void {
+    const { view } = held.member;
+    const text = keyText(key);
+    const now = isOtherThanCounts(held.told, view);
+    held.told = view;
+    if (now) this.#tell(key);
+    else if (!this.#counting.has(text)) {
+      const cancel = this.#timers.schedule(COUNTS_MS, () => {
+        this.#counting.delete(text);
+        this.#tell(key);
+      });
+      this.#counting.set(text, cancel);
+    }
+  }
+
+  #tell(key: CollectionKey): void {
+    for (const listener of this.#listeners) listener(key);
   }
 }
 
