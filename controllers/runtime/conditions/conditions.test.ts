@@ -52,11 +52,13 @@ describe("conditions", () => {
     ]);
   });
 
-  it("keep their time until something is said anew", () => {
+  it("keep their time until their status changes", () => {
     const first = compute([ready]);
-    const [same] = compute([ready], applied, first, later);
+    const anew = { ...ready, reason: "Better", message: "very well" };
+    const [same] = compute([anew], applied, first, later);
     expect(same?.lastTransitionTime).toBe("2030-01-01T12:00:00Z");
-    const [changed] = compute([{ ...ready, message: "very well" }], applied, first, later);
+    expect(same).toMatchObject({ reason: "Better", message: "very well" });
+    const [changed] = compute([{ ...ready, status: "False" }], applied, first, later);
     expect(changed?.lastTransitionTime).toBe("2030-01-01T13:00:00Z");
   });
 

@@ -1,5 +1,5 @@
 // From drafts to conditions that kstatus and Argo CD read rightly. The one place that knows: error
-// retried means not stalled; refused means stalled; times move only when something was said anew.
+// retried means not stalled; refused means stalled; times move only when a status does.
 // Pure; the time is an argument. Source: sigs.k8s.io/cli-utils pkg/kstatus, Kubernetes API
 // conventions "Typical status properties".
 
@@ -53,8 +53,7 @@ function condition(
   input: ConditionInput,
 ): Condition {
   const message = draft.message.slice(0, MESSAGE_MAX);
-  const same =
-    before?.status === draft.status && before.reason === draft.reason && before.message === message;
+  const same = before?.status === draft.status;
   return {
     type: draft.type,
     status: draft.status,
