@@ -117,7 +117,7 @@ class FakePort implements CollectionPort {
             "oaas.io/certificate-expiry": "2030-09-01T00:00:00Z",
           },
         },
-      } as KubeObject);
+      });
     });
   }
 
@@ -202,7 +202,7 @@ function kubelet(server: FakeApiServer): void {
       apiVersion: "v1",
       kind: "Pod",
       metadata: { ...KEY, name, labels: { ...labels, "controller-revision-hash": image } },
-    } as KubeObject);
+    });
     const running = {
       phase: "Running",
       podIP: `10.0.0.${ordinal + 1}`,
@@ -284,8 +284,7 @@ function apply(spec: Partial<OdgmCollection["spec"]> = {}): void {
 }
 
 function told(type: string): string {
-  const conditions = server.read(COLLECTION, KEY)?.status?.conditions as
-    readonly Condition[] | undefined;
+  const conditions = server.read(COLLECTION, KEY)?.status?.conditions;
   const found = conditions?.find((condition) => condition.type === type);
   return found === undefined ? "absent" : `${found.status} ${found.reason}`;
 }

@@ -31,7 +31,9 @@ describe("parseOptions", () => {
 
 describe("wrong options end the process with a message that names them", () => {
   const image = ["--odgm-image", "x:1"];
-  afterEach(() => jest.restoreAllMocks());
+  afterEach(() => {
+    jest.restoreAllMocks();
+  });
 
   it.each([
     ["no image", [], pod, "--odgm-image"],

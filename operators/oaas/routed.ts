@@ -1,5 +1,5 @@
-// Which classes there are to route, from what the caches hold: classes with data by their collections,
-// classes without (`addons: []`) by their runtimes. Pure.
+// Which classes there are to route, from what the caches hold: classes with data by their
+// collections, classes without (`addons: []`) by their runtimes. Pure.
 import type { CollectionSpec } from "#api/gen/oaas-admin_pb.ts";
 import type { ClassRuntime, OdgmCollection } from "#api/oaas/v1alpha1/index.ts";
 import { effectiveClassRuntime, effectiveOdgmCollection } from "#api/oaas/v1alpha1/index.ts";

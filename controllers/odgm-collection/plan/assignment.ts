@@ -162,7 +162,7 @@ function refusal(
   return refusedLoss(current, wanted);
 }
 
-/** Nobody who holds data may leave, and no other store may take a place unless that was accepted. */
+/** Nobody who holds data may leave, and no other store takes a place unless that was accepted. */
 function refusedLoss(
   current: CollectionSpec,
   wanted: WantedCollection,

@@ -1,5 +1,5 @@
 // The identity record of a collection: which data is its own. A store is formatted only after the
-// intent was recorded, and what it answered is recorded too; so an empty or a foreign store is never
+// intent was recorded, and what it answered is recorded too; so an empty or foreign store is never
 // taken for the real one, whoever restarts in between.
 import type { IdentityRecord, MemberRecord } from "./observed.ts";
 

@@ -59,6 +59,7 @@ export interface IdentityRecord {
   readonly members: ReadonlyMap<number, MemberRecord>;
 }
 
+/** What is on record about the store of one ordinal. */
 export type MemberRecord =
   { readonly kind: "intent" } | { readonly kind: "formatted"; readonly incarnation: string };
 

@@ -50,7 +50,7 @@ export interface CollectionPlan {
   readonly wakeAtMs?: number;
 }
 
-/** Annotation with which a user lets the operator rebuild a lost identity record from the stores. */
+/** Annotation with which a user has a lost identity record rebuilt from the stores. */
 export const ADOPT_IDENTITY = "oaas.io/adopt-identity";
 
 type Refusal = NonNullable<CollectionPlan["refusal"]>;
@@ -136,7 +136,8 @@ function unsupportedValue(observed: Observed): Refusal | undefined {
       canonicalQuantity(claim.size) !== canonicalQuantity(effective.storage.size),
   );
   if (other === undefined) return undefined;
-  const message = `claim ${other.name} has ${other.size}; growing claims is not served yet, set it back`;
+  const has = `claim ${other.name} has ${other.size}`;
+  const message = `${has}; growing claims is not served yet, set it back`;
   return refuse("storage.size", message);
 }
 
@@ -166,7 +167,7 @@ function adopting(observed: Observed): boolean {
   return observed.collection.metadata.annotations?.[ADOPT_IDENTITY] === "true";
 }
 
-/** The record as it is, or the first one. While adopting: with the identity that the stores carry. */
+/** The record as it is, or the first one. While adopting: with the identity of the stores. */
 function presentRecord(observed: Observed): IdentityRecord | undefined {
   const { identity: stored, collection } = observed;
   if (stored !== undefined && !("malformed" in stored)) return stored;

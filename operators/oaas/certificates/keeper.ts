@@ -1,8 +1,9 @@
-// Keeps the CA and the certificates of the operator and the gateway in Secrets of the operator's own
-// namespace, and issues the collections'. Every replica reads; only the leader writes.
+// Keeps the CA and the certificates of the operator and the gateway in Secrets of the operator's
+// own namespace, and issues the collections'. Every replica reads; only the leader writes.
 //
-// Secret `oaas-ca`: tls.crt, tls.key (signs), next.crt, next.key (trusted, signs later), previous.crt
-// (trusted). Leaf Secrets: ca.crt (bundle), tls.crt, tls.key; the gateway's also `routing-identity`.
+// Secret `oaas-ca`: tls.crt, tls.key (signs), next.crt, next.key (trusted, signs later),
+// previous.crt (trusted). Leaf Secrets: ca.crt (bundle), tls.crt, tls.key; the gateway's also
+// `routing-identity`.
 import type { Clock, Logger } from "#api/base/index.ts";
 import { errorMessage, PlatformError } from "#api/base/index.ts";
 import { ANNOTATIONS, LABELS } from "#api/meta/index.ts";

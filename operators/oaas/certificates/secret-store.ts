@@ -1,5 +1,5 @@
-// The keeper's Secrets in Kubernetes: read from an informer of the operator's own namespace, written
-// by server-side apply.
+// The keeper's Secrets in Kubernetes: read from an informer of the operator's own namespace,
+// written by server-side apply.
 import type { Secret } from "kubernetes-types/core/v1.js";
 
 import { FIELD_MANAGERS } from "#api/meta/index.ts";

@@ -34,7 +34,7 @@ async function printed(names: readonly { readonly type: string; readonly value: 
     signingAlgorithm: algorithm,
     publicKey: signer.publicKey,
     signingKey: key,
-    extensions: [new x509.SubjectAlternativeNameExtension(names as Name[])],
+    extensions: [new x509.SubjectAlternativeNameExtension(names)],
   });
   return new X509Certificate(certificate.toString("pem")).subjectAltName ?? "";
 }

@@ -19,7 +19,7 @@ import { peerIdentity, serverCredentials } from "./identity.ts";
 
 /** The newest routing table and news of it. */
 export interface RouteSource {
-  /** The table as of now; the same object until something changes. Undefined before caches synced. */
+  /** The table as of now; the same object until it changes. Undefined before caches synced. */
   current(): ClsRoutingTable | undefined;
   /** Calls back after every change; answers how to stop that. */
   subscribe(listener: () => void): () => void;
@@ -27,7 +27,7 @@ export interface RouteSource {
 
 type WatchCall = ServerWritableStream<ClsRoutingRequest, ClsRouting>;
 
-/** What `after` says that `before` did not: changed and new classes, then the ones that went away. */
+/** What `after` says that `before` did not: changed and new classes, then those that went away. */
 export function routingChanges(
   before: ReadonlyMap<string, ClsRouting>,
   after: ReadonlyMap<string, ClsRouting>,
