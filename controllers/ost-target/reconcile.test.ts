@@ -151,7 +151,7 @@ function runPod(): void {
   const key = inSystem(`${names.statefulSet}-0`);
   const pod = { apiVersion: "v1", kind: "Pod", ...template };
   const metadata = { ...template.metadata, ...key };
-  world.server.userApply(KINDS.Pod, { ...pod, metadata } as KubeObject);
+  world.server.userApply(KINDS.Pod, { ...pod, metadata });
   const conditions = [{ type: "Ready", status: "True" }];
   world.server.userPatch(KINDS.Pod, key, { status: { conditions } }, "status", "kubelet");
 }

@@ -156,9 +156,15 @@ describe("a blank disk", () => {
   });
 });
 
+/** Mounts something else over the disk. Private, or the kubelet would unmount it with the old pod. */
+async function swapDisk1(mount: string): Promise<void> {
+  const path = `${DISKS}/disk-1`;
+  await onNode("node-1", `mount --make-private ${path} && mount ${mount} ${path}`);
+}
+
 describe("another disk in its place is refused by name, and its own is found again:", () => {
   it("an empty one", async () => {
-    await onNode("node-1", `mount -t tmpfs -o size=64m tmpfs ${DISKS}/disk-1`);
+    await swapDisk1("-t tmpfs -o size=64m tmpfs");
     await replacePod("one");
     const target = await until("one", "DiskHealthy", "False", "EmptyDisk");
     expect(condition(target, "Ready")).toMatchObject({ status: "False", reason: "EmptyDisk" });
@@ -172,7 +178,7 @@ describe("another disk in its place is refused by name, and its own is found aga
   it("one of another target", async () => {
     await apply("two", { path: `${DISKS}/disk-2` });
     await until("two", "Ready", "True");
-    await onNode("node-1", `mount --bind ${DISKS}/disk-2 ${DISKS}/disk-1`);
+    await swapDisk1(`--bind ${DISKS}/disk-2`);
     await replacePod("one");
     await until("one", "DiskHealthy", "False", "WrongDisk");
     await onNode("node-1", `umount ${DISKS}/disk-1`);

@@ -57,7 +57,7 @@ export interface Observed {
   readonly record?: TargetRecord | { readonly malformed: string };
   readonly seen: OstSeen;
   readonly clusterIp?: string;
-  /** Its claim, the first child that is deleted when it goes. `none`: it was never made, or is gone. */
+  /** Its claim, the first child that is deleted when it goes. `none`: never made, or gone. */
   readonly claim: "none" | "kept" | "going";
   /** Names of the other targets that were made and do not serve now. */
   readonly othersDown: readonly string[];
