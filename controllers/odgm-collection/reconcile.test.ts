@@ -5,7 +5,6 @@ import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 
 import type { CollectionSpec, MemberStatus } from "#api/gen/oaas-admin_pb.ts";
 import { MemberStatusSchema, ShardState, StoreState } from "#api/gen/oaas-admin_pb.ts";
-import type { Condition } from "#api/meta/index.ts";
 import { LABELS } from "#api/meta/index.ts";
 import type { OdgmCollection } from "#api/oaas/v1alpha1/index.ts";
 import { ODGM_COLLECTION } from "#api/oaas/v1alpha1/index.ts";

@@ -85,8 +85,8 @@ function collectionRoute(routed: RoutedCollection, clusterUid: string): ClsRouti
 
 /**
  * The entry of a class without data. Every function is called at its own address, also on an
- * object: there is no state that a member would have to load. One partition without a member stands for the
- * data that is not there.
+ * object: there is no state that a member would have to load. One partition without a member
+ * stands for the data that is not there.
  */
 function functionsRoute(runtime: ClassRuntime): ClsRouting {
   const { spec, status, metadata } = runtime;

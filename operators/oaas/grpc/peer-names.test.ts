@@ -9,10 +9,6 @@ import { uriNames } from "./peer-names.ts";
 
 const OPERATOR = "spiffe://u/ns/oaas-system/operator";
 
-type Name = ConstructorParameters<typeof x509.SubjectAlternativeNameExtension>[0] extends infer N
-  ? Extract<N, readonly unknown[]>[number]
-  : never;
-
 /** What Node says about a certificate with these names. */
 async function printed(names: readonly { readonly type: string; readonly value: string }[]) {
   const { privateKeyPem, certificatePem } = await createAuthority(
