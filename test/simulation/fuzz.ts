@@ -1,7 +1,9 @@
-// `node hack/bootstrap.mjs test/simulation/fuzz.ts [--seed N] [--seeds COUNT] [--steps M]`: runs
+// `node hack/bootstrap.mjs test/simulation/fuzz.ts [--seed N] [--seeds COUNT] [--steps M]
+// [--bug NAME]`: runs
 // seeds and prints those that fail with all that was done; `--seed N` alone replays one exactly.
 import { parseArgs } from "node:util";
 
+import { BUGS } from "./bugs.ts";
 import { simulate } from "./simulate.ts";
 
 const { values } = parseArgs({
@@ -9,10 +11,16 @@ const { values } = parseArgs({
     seed: { type: "string", default: "1" },
     seeds: { type: "string", default: "1" },
     steps: { type: "string", default: "25" },
+    bug: { type: "string" },
     trace: { type: "boolean", default: false },
   },
 });
 
+const bug = BUGS.find((one) => one.name === values.bug);
+if (values.bug !== undefined && bug === undefined) {
+  throw new Error(`no such bug; there are: ${BUGS.map((one) => one.name).join("; ")}`);
+}
+const sabotage = bug === undefined ? {} : { sabotage: bug.sabotage, stopAt: bug.caughtBy };
 const first = Number(values.seed);
 const count = Number(values.seeds);
 const steps = Number(values.steps);
@@ -21,7 +29,7 @@ const faults: Record<string, number> = {};
 let failed = 0;
 let writes = 0;
 for (let seed = first; seed < first + count; seed += 1) {
-  const report = await simulate({ seed, steps });
+  const report = await simulate({ seed, steps, ...sabotage });
   writes += report.writes;
   for (const [name, times] of Object.entries(report.faults)) {
     faults[name] = (faults[name] ?? 0) + times;

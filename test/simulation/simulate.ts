@@ -4,13 +4,17 @@ import { createHash } from "node:crypto";
 
 import { errorMessage } from "#api/base/index.ts";
 
+import type { Kind } from "#controllers/runtime/index.ts";
+import { KINDS } from "#controllers/runtime/index.ts";
+
 import { INVARIANTS } from "./invariants/index.ts";
 import type { FaultCounts } from "./world/faults.ts";
-import { COLLECTIONS, ENVIRONMENTS, OWN_KINDS, PACKAGES, RUNTIMES } from "./world/kinds.ts";
+import { COLLECTIONS, ENVIRONMENTS, PACKAGES, RUNTIMES } from "./world/kinds.ts";
 import { isOwnWrite } from "./world/process.ts";
 import { conditionsOf } from "./world/users.ts";
 import type { Sabotage } from "./world/world.ts";
 import { World } from "./world/world.ts";
+import { all } from "./world/look.ts";
 
 /** What to run. */
 export interface SimulationOptions {
@@ -20,6 +24,8 @@ export interface SimulationOptions {
   /** False: nothing fails; true if not given. */
   readonly faults?: boolean;
   readonly sabotage?: Sabotage;
+  /** Ends the run once this invariant is violated. */
+  readonly stopAt?: string;
   /** Instead of the drawn steps: exactly this, for named scenarios. */
   readonly script?: (world: World) => Promise<void>;
 }
@@ -40,19 +46,23 @@ export interface SimulationReport {
 
 const SETTLE_STEP_MS = 10_000;
 const SETTLE_MS_MAX = 600_000;
-const REST_MS = 300_000;
+const REST_MS = 65_000;
 const VIOLATIONS_MAX = 20;
 
 /** Runs one seed. Throws only if the simulation itself is broken. */
 export async function simulate(options: SimulationOptions): Promise<SimulationReport> {
   const world = new World(options.seed, options.sabotage);
-  const run = new Run(world);
+  const run = new Run(world, options.stopAt);
   world.server.userApply(ENVIRONMENTS, {
     apiVersion: "oaas.io/v1alpha1",
     kind: "Environment",
     metadata: { name: "default" },
     ...{ spec: { tier: "Cloud" } },
   });
+  const node = { apiVersion: "v1", kind: "Node", metadata: { name: "node-1" } };
+  world.server.userApply(KINDS.Node, node);
+  const status = { conditions: [{ type: "Ready", status: "True" }], allocatable: { cpu: "4" } };
+  world.server.userPatch(KINDS.Node, { namespace: "", name: "node-1" }, { status }, "status");
   world.startProcess();
   world.startProcess();
   await world.clock.advance(3_000);
@@ -70,9 +80,11 @@ class Run {
   readonly #looks: (() => void)[] = [];
   #writes: string[] = [];
   #writeCount = 0;
+  readonly #stopAt: string | undefined;
 
-  constructor(world: World) {
+  constructor(world: World, stopAt?: string) {
     this.#world = world;
+    this.#stopAt = stopAt;
     for (const invariant of INVARIANTS) {
       const violated = (what: string): void => this.#violated(invariant.name, what);
       const look = invariant.begin(world, violated);
@@ -93,7 +105,7 @@ class Run {
   async safety(steps: number, faults: boolean): Promise<void> {
     const { world } = this.#here;
     const { dice } = world;
-    for (let step = 0; step < steps; step += 1) {
+    for (let step = 0; step < steps && !this.#stopped; step += 1) {
       if (faults && step % 10 === 0) {
         world.faults.rate = dice.pick([0, 0.02, 0.1, 0.3]);
         world.network.loss = dice.pick([0, 0, 0.2]);
@@ -106,6 +118,7 @@ class Run {
   }
 
   async liveness(): Promise<void> {
+    if (this.#stopped) return;
     const { world } = this.#here;
     for (const process of world.processes) process.thaw();
     world.faults.end();
@@ -119,7 +132,7 @@ class Run {
     await this.#atRest("at rest");
     for (const process of world.alive) process.kill();
     this.#startMissing();
-    await world.clock.advance(60_000);
+    await world.clock.advance(10_000);
     await this.#atRest("after a restart with empty memory");
     const { lines } = world;
     for (const { level, message, fields } of lines) {
@@ -141,6 +154,11 @@ class Run {
 
   get #here(): { readonly world: World } {
     return { world: this.#world };
+  }
+
+  get #stopped(): boolean {
+    const { length } = this.#violations.filter((text) => text.startsWith(`${this.#stopAt}: `));
+    return length > 0;
   }
 
   #note(what: string): void {
@@ -189,15 +207,15 @@ class Run {
     const startedAtMs = world.clock.monotonicMs();
     let troubles: readonly string[] = [];
     // A watch that was silenced is found dead after 75 s.
-    await world.clock.advance(90_000);
-    while (world.clock.monotonicMs() - startedAtMs < SETTLE_MS_MAX) {
+    await world.clock.advance((world.faults.counts["watch-silence"] ?? 0) > 0 ? 80_000 : 5_000);
+    while (world.clock.monotonicMs() - startedAtMs < SETTLE_MS_MAX && !this.#stopped) {
       for (const advice of world.users.followAdvice()) this.#note(`advice: ${advice}`);
       await world.clock.advance(SETTLE_STEP_MS);
       world.server.log.length = 0;
       this.#startMissing();
       troubles = this.#troubles();
       if (troubles.length === 0) {
-        await world.clock.advance(30_000);
+        await world.clock.advance(12_000);
         troubles = this.#troubles();
         if (troubles.length === 0) return true;
       }
@@ -209,8 +227,9 @@ class Run {
   /** Objects of ours that are not Ready as of their newest generation. */
   #troubles(): readonly string[] {
     const { server } = this.#world;
-    return [PACKAGES, RUNTIMES, COLLECTIONS, ENVIRONMENTS].flatMap((kind) =>
-      server.readAll<object>(kind).flatMap((live) => {
+    const kinds: readonly Kind[] = [PACKAGES, RUNTIMES, COLLECTIONS, ENVIRONMENTS];
+    return kinds.flatMap((kind) =>
+      all(server, kind).flatMap((live) => {
         const { name, generation, deletionTimestamp } = live.metadata;
         const ready = conditionsOf(live).find((one) => one.type === "Ready");
         const { status } = live as { readonly status?: { readonly observedGeneration?: number } };
@@ -230,6 +249,3 @@ class Run {
       this.#violated("no-write-without-difference", `${when}: ${write}`);
   }
 }
-
-/** Kinds whose state a report is about. */
-export const REPORTED_KINDS = OWN_KINDS;

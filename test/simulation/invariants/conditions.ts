@@ -1,8 +1,7 @@
 // Every recorded status is one that kstatus reads as one thing: Ready always there, Ready=True never
-// with Stalled or Reconciling, each type once, Reconciling and Stalled only when True, and a
+// with Stalled, Stalled never with Reconciling, each type once, Reconciling and Stalled only when True, and a
 // transition time that changes exactly when the status of the condition does.
 import type { Condition } from "#api/meta/index.ts";
-import type { KindId } from "#api/meta/index.ts";
 
 import { OWN_KINDS } from "../world/kinds.ts";
 import { conditionsOf } from "../world/users.ts";
@@ -19,7 +18,9 @@ function problems(conditions: readonly Condition[]): readonly string[] {
   for (const type of ["Stalled", "Reconciling"]) {
     const value = status.get(type);
     if (value !== undefined && value !== "True") found.push(`${type} is there but ${value}`);
-    if (ready === "True" && value === "True") found.push(`Ready and ${type} are both True`);
+  }
+  if (ready === "True" && status.get("Stalled") === "True") {
+    found.push("Ready and Stalled are both True");
   }
   if (status.get("Stalled") === "True" && status.get("Reconciling") === "True") {
     found.push("Stalled and Reconciling are both True");
@@ -48,13 +49,9 @@ export const conditionsAgree: Invariant = {
       if (stored.object["status"] === undefined) return;
       const before = previous === undefined ? [] : conditionsOf(previous.object);
       for (const problem of [...problems(now), ...moved(before, now)]) {
-        violated(`${nameOf(kind)} ${stored.object.metadata.name}: ${problem}`);
+        violated(`${kind.kind} ${stored.object.metadata.name}: ${problem}`);
       }
     });
     return undefined;
   },
 };
-
-function nameOf(kind: KindId): string {
-  return kind.kind;
-}

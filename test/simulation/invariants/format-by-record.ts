@@ -5,6 +5,7 @@ import { keyOf, KINDS } from "#controllers/runtime/index.ts";
 
 import { COLLECTIONS } from "../world/kinds.ts";
 import type { Invariant } from "./invariant.ts";
+import { all, one } from "../world/look.ts";
 
 /** See the head of this file. */
 export const formatByRecord: Invariant = {
@@ -15,14 +16,14 @@ export const formatByRecord: Invariant = {
       if (deed.kind !== "formatted") return;
       const { namespace, name: pod, ordinal } = deed.pod;
       const set = pod.slice(0, pod.lastIndexOf("-"));
-      const collection = world.server
-        .readAll(COLLECTIONS)
-        .find((one) => collectionNames(namespace, one.metadata.name).statefulSet === set);
+      const collection = all(world.server, COLLECTIONS).find(
+        (one) => collectionNames(namespace, one.metadata.name).statefulSet === set,
+      );
       // Deleted while the call was on its way: there is no record to judge by.
       if (collection === undefined) return;
       const { name } = keyOf(collection);
       const key = { namespace, name: collectionNames(namespace, name).identity };
-      const recorded = world.server.read(KINDS.ConfigMap, key)?.data?.[`member-${ordinal}`];
+      const recorded = one(world.server, KINDS.ConfigMap, key)?.data?.[`member-${ordinal}`];
       if (recorded === "intent") return;
       violated(`${pod} was formatted while the record says ${recorded ?? "nothing"}`);
     });

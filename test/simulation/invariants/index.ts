@@ -7,6 +7,7 @@ import type { Invariant } from "./invariant.ts";
 import { leaseHolderWrites } from "./lease.ts";
 import { noLeak } from "./no-leak.ts";
 import { observedGeneration } from "./observed-generation.ts";
+import { oneGeneration } from "./one-generation.ts";
 import { onePass } from "./one-pass.ts";
 import { refusedUntouched } from "./refused-untouched.ts";
 import { retention } from "./retention.ts";
@@ -22,6 +23,7 @@ export const INVARIANTS: readonly Invariant[] = [
   leaseHolderWrites,
   noLeak,
   observedGeneration,
+  oneGeneration,
   onePass,
   refusedUntouched,
   retention,

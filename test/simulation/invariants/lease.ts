@@ -5,6 +5,7 @@ import { KINDS } from "#controllers/runtime/index.ts";
 import { LEASE, SYSTEM_NAMESPACE } from "../world/kinds.ts";
 import { isOwnWrite } from "../world/process.ts";
 import type { Invariant } from "./invariant.ts";
+import { one } from "../world/look.ts";
 
 const RENEW_DEADLINE_MS = 10_000;
 
@@ -16,7 +17,7 @@ export const leaseHolderWrites: Invariant = {
     world.witnesses.push((process, request) => {
       if (!isOwnWrite(request)) return;
       const key = { namespace: SYSTEM_NAMESPACE, name: LEASE };
-      const spec = world.server.read(KINDS.Lease, key)?.spec;
+      const spec = one(world.server, KINDS.Lease, key)?.spec;
       const what = `${process.identity} sent ${request.method} ${request.path}`;
       if (spec?.holderIdentity !== process.identity) {
         violated(`${what} while ${spec?.holderIdentity ?? "nobody"} held the lease`);

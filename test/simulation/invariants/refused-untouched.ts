@@ -7,9 +7,10 @@ import { PACKAGES, RUNTIMES } from "../world/kinds.ts";
 import { conditionsOf } from "../world/users.ts";
 import type { World } from "../world/world.ts";
 import type { Invariant } from "./invariant.ts";
+import { all } from "../world/look.ts";
 
 function refused(world: World, uid: string): Live<OPackage> | undefined {
-  const owner = world.server.readAll(PACKAGES).find((one) => one.metadata.uid === uid);
+  const owner = all(world.server, PACKAGES).find((one) => one.metadata.uid === uid);
   if (owner === undefined || owner.metadata.deletionTimestamp !== undefined) return undefined;
   const stalled = conditionsOf(owner).some(
     (one) => one.type === "Stalled" && one.status === "True",

@@ -9,6 +9,7 @@ import { COLLECTIONS } from "../world/kinds.ts";
 import { conditionsOf } from "../world/users.ts";
 import type { World } from "../world/world.ts";
 import type { Invariant } from "./invariant.ts";
+import { all, one } from "../world/look.ts";
 
 interface Expected {
   readonly name: string;
@@ -32,12 +33,12 @@ function expectation(world: World, collection: Live<OdgmCollection>): Expected |
   const { suspend, deletionPolicy: policy = "Retain" } = collection.spec;
   if (suspend === true || !upToDate(collection)) return undefined;
   const names = collectionNames(namespace, name);
-  const set = world.server.read(KINDS.StatefulSet, { namespace, name: names.statefulSet });
+  const set = one(world.server, KINDS.StatefulSet, { namespace, name: names.statefulSet });
   const whenDeleted = set?.spec?.persistentVolumeClaimRetentionPolicy?.whenDeleted;
   if (set === undefined) return undefined;
-  const claims = world.server
-    .readAll(KINDS.PersistentVolumeClaim)
-    .filter((claim) => claim.metadata.name.startsWith(`data-${names.statefulSet}-`));
+  const claims = all(world.server, KINDS.PersistentVolumeClaim).filter((claim) =>
+    claim.metadata.name.startsWith(`data-${names.statefulSet}-`),
+  );
   // The StatefulSet controller is a moment behind.
   const behind = claims.some(
     (claim) =>
@@ -52,14 +53,14 @@ function expectation(world: World, collection: Live<OdgmCollection>): Expected |
     claims: new Map(
       claims.map((claim) => [claim.metadata.name, claim.spec?.volumeName ?? ""] as const),
     ),
-    identity: world.server.read(KINDS.ConfigMap, identityKey)?.data?.["identity"],
+    identity: one(world.server, KINDS.ConfigMap, identityKey)?.data?.["identity"],
     identityKey,
   };
 }
 
 function judge(world: World, expected: Expected): readonly string[] {
   const { name, policy, claims, identity, identityKey } = expected;
-  const record = world.server.read(KINDS.ConfigMap, identityKey)?.data?.["identity"];
+  const record = one(world.server, KINDS.ConfigMap, identityKey)?.data?.["identity"];
   const found: string[] = [];
   const kept = policy === "Retain";
   if (identity !== undefined && (record === identity) !== kept) {
@@ -67,7 +68,7 @@ function judge(world: World, expected: Expected): readonly string[] {
   }
   for (const [claim, volume] of claims) {
     const key = { namespace: identityKey.namespace, name: claim };
-    const now = world.server.read(KINDS.PersistentVolumeClaim, key)?.spec?.volumeName;
+    const now = one(world.server, KINDS.PersistentVolumeClaim, key)?.spec?.volumeName;
     if ((now === volume) !== kept) found.push(`${name} (${policy}): ${claim} is ${now ?? "gone"}`);
   }
   return found;
@@ -90,9 +91,9 @@ export const retention: Invariant = {
       // may be taken anew, but claims and record of a kept one stay those.
       world.clock.schedule(5_000, () => {
         const wanted = expected.get(uid);
-        const again = world.server
-          .readAll(COLLECTIONS)
-          .some((one) => one.metadata.name === name && one.metadata.uid !== uid);
+        const again = all(world.server, COLLECTIONS).some(
+          (one) => one.metadata.name === name && one.metadata.uid !== uid,
+        );
         if (wanted === undefined || again) return;
         for (const problem of judge(world, wanted)) violated(problem);
       });

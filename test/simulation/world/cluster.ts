@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 
 import type { StatefulSet } from "kubernetes-types/apps/v1.js";
-import type { PersistentVolumeClaim, Pod } from "kubernetes-types/core/v1.js";
+import type { Pod } from "kubernetes-types/core/v1.js";
 
 import type { Kind, KubeObject, Live, ObjectKey } from "#controllers/runtime/index.ts";
 import { KINDS, keyOf } from "#controllers/runtime/index.ts";
@@ -12,6 +12,7 @@ import type { FakeClock } from "#controllers/runtime/testing/fake-clock.ts";
 
 import type { Dice } from "./dice.ts";
 import type { Fleet } from "./fleet.ts";
+import { all, one } from "./look.ts";
 
 const WORKLOADS = new Set([
   "deployments",
@@ -83,7 +84,7 @@ export class SimCluster {
   }
 
   #look(): void {
-    for (const deployment of this.#server.readAll(KINDS.Deployment)) {
+    for (const deployment of all(this.#server, KINDS.Deployment)) {
       const count = deployment.spec?.replicas ?? 1;
       this.#status(KINDS.Deployment, deployment, {
         observedGeneration: deployment.metadata.generation,
@@ -93,8 +94,8 @@ export class SimCluster {
         updatedReplicas: count,
       });
     }
-    for (const set of this.#server.readAll(KINDS.StatefulSet)) this.#lookAtSet(set);
-    for (const pod of this.#server.readAll(KINDS.Pod)) this.#startPod(pod);
+    for (const set of all(this.#server, KINDS.StatefulSet)) this.#lookAtSet(set);
+    for (const pod of all(this.#server, KINDS.Pod)) this.#startPod(pod);
     this.#reclaim();
   }
 
@@ -106,11 +107,11 @@ export class SimCluster {
     for (let ordinal = 0; ordinal < count; ordinal += 1) {
       this.#keepClaim(set, ordinal);
       const key = { namespace, name: `${name}-${ordinal}` };
-      if (this.#server.read(KINDS.Pod, key) === undefined) this.#makePod(set, ordinal, revision);
+      if (one(this.#server, KINDS.Pod, key) === undefined) this.#makePod(set, ordinal, revision);
     }
-    const pods = this.#server
-      .readAll(KINDS.Pod)
-      .filter((pod) => pod.metadata.ownerReferences?.[0]?.uid === set.metadata.uid);
+    const pods = all(this.#server, KINDS.Pod).filter(
+      (pod) => pod.metadata.ownerReferences?.[0]?.uid === set.metadata.uid,
+    );
     for (const pod of pods) {
       if (ordinalOf(pod) >= count) this.#server.userDelete(KINDS.Pod, keyOf(pod));
     }
@@ -134,7 +135,7 @@ export class SimCluster {
     const goes = set.spec?.persistentVolumeClaimRetentionPolicy?.whenDeleted === "Delete";
     const owner = { apiVersion: "apps/v1", kind: "StatefulSet", name, uid };
     const ownerReferences = goes ? [owner] : [];
-    const live = this.#server.read(KINDS.PersistentVolumeClaim, key);
+    const live = one(this.#server, KINDS.PersistentVolumeClaim, key);
     const owned = live?.metadata.ownerReferences?.some((one) => one.uid === uid) ?? false;
     if (live !== undefined && owned === goes) return;
     const volumeName = live?.spec?.volumeName ?? this.#makeVolume(key);
@@ -194,7 +195,7 @@ export class SimCluster {
     const { namespace = "" } = pod.metadata;
     const secrets = (pod.spec?.volumes ?? []).flatMap((volume) => volume.secret?.secretName ?? []);
     const missing = secrets.some(
-      (name) => this.#server.read(KINDS.Secret, { namespace, name }) === undefined,
+      (name) => one(this.#server, KINDS.Secret, { namespace, name }) === undefined,
     );
     if (missing) return;
     this.#addresses += 1;
@@ -205,9 +206,9 @@ export class SimCluster {
 
   /** A volume whose claim has gone goes too, unless it is to be retained. */
   #reclaim(): void {
-    for (const volume of this.#server.readAll(KINDS.PersistentVolume)) {
+    for (const volume of all(this.#server, KINDS.PersistentVolume)) {
       const { namespace = "", name = "" } = volume.spec?.claimRef ?? {};
-      const claim = this.#server.read<PersistentVolumeClaim>(KINDS.PersistentVolumeClaim, {
+      const claim = one(this.#server, KINDS.PersistentVolumeClaim, {
         namespace,
         name,
       });

@@ -6,6 +6,7 @@ import type { FakeApiServer } from "#controllers/runtime/testing/fake-api-server
 import type { Dice } from "./dice.ts";
 import type { StoreFormat } from "./stores.ts";
 import { MemberError, MemberStore } from "./stores.ts";
+import { all, one } from "./look.ts";
 
 /** What the operator made a member do, after it was done. Read by invariants. */
 export type MemberDeed =
@@ -54,12 +55,12 @@ export class Fleet {
   /** The pod at this address, if one runs there. */
   podAt(address: string): PodAt | undefined {
     const ip = address.slice(0, address.lastIndexOf(":"));
-    const pod = this.#server
-      .readAll(KINDS.Pod)
-      .find((one) => one.status?.podIP === ip && one.status.phase === "Running");
+    const pod = all(this.#server, KINDS.Pod).find(
+      (one) => one.status?.podIP === ip && one.status.phase === "Running",
+    );
     if (pod === undefined || pod.metadata.deletionTimestamp !== undefined) return undefined;
     const { name, namespace = "" } = pod.metadata;
-    const claim = this.#server.read(KINDS.PersistentVolumeClaim, {
+    const claim = one(this.#server, KINDS.PersistentVolumeClaim, {
       namespace,
       name: `data-${name}`,
     });

@@ -6,7 +6,7 @@ import { environmentController } from "#controllers/environment/reconcile.ts";
 import { odgmCollectionController } from "#controllers/odgm-collection/reconcile.ts";
 import { opackageController } from "#controllers/opackage/reconcile.ts";
 import type { ApiRequest } from "#controllers/runtime/index.ts";
-import { Manager } from "#controllers/runtime/index.ts";
+import { KINDS, Manager } from "#controllers/runtime/index.ts";
 import { FakeApiServer } from "#controllers/runtime/testing/fake-api-server.ts";
 import { FakeClock } from "#controllers/runtime/testing/fake-clock.ts";
 import type { LogLine } from "#controllers/runtime/testing/memory-logger.ts";
@@ -17,6 +17,7 @@ import { Dice } from "./dice.ts";
 import { FaultInjector } from "./faults.ts";
 import { Fleet } from "./fleet.ts";
 import { LEASE, OWN_KINDS, SYSTEM_NAMESPACE } from "./kinds.ts";
+import { all, one } from "./look.ts";
 import { SimCollectionPort } from "./member-port.ts";
 import type { MemberNetwork } from "./member-port.ts";
 import { SimProcess } from "./process.ts";
@@ -72,6 +73,16 @@ export class World {
   /** True while somebody else than an operator writes. */
   get foreignHand(): boolean {
     return this.users.acting || this.cluster.acting;
+  }
+
+  /** Volumes of data pods that are there. */
+  claimedVolumes(): ReadonlySet<string> {
+    return new Set(
+      all(this.server, KINDS.Pod).flatMap(({ metadata: { namespace = "", name } }) => {
+        const key = { namespace, name: `data-${name}` };
+        return one(this.server, KINDS.PersistentVolumeClaim, key)?.spec?.volumeName ?? [];
+      }),
+    );
   }
 
   /** Starts an operator process with empty memory. */

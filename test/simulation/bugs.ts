@@ -1,0 +1,186 @@
+// Deliberate bugs, each with the invariant that must catch it. They are passed into a simulation;
+// no source is touched.
+import { StoreState } from "#api/gen/oaas-admin_pb.ts";
+import type { Observed as ObservedCollection } from "#controllers/odgm-collection/plan/observed.ts";
+import type { AnyController, ApiRequest } from "#controllers/runtime/index.ts";
+
+import type { Sabotage } from "./world/world.ts";
+
+type Spec = AnyController["spec"];
+
+/** Replaces functions of one controller. */
+function broken(name: string, change: (spec: Spec) => Partial<Spec>): Sabotage {
+  return {
+    controllers: (controllers) =>
+      controllers.map((controller) =>
+        controller.name === name
+          ? { ...controller, spec: { ...controller.spec, ...change(controller.spec) } }
+          : controller,
+      ),
+  };
+}
+
+/** Changes what is written to a status. */
+function brokenStatus(change: (status: Record<string, unknown>) => object): Sabotage {
+  return {
+    request: (request: ApiRequest) => {
+      const body = request.body as { readonly status?: Record<string, unknown> } | undefined;
+      if (!request.path.endsWith("/status") || body?.status === undefined) return request;
+      return { ...request, body: { ...body, status: change(body.status) } };
+    },
+  };
+}
+
+let drafts = 0;
+
+/** A bug and who sees it. */
+export interface Bug {
+  readonly name: string;
+  /** Name of the invariant. */
+  readonly caughtBy: string;
+  readonly sabotage: Sabotage;
+}
+
+/** All of them. */
+export const BUGS: readonly Bug[] = [
+  {
+    name: "prunes although the input is refused",
+    caughtBy: "refused-untouched",
+    sabotage: broken("opackage", (spec) => ({
+      render(observed, plan, defaults) {
+        const rendered = spec.render(observed, plan, defaults);
+        return "refused" in rendered ? [] : rendered;
+      },
+    })),
+  },
+  {
+    name: "formats an empty store without looking at the record",
+    caughtBy: "format-by-record",
+    sabotage: broken("odgm-collection", (spec) => ({
+      calls(plan) {
+        const { collection, identity } = plan as {
+          readonly collection: ObservedCollection["collection"];
+          readonly identity?: { readonly identity: string };
+        };
+        const target = { ordinal: 0, address: "10.0.0.1:8082", identity: "" };
+        const call = {
+          kind: "format",
+          target,
+          collection: collection.spec.collection,
+          identity: identity?.identity ?? "",
+        };
+        return [{ collection, call }, ...(spec.calls?.(plan) ?? [])];
+      },
+    })),
+  },
+  {
+    name: "takes a replaced disk for a new one",
+    caughtBy: "format-by-record",
+    sabotage: broken("odgm-collection", (spec) => ({
+      plan(observed, now, defaults) {
+        const { members, identity } = observed as ObservedCollection;
+        const record = identity === undefined || "malformed" in identity ? undefined : identity;
+        const plan = spec.plan(observed, now, defaults) as { readonly calls: readonly object[] };
+        if (record === undefined) return plan;
+        const { targets } = observed as ObservedCollection;
+        const calls = [...members].flatMap(([ordinal, seen]) => {
+          const target = targets.get(ordinal);
+          if (seen.kind !== "known" || target === undefined) return [];
+          if (seen.status.storeState !== StoreState.EMPTY) return [];
+          const { collection, identity: mine } = record;
+          return [{ kind: "format", target, collection, identity: mine }];
+        });
+        return { ...plan, calls: [...plan.calls, ...calls] };
+      },
+    })),
+  },
+  {
+    name: "drops observedGeneration",
+    caughtBy: "observed-generation",
+    sabotage: brokenStatus(({ observedGeneration: _dropped, ...status }) => status),
+  },
+  {
+    name: "writes a status that differs each time",
+    caughtBy: "no-write-without-difference",
+    sabotage: broken("opackage", (spec) => ({
+      requeueAfterMs: () => 20_000,
+      computeStatus(observed, plan, outcome, now) {
+        const draft = spec.computeStatus(observed, plan, outcome, now);
+        drafts += 1;
+        const conditions = draft.conditions.map((one) =>
+          one.type === "Valid" ? { ...one, message: `look ${drafts}` } : one,
+        );
+        return { ...draft, conditions };
+      },
+    })),
+  },
+  {
+    name: "says Ready though Stalled",
+    caughtBy: "conditions",
+    sabotage: brokenStatus((status) => ({
+      ...status,
+      conditions: (status["conditions"] as readonly { readonly type: string }[]).map((one) =>
+        one.type === "Ready" ? { ...one, status: "True" } : one,
+      ),
+    })),
+  },
+  {
+    name: "makes children that nobody collects",
+    caughtBy: "no-leak",
+    sabotage: broken("class-runtime", (spec) => ({
+      render(observed, plan, defaults) {
+        const rendered = spec.render(observed, plan, defaults);
+        if (!Array.isArray(rendered)) return rendered;
+        return rendered.map((child: object) => ({
+          object: "object" in child ? (child as { readonly object: object }).object : child,
+          ownership: "Label",
+        })) as ReturnType<Spec["render"]>;
+      },
+    })),
+  },
+  {
+    name: "gives claims away under Retain",
+    caughtBy: "retention",
+    sabotage: broken("odgm-collection", (spec) => ({
+      render(observed, plan, defaults) {
+        const rendered = spec.render(observed, plan, defaults);
+        return JSON.parse(
+          JSON.stringify(rendered).replaceAll('"whenDeleted":"Retain"', '"whenDeleted":"Delete"'),
+        ) as ReturnType<Spec["render"]>;
+      },
+    })),
+  },
+  { name: "writes without the lease", caughtBy: "lease", sabotage: { withoutLease: true } },
+  {
+    name: "replaces children instead of applying its fields",
+    caughtBy: "foreign-labels",
+    sabotage: {
+      request: (request) => {
+        const isApply = request.contentType === "application/apply-patch+yaml";
+        if (!isApply || request.query?.["dryRun"] !== undefined) return request;
+        if (!request.path.includes("/services/")) return request;
+        const { contentType: _apply, ...rest } = request;
+        return { ...rest, method: "PUT" };
+      },
+    },
+  },
+  {
+    name: "reconciles one object twice at once",
+    caughtBy: "one-pass",
+    sabotage: {
+      controllers: (controllers) =>
+        controllers.flatMap((controller) =>
+          controller.name === "class-runtime"
+            ? [
+                controller,
+                {
+                  ...controller,
+                  name: "class-runtime-twin",
+                  spec: { ...controller.spec, name: "class-runtime-twin" },
+                },
+              ]
+            : [controller],
+        ),
+    },
+  },
+];

@@ -1,0 +1,26 @@
+// The proofs bite: each deliberate bug is passed into a simulation, and the invariant that is there
+// for it says so. Without a bug the same seeds are clean (fuzz.test.ts).
+import { describe, expect, it } from "@jest/globals";
+
+import { BUGS } from "./bugs.ts";
+import { simulate } from "./simulate.ts";
+
+const SEEDS = [11, 12, 13, 14, 15, 16, 17, 18];
+const STEPS = 10;
+const TIMEOUT_MS = 120_000;
+
+describe("a deliberate bug", () => {
+  it.each(BUGS)(
+    "that $name is caught by $caughtBy",
+    async ({ caughtBy, sabotage }) => {
+      const caught: string[] = [];
+      for (const seed of SEEDS) {
+        const { violations } = await simulate({ seed, steps: STEPS, sabotage, stopAt: caughtBy });
+        caught.push(...violations.filter((text) => text.startsWith(`${caughtBy}: `)));
+        if (caught.length > 0) break;
+      }
+      expect(caught).not.toEqual([]);
+    },
+    TIMEOUT_MS,
+  );
+});
