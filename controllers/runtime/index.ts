@@ -83,3 +83,5 @@ export type { StampNames } from "./apply/stamp.ts";
 export { readClusterUid } from "./lifecycle/cluster-uid.ts";
 export { addOperatorFlags, clusterConfigOf, parseListen } from "./lifecycle/flags.ts";
 export type { Environment, ListenAddress, OperatorFlags } from "./lifecycle/flags.ts";
+export { runOperator } from "./lifecycle/run-operator.ts";
+export type { CommonOptions, OperatorParts } from "./lifecycle/run-operator.ts";

@@ -1,7 +1,6 @@
 // What the oaas operator runs: the list of its controllers and what stands beside them.
 import type { Secret } from "kubernetes-types/core/v1.js";
 
-import type { Logger } from "#api/base/index.ts";
 import { LABELS } from "#api/meta/index.ts";
 import { classRuntimeController } from "#controllers/class-runtime/reconcile.ts";
 import { environmentController } from "#controllers/environment/reconcile.ts";
@@ -9,7 +8,7 @@ import { odgmCollectionController } from "#controllers/odgm-collection/reconcile
 import { COLLECTION } from "#controllers/odgm-collection/observe.ts";
 import type { CollectionKey } from "#controllers/odgm-collection/port.ts";
 import { opackageController } from "#controllers/opackage/reconcile.ts";
-import type { Live, Manager } from "#controllers/runtime/index.ts";
+import type { Live, Manager, OperatorParts } from "#controllers/runtime/index.ts";
 import { KINDS, systemClock } from "#controllers/runtime/index.ts";
 
 import { defaultAuthorityPolicy } from "./certificates/authority.ts";
@@ -23,14 +22,7 @@ import { RoutingServer } from "./grpc/routing-server.ts";
 import type { OperatorOptions } from "./options.ts";
 import { Routing } from "./routing.ts";
 
-/** What {@link start} needs. */
-export interface OperatorParts {
-  readonly manager: Manager;
-  readonly options: OperatorOptions;
-  readonly clusterUid: string;
-  readonly log: Logger;
-  readonly signal: AbortSignal;
-}
+type Parts = OperatorParts<OperatorOptions>;
 
 /** Version that Environment shows; the door of releases sets it. */
 export const OPERATOR_VERSION = "0.1.0";
@@ -42,7 +34,7 @@ interface Certificates {
   onTrustChanged: () => void;
 }
 
-function certificates({ manager, options, clusterUid, log }: OperatorParts): Certificates {
+function certificates({ manager, options, clusterUid, log }: Parts): Certificates {
   const view = manager.view([
     {
       kind: KINDS.Secret,
@@ -87,7 +79,7 @@ function memberPool(own: OwnCertificate): MemberPool<MemberClient> {
   return new MemberPool((target, onChange) => new MemberClient(target, own, onChange));
 }
 
-function routes(parts: OperatorParts, { own, keeper }: Certificates): void {
+function routes(parts: Parts, { own, keeper }: Certificates): void {
   const { manager, options, clusterUid, log } = parts;
   const { namespace } = options;
   const routing = new Routing({ manager, namespace, clusterUid, pool: memberPool(own), log });
@@ -131,7 +123,7 @@ function keyOf({ metadata }: Live<object>): CollectionKey {
 }
 
 /** Adds everything to the manager and runs it until the signal aborts. */
-export async function start(parts: OperatorParts): Promise<void> {
+export async function start(parts: Parts): Promise<void> {
   const { manager, options, log, signal } = parts;
   const held = certificates(parts);
   const pool = memberPool(held.own);

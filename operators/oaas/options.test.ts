@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, jest } from "@jest/globals";
 
-import { parseListen, parseOptions } from "./options.ts";
+import { parseOptions } from "./options.ts";
 
 const pod = {
   KUBERNETES_SERVICE_HOST: "10.0.0.1",
@@ -55,17 +55,5 @@ describe("wrong options end the process with a message that names them", () => {
     });
     expect(() => parseOptions(args, env)).toThrow("exit 1");
     expect(text).toContain(says);
-  });
-});
-
-describe("parseListen", () => {
-  it.each([
-    [":9090", { host: "0.0.0.0", port: 9090 }],
-    ["127.0.0.1:0", { host: "127.0.0.1", port: 0 }],
-    ["[::1]:80", { host: "::1", port: 80 }],
-  ])("reads %s", (text, want) => expect(parseListen(text)).toEqual(want));
-
-  it.each(["9090", "host:", "host:70000"])("refuses %s", (text) => {
-    expect(() => parseListen(text)).toThrow("HOST:PORT");
   });
 });

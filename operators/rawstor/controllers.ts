@@ -1,23 +1,13 @@
 // What the rawstor operator runs: the list of its controllers and their port.
-import type { Logger } from "#api/base/index.ts";
 import { ostTargetController } from "#controllers/ost-target/reconcile.ts";
 import { rawstorVolumeController } from "#controllers/rawstor-volume/reconcile.ts";
-import type { Manager } from "#controllers/runtime/index.ts";
+import type { OperatorParts } from "#controllers/runtime/index.ts";
 
 import type { OperatorOptions } from "./options.ts";
 import { OperatorTargetPort } from "./target-port.ts";
 
-/** What {@link start} needs. */
-export interface OperatorParts {
-  readonly manager: Manager;
-  readonly options: OperatorOptions;
-  readonly clusterUid: string;
-  readonly log: Logger;
-  readonly signal: AbortSignal;
-}
-
 /** Adds everything to the manager and runs it until the signal aborts. */
-export async function start(parts: OperatorParts): Promise<void> {
+export async function start(parts: OperatorParts<OperatorOptions>): Promise<void> {
   const { manager, options, clusterUid, log, signal } = parts;
   const defaults = {
     image: options.ostImage,
