@@ -20,6 +20,7 @@ export const COMMANDS: Readonly<Record<string, string>> = {
   lint: "eslint",
   format: "prettier --write",
   tidy: "layers, sizes, banned calls, cycles",
+  sim: "simulate the operators under faults; -- --seed N --steps M",
   bench: "measure one part, JSON lines; -- NAME",
   workload: "run one program without Kubernetes: odgm, gateway, ost; -- NAME --help",
   convert: "turn upstream documents into objects of this project",

@@ -5,7 +5,7 @@ import { posix } from "node:path";
 import type { FileFacts, Finding } from "../model.ts";
 import { resolveImport } from "./layers.ts";
 
-const ROOT = /(^|\/)main\.ts$|^hack\/doors\/[^/]+\.ts$|\.test\.ts$/;
+const ROOT = /(^|\/)(main|fuzz)\.ts$|^hack\/doors\/[^/]+\.ts$|\.test\.ts$/;
 
 /** One finding per file that cannot be reached. */
 export function checkDead(files: readonly FileFacts[]): readonly Finding[] {
