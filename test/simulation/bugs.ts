@@ -2,9 +2,12 @@
 // no source is touched.
 import { StoreState } from "#api/gen/oaas-admin_pb.ts";
 import type { Observed as ObservedCollection } from "#controllers/odgm-collection/plan/observed.ts";
+import type { CollectionPlan } from "#controllers/odgm-collection/plan/plan.ts";
 import type { AnyController, ApiRequest } from "#controllers/runtime/index.ts";
+import { keyOf, KINDS } from "#controllers/runtime/index.ts";
 
-import type { Sabotage } from "./world/world.ts";
+import { all } from "./world/look.ts";
+import type { Sabotage, World } from "./world/world.ts";
 
 type Spec = AnyController["spec"];
 
@@ -31,7 +34,18 @@ function brokenStatus(change: (status: Record<string, unknown>) => object): Sabo
   };
 }
 
-let drafts = 0;
+/** Formats whatever is empty. */
+function formatEmpty(
+  { members, targets }: ObservedCollection,
+  { collection, identity }: NonNullable<CollectionPlan["identity"]>,
+): CollectionPlan["calls"] {
+  return [...members].flatMap(([ordinal, seen]) => {
+    const target = targets.get(ordinal);
+    if (seen.kind !== "known" || target === undefined) return [];
+    if (seen.status.storeState !== StoreState.EMPTY) return [];
+    return [{ kind: "format" as const, target, collection, identity }];
+  });
+}
 
 /** A bug and who sees it. */
 export interface Bug {
@@ -39,6 +53,8 @@ export interface Bug {
   /** Name of the invariant. */
   readonly caughtBy: string;
   readonly sabotage: Sabotage;
+  /** What happens; drawn from seeds if not given. */
+  readonly script?: (world: World) => Promise<void>;
 }
 
 /** All of them. */
@@ -46,6 +62,12 @@ export const BUGS: readonly Bug[] = [
   {
     name: "prunes although the input is refused",
     caughtBy: "refused-untouched",
+    async script(world) {
+      world.users.put("p0", {});
+      await world.clock.advance(20_000);
+      world.users.put("p0", { functions: [] });
+      await world.clock.advance(20_000);
+    },
     sabotage: broken("opackage", (spec) => ({
       render(observed, plan, defaults) {
         const rendered = spec.render(observed, plan, defaults);
@@ -54,45 +76,41 @@ export const BUGS: readonly Bug[] = [
     })),
   },
   {
-    name: "formats an empty store without looking at the record",
+    name: "formats an empty store without recording the intent",
     caughtBy: "format-by-record",
     sabotage: broken("odgm-collection", (spec) => ({
-      calls(plan) {
-        const { collection, identity } = plan as {
-          readonly collection: ObservedCollection["collection"];
-          readonly identity?: { readonly identity: string };
-        };
-        const target = { ordinal: 0, address: "10.0.0.1:8082", identity: "" };
-        const call = {
-          kind: "format",
-          target,
-          collection: collection.spec.collection,
-          identity: identity?.identity ?? "",
-        };
-        return [{ collection, call }, ...(spec.calls?.(plan) ?? [])];
+      plan(observed, now, defaults) {
+        const plan = spec.plan(observed, now, defaults) as CollectionPlan;
+        const { identity } = plan;
+        if (identity === undefined) return plan;
+        const known = [...identity.members].filter(([, member]) => member.kind === "formatted");
+        const record = { ...identity, members: new Map(known) };
+        const calls = formatEmpty(observed as ObservedCollection, identity);
+        return { ...plan, identity: record, calls: [...plan.calls, ...calls] };
       },
     })),
+    async script(world) {
+      world.users.put("p0", {});
+      await world.clock.advance(20_000);
+    },
   },
   {
     name: "takes a replaced disk for a new one",
     caughtBy: "format-by-record",
     sabotage: broken("odgm-collection", (spec) => ({
       plan(observed, now, defaults) {
-        const { members, identity } = observed as ObservedCollection;
-        const record = identity === undefined || "malformed" in identity ? undefined : identity;
-        const plan = spec.plan(observed, now, defaults) as { readonly calls: readonly object[] };
-        if (record === undefined) return plan;
-        const { targets } = observed as ObservedCollection;
-        const calls = [...members].flatMap(([ordinal, seen]) => {
-          const target = targets.get(ordinal);
-          if (seen.kind !== "known" || target === undefined) return [];
-          if (seen.status.storeState !== StoreState.EMPTY) return [];
-          const { collection, identity: mine } = record;
-          return [{ kind: "format", target, collection, identity: mine }];
-        });
+        const plan = spec.plan(observed, now, defaults) as CollectionPlan;
+        if (plan.identity === undefined) return plan;
+        const calls = formatEmpty(observed as ObservedCollection, plan.identity);
         return { ...plan, calls: [...plan.calls, ...calls] };
       },
     })),
+    async script(world) {
+      world.users.put("p1", {});
+      await world.clock.advance(30_000);
+      for (const pod of all(world.server, KINDS.Pod)) world.users.replaceDisk(keyOf(pod));
+      await world.clock.advance(20_000);
+    },
   },
   {
     name: "drops observedGeneration",
@@ -106,9 +124,8 @@ export const BUGS: readonly Bug[] = [
       requeueAfterMs: () => 20_000,
       computeStatus(observed, plan, outcome, now) {
         const draft = spec.computeStatus(observed, plan, outcome, now);
-        drafts += 1;
         const conditions = draft.conditions.map((one) =>
-          one.type === "Valid" ? { ...one, message: `look ${drafts}` } : one,
+          one.type === "Valid" ? { ...one, message: `looked at ${now.toISOString()}` } : one,
         );
         return { ...draft, conditions };
       },
@@ -127,6 +144,11 @@ export const BUGS: readonly Bug[] = [
   {
     name: "makes children that nobody collects",
     caughtBy: "no-leak",
+    async script(world) {
+      world.users.put("p0", { policy: "Delete" });
+      await world.clock.advance(20_000);
+      world.users.remove("p0");
+    },
     sabotage: broken("class-runtime", (spec) => ({
       render(observed, plan, defaults) {
         const rendered = spec.render(observed, plan, defaults);
@@ -141,6 +163,12 @@ export const BUGS: readonly Bug[] = [
   {
     name: "gives claims away under Retain",
     caughtBy: "retention",
+    async script(world) {
+      world.users.put("p0", { policy: "Retain" });
+      await world.clock.advance(40_000);
+      world.users.remove("p0");
+      await world.clock.advance(20_000);
+    },
     sabotage: broken("odgm-collection", (spec) => ({
       render(observed, plan, defaults) {
         const rendered = spec.render(observed, plan, defaults);

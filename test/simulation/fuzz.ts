@@ -20,7 +20,14 @@ const bug = BUGS.find((one) => one.name === values.bug);
 if (values.bug !== undefined && bug === undefined) {
   throw new Error(`no such bug; there are: ${BUGS.map((one) => one.name).join("; ")}`);
 }
-const sabotage = bug === undefined ? {} : { sabotage: bug.sabotage, stopAt: bug.caughtBy };
+const sabotage =
+  bug === undefined
+    ? {}
+    : {
+        sabotage: bug.sabotage,
+        stopAt: bug.caughtBy,
+        ...(bug.script === undefined ? {} : { script: bug.script }),
+      };
 const first = Number(values.seed);
 const count = Number(values.seeds);
 const steps = Number(values.steps);

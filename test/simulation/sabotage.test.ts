@@ -12,10 +12,12 @@ const TIMEOUT_MS = 120_000;
 describe("a deliberate bug", () => {
   it.each(BUGS)(
     "that $name is caught by $caughtBy",
-    async ({ caughtBy, sabotage }) => {
+    async ({ caughtBy, sabotage, script }) => {
+      const scripted = script === undefined ? {} : { script };
+      const run = { steps: STEPS, sabotage, stopAt: caughtBy, ...scripted };
       const caught: string[] = [];
       for (const seed of SEEDS) {
-        const { violations } = await simulate({ seed, steps: STEPS, sabotage, stopAt: caughtBy });
+        const { violations } = await simulate({ ...run, seed });
         caught.push(...violations.filter((text) => text.startsWith(`${caughtBy}: `)));
         if (caught.length > 0) break;
       }

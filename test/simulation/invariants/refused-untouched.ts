@@ -1,22 +1,16 @@
-// As long as a package is refused, what runs for it goes on: once its status says Stalled at the
-// present generation, no operator deletes a ClassRuntime of it.
+// As long as a package is there, what runs for it goes on, also while it is refused: every spec that
+// is accepted in this world wants its deployment, so no operator ever deletes a ClassRuntime of it.
 import type { OPackage } from "#api/oaas/v1alpha1/index.ts";
 import type { Live } from "#controllers/runtime/index.ts";
 
 import { PACKAGES, RUNTIMES } from "../world/kinds.ts";
-import { conditionsOf } from "../world/users.ts";
+import { all } from "../world/look.ts";
 import type { World } from "../world/world.ts";
 import type { Invariant } from "./invariant.ts";
-import { all } from "../world/look.ts";
 
-function refused(world: World, uid: string): Live<OPackage> | undefined {
-  const owner = all(world.server, PACKAGES).find((one) => one.metadata.uid === uid);
-  if (owner === undefined || owner.metadata.deletionTimestamp !== undefined) return undefined;
-  const stalled = conditionsOf(owner).some(
-    (one) => one.type === "Stalled" && one.status === "True",
-  );
-  const { observedGeneration } = owner.status ?? {};
-  return stalled && observedGeneration === owner.metadata.generation ? owner : undefined;
+function present(world: World, uid: string): Live<OPackage> | undefined {
+  const owner = all(world.server, PACKAGES).find((found) => found.metadata.uid === uid);
+  return owner?.metadata.deletionTimestamp === undefined ? owner : undefined;
 }
 
 /** See the head of this file. */
@@ -27,10 +21,10 @@ export const refusedUntouched: Invariant = {
     world.server.storage.subscribe(({ kind, type, stored }) => {
       if (kind.plural !== RUNTIMES.plural || type !== "DELETED" || world.foreignHand) return;
       for (const reference of stored.object.metadata.ownerReferences ?? []) {
-        const owner = refused(world, reference.uid);
+        const owner = present(world, reference.uid);
         if (owner === undefined) continue;
         const { name } = stored.object.metadata;
-        violated(`ClassRuntime ${name} was deleted while ${owner.metadata.name} is Stalled`);
+        violated(`ClassRuntime ${name} was deleted while package ${owner.metadata.name} is there`);
       }
     });
     return undefined;

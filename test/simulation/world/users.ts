@@ -1,7 +1,5 @@
 // What people do: packages come, change, break, are mended and go; children are edited and deleted
 // by hand; pods die and disks are replaced. At the end they do what messages tell them to do.
-import type { StatefulSet } from "kubernetes-types/apps/v1.js";
-
 import type { Condition, KindId } from "#api/meta/index.ts";
 import type { OPackage } from "#api/oaas/v1alpha1/index.ts";
 import type { Kind, KubeObject, Live, ObjectKey } from "#controllers/runtime/index.ts";
@@ -74,6 +72,23 @@ export class Users {
     });
   }
 
+  /** Creates or changes package `p0` (one member) or `p1` (two), for scripts. */
+  put(
+    name: Shape["name"],
+    change: Partial<Spec> & { readonly policy?: "Retain" | "Delete" },
+  ): void {
+    const shape = SHAPES.find((one) => one.name === name) ?? SHAPES[0];
+    const { state: _state, suspend: _suspend, ...good } = this.#goodSpec(shape);
+    const { policy = "Retain", ...rest } = change;
+    const deployments = (good.deployments ?? []).map((one) => ({ ...one, deletionPolicy: policy }));
+    this.#act(() => this.#apply(shape, { ...good, deployments, ...rest }, "put"));
+  }
+
+  /** Deletes a package, for scripts. */
+  remove(name: Shape["name"]): void {
+    this.#act(() => this.#server.userDelete(PACKAGES, { namespace: NAMESPACE, name }));
+  }
+
   /** Mends every package that is there: valid, enabled, not suspended. */
   mend(): void {
     this.#act(() => {
@@ -92,9 +107,10 @@ export class Users {
     return this.#act(() =>
       all(this.#server, COLLECTIONS).flatMap((collection) => {
         const said = conditionsOf(collection).map((condition) => condition.message ?? "");
-        const asked = /annotation (\S+)=([\w-]+)/.exec(said.join("\n"));
-        const [, name = "", value = ""] = asked ?? [];
-        if (asked === null || collection.metadata.annotations?.[name] === value) return [];
+        const asked = adviceIn(said.join("\n"));
+        if (asked === undefined) return [];
+        const { name, value } = asked;
+        if (collection.metadata.annotations?.[name] === value) return [];
         const patch = { metadata: { annotations: { [name]: value } } };
         this.#server.userPatch(COLLECTIONS, keyOf(collection), patch);
         return [`${collection.metadata.name}: ${name}=${value}`];
@@ -193,9 +209,10 @@ export class Users {
     return `spoil ${kind.kind} ${live.metadata.name}`;
   }
 
+  /** Not a StatefulSet: its claims may go with it, and the disk of the only voter among them. */
   #deleteChild(): string {
     const found = this.#child();
-    if (found === undefined) return "nothing";
+    if (found === undefined || found.kind === KINDS.StatefulSet) return "nothing";
     const { kind, live } = found;
     this.#server.userDelete(kind, keyOf(live));
     return `delete ${kind.kind} ${live.metadata.name}`;
@@ -245,6 +262,16 @@ export class Users {
 
 const PACKAGE_TYPE = { apiVersion: "oaas.io/v1alpha1", kind: "OPackage" } as const;
 
+/** What a message asks a person to annotate. */
+function adviceIn(text: string): { readonly name: string; readonly value: string } | undefined {
+  const [, name, value] = /annotation (\S+)=([\w-]+)/.exec(text) ?? [];
+  if (name !== undefined && value !== undefined) return { name, value };
+  const [, incarnation, annotation] =
+    /incarnation ([\w-]+) [^\n]*\(annotation ([\w./-]+)\)/.exec(text) ?? [];
+  if (incarnation === undefined || annotation === undefined) return undefined;
+  return { name: annotation, value: incarnation };
+}
+
 /** Conditions of any object, empty if it has none. */
 export function conditionsOf(object: object): readonly Condition[] {
   const { status } = object as { readonly status?: { readonly conditions?: readonly Condition[] } };
@@ -253,8 +280,3 @@ export function conditionsOf(object: object): readonly Condition[] {
 
 /** The label that people put on children; nobody but they may take it away. */
 export const FOREIGN_LABEL = FOREIGN;
-
-/** True if a StatefulSet keeps its claims when it goes. */
-export function keepsClaims(set: Live<StatefulSet>): boolean {
-  return set.spec?.persistentVolumeClaimRetentionPolicy?.whenDeleted !== "Delete";
-}

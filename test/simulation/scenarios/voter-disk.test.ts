@@ -1,0 +1,25 @@
+// Found by seeds 1, 5, 6, 10, 11 (25 steps): the disk of ordinal 0, the meta group's only voter, is
+// replaced and its loss accepted. The committed generation was only there, so it begins at 1 again.
+// A known defect: this test says what happens today and must be turned round with its mend.
+import { describe, expect, it } from "@jest/globals";
+
+import { KINDS, keyOf } from "#controllers/runtime/index.ts";
+
+import { simulate } from "../simulate.ts";
+import { all } from "../world/look.ts";
+
+describe("the voter's disk is replaced and its loss accepted", () => {
+  it("takes the generation back to 1, and nothing else is violated", async () => {
+    const { violations } = await simulate({
+      seed: 1,
+      steps: 0,
+      async script(world) {
+        world.users.put("p0", {});
+        await world.clock.advance(40_000);
+        for (const pod of all(world.server, KINDS.Pod)) world.users.replaceDisk(keyOf(pod));
+        await world.clock.advance(20_000);
+      },
+    });
+    expect(violations).toEqual(["generations: collection p0.Counter: generation 1 after 1"]);
+  });
+});
