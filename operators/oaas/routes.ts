@@ -13,14 +13,9 @@ import {
   SlotRangeSchema,
 } from "#api/gen/oprc-route_pb.ts";
 import type { Access, ClassRuntime } from "#api/oaas/v1alpha1/index.ts";
-import {
-  effectiveBinding,
-  effectiveFunction,
-  effectiveRoute,
-  HASH_SLOTS,
-} from "#api/oaas/v1alpha1/index.ts";
+import { effectiveBinding, effectiveFunction, effectiveRoute } from "#api/oaas/v1alpha1/index.ts";
 import { collectionNames } from "#api/workload/odgm-names.ts";
-import { ODGM_PORTS } from "#api/workload/odgm.ts";
+import { ODGM_PORTS, ODGM_SLOTS } from "#api/workload/odgm.ts";
 import { bindingsOf } from "#controllers/class-runtime/plan.ts";
 import { collectionIdentity } from "#controllers/odgm-collection/plan/san.ts";
 
@@ -114,7 +109,7 @@ function functionsRoute(runtime: ClassRuntime): ClsRouting {
     partitions: 1,
     generation: BigInt(metadata.generation ?? 0),
     partitioning: Partitioning.HASHED,
-    slots: [create(SlotRangeSchema, { first: 0, last: HASH_SLOTS - 1, partition: 0 })],
+    slots: [create(SlotRangeSchema, { first: 0, last: ODGM_SLOTS.count - 1, partition: 0 })],
     functions,
     disabled: off,
     package: packageOf(spec.class),

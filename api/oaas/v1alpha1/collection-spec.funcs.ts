@@ -5,9 +5,6 @@ import { effectiveStorage } from "./class-spec.funcs.ts";
 import type { EffectiveStorage } from "./class-spec.funcs.ts";
 import type { CollectionShape, ShardType } from "./collection-spec.ts";
 
-/** Slots of Hashed partitioning; fixed for ever, recorded with each collection. */
-export const HASH_SLOTS = 4096;
-
 /** A shape with its defaults filled in. */
 export interface EffectiveCollection {
   readonly partitions: number;

@@ -2,9 +2,10 @@ import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 
 import type { CollectionSpec } from "#api/gen/oaas-admin_pb.ts";
+import { ODGM_SLOTS } from "#api/workload/odgm.ts";
 
 import type { FormattedMember, NextGeneration, WantedCollection } from "./assignment.ts";
-import { initialSlots, nextGeneration, SLOT_COUNT } from "./assignment.ts";
+import { initialSlots, nextGeneration } from "./assignment.ts";
 
 function member(ordinal: number, incarnation = `i${ordinal}`): FormattedMember {
   const host = `c-${ordinal}.c.ns.svc`;
@@ -107,14 +108,14 @@ describe("a store that is another one", () => {
 describe("initialSlots", () => {
   it("covers every slot exactly once for any count of partitions", () => {
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: SLOT_COUNT }), (count) => {
+      fc.property(fc.integer({ min: 1, max: ODGM_SLOTS.count }), (count) => {
         const slots = initialSlots(count);
         const gap = slots.find(
           (slot, index) =>
             slot.first !== (index === 0 ? 0 : (slots[index - 1]?.last ?? -2) + 1) ||
             slot.last < slot.first,
         );
-        return gap === undefined && slots.at(-1)?.last === SLOT_COUNT - 1;
+        return gap === undefined && slots.at(-1)?.last === ODGM_SLOTS.count - 1;
       }),
       { numRuns: 100 },
     );

@@ -15,9 +15,7 @@ import {
   PartitionAssignmentSchema,
   SlotAssignmentSchema,
 } from "#api/gen/oaas-admin_pb.ts";
-
-/** Slots of a Hashed collection, hash version 1: XXH3-64 of the id's UTF-8 bytes mod this. */
-export const SLOT_COUNT = 4096;
+import { ODGM_SLOTS } from "#api/workload/odgm.ts";
 
 /** A store that was formatted for this collection. */
 export interface FormattedMember {
@@ -69,8 +67,8 @@ export function initialSlots(
   partitions: number,
 ): readonly { readonly first: number; readonly last: number; readonly partition: number }[] {
   return Array.from({ length: partitions }, (_, partition) => ({
-    first: Math.floor((partition * SLOT_COUNT) / partitions),
-    last: Math.floor(((partition + 1) * SLOT_COUNT) / partitions) - 1,
+    first: Math.floor((partition * ODGM_SLOTS.count) / partitions),
+    last: Math.floor(((partition + 1) * ODGM_SLOTS.count) / partitions) - 1,
     partition,
   }));
 }
@@ -211,7 +209,7 @@ export function nextGeneration(
     package: wanted.package,
     generation: current?.generation ?? 0n,
     partitioning: wanted.partitioning,
-    hashVersion: wanted.partitioning === "Hashed" ? 1 : 0,
+    hashVersion: wanted.partitioning === "Hashed" ? ODGM_SLOTS.hashVersion : 0,
     members: [...members],
     partitions: placePartitions(current, wanted.partitions, members).map((entry) =>
       create(PartitionAssignmentSchema, entry),
