@@ -373,8 +373,10 @@ export class Driver {
     const old = before.get(told.type);
     if (old?.status === told.status && old.reason === told.reason) return;
     const well = told.type === types.READY && told.status === "True";
-    const working = told.type === types.READY && told.status !== "True";
-    const type = well || working ? "Normal" : "Warning";
+    const working = stalled === undefined && current.some(({ type }) => type === types.RECONCILING);
+    // What was well and is not any more is worth a warning, even if it is being worked on.
+    const lost = told.type === types.READY && old?.status === "True";
+    const type = well || (working && !lost) ? "Normal" : "Warning";
     this.#event(pass, type, told.reason, "Reconcile", told.message);
   }
 

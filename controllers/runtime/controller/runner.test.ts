@@ -113,6 +113,30 @@ describe("a controller on an API server", () => {
     expect(events).toContain("Reverted");
   });
 
+  it("warns when what was well is not any more, and only then", async () => {
+    const world = widgetWorld();
+    let well = false;
+    const computeStatus = () => ({
+      fields: {},
+      conditions: [
+        { type: "Ready", status: well, reason: well ? "Available" : "Waiting" },
+        { type: "Reconciling", status: !well, reason: "Waiting" },
+      ].map((one) => ({ ...one, status: one.status ? "True" : "False", message: "" }) as const),
+    });
+    running = world.start({}, { computeStatus });
+    for (const [text, now] of [
+      ["a", false],
+      ["b", true],
+      ["c", false],
+    ] as const) {
+      well = now;
+      world.server.userApply(WIDGET, widget("w", { text }));
+      await world.clock.advance(5_000);
+    }
+    const told = world.server.readAll(KINDS.Event).map(({ type, reason }) => `${type} ${reason}`);
+    expect(told.sort()).toEqual(["Normal Available", "Normal Waiting", "Warning Waiting"]);
+  });
+
   it("removes a field that is no longer rendered, also after a restart", async () => {
     const world = widgetWorld();
     world.server.userApply(WIDGET, widget("w", { text: "a" }));
