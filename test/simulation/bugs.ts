@@ -3,10 +3,11 @@
 import { StoreState } from "#api/gen/oaas-admin_pb.ts";
 import type { Observed as ObservedCollection } from "#controllers/odgm-collection/plan/observed.ts";
 import type { CollectionPlan } from "#controllers/odgm-collection/plan/plan.ts";
-import type { AnyController, ApiRequest } from "#controllers/runtime/index.ts";
+import type { AnyController, ApiRequest, KubeObject } from "#controllers/runtime/index.ts";
 import { keyOf, KINDS } from "#controllers/runtime/index.ts";
 
 import { all } from "./world/look.ts";
+import { FOREIGN_LABEL } from "./world/users.ts";
 import type { Sabotage, World } from "./world/world.ts";
 
 type Spec = AnyController["spec"];
@@ -52,6 +53,8 @@ export interface Bug {
   readonly name: string;
   /** Name of the invariant. */
   readonly caughtBy: string;
+  /** What it must say, where the invariant has several things to say. */
+  readonly saying?: string;
   readonly sabotage: Sabotage;
   /** What happens; drawn from seeds if not given. */
   readonly script?: (world: World) => Promise<void>;
@@ -134,6 +137,11 @@ export const BUGS: readonly Bug[] = [
   {
     name: "says Ready though Stalled",
     caughtBy: "conditions",
+    saying: "Ready and Stalled are both True",
+    async script(world) {
+      world.users.put("p0", { functions: [] });
+      await world.clock.advance(20_000);
+    },
     sabotage: brokenStatus((status) => ({
       ...status,
       conditions: (status["conditions"] as readonly { readonly type: string }[]).map((one) =>
@@ -180,16 +188,25 @@ export const BUGS: readonly Bug[] = [
   },
   { name: "writes without the lease", caughtBy: "lease", sabotage: { withoutLease: true } },
   {
-    name: "replaces children instead of applying its fields",
+    name: "takes over a label that is not its own",
     caughtBy: "foreign-labels",
     sabotage: {
       request: (request) => {
-        const isApply = request.contentType === "application/apply-patch+yaml";
-        if (!isApply || request.query?.["dryRun"] !== undefined) return request;
-        if (!request.path.includes("/services/")) return request;
-        const { contentType: _apply, ...rest } = request;
-        return { ...rest, method: "PUT" };
+        if (!request.path.includes("/services/") || request.method !== "PATCH") return request;
+        const body = request.body as KubeObject;
+        const labels = { ...body.metadata.labels, [FOREIGN_LABEL]: "no" };
+        return { ...request, body: { ...body, metadata: { ...body.metadata, labels } } };
       },
+    },
+    async script(world) {
+      world.users.put("p0", {});
+      await world.clock.advance(20_000);
+      for (const service of all(world.server, KINDS.Service)) {
+        world.users.label(KINDS.Service, service);
+        const patch = { metadata: { labels: { "app.kubernetes.io/part-of": "wrong" } } };
+        world.server.userPatch(KINDS.Service, keyOf(service), patch);
+      }
+      await world.clock.advance(20_000);
     },
   },
   {

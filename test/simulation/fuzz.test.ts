@@ -5,8 +5,8 @@ import { describe, expect, it } from "@jest/globals";
 import { simulate } from "./simulate.ts";
 
 const BATCHES = [0, 1, 2, 3];
-const SEEDS_PER_BATCH = 10;
-const STEPS = 10;
+const SEEDS_PER_BATCH = 8;
+const STEPS = 12;
 const TIMEOUT_MS = 120_000;
 
 describe("the oaas operator's controllers under faults", () => {

@@ -12,13 +12,20 @@ const TIMEOUT_MS = 120_000;
 describe("a deliberate bug", () => {
   it.each(BUGS)(
     "that $name is caught by $caughtBy",
-    async ({ caughtBy, sabotage, script }) => {
+    async ({ caughtBy, saying = "", sabotage, script }) => {
       const scripted = script === undefined ? {} : { script };
-      const run = { steps: STEPS, sabotage, stopAt: caughtBy, ...scripted };
+      const run = {
+        steps: STEPS,
+        sabotage,
+        ...(saying === "" ? { stopAt: caughtBy } : {}),
+        ...scripted,
+      };
       const caught: string[] = [];
       for (const seed of SEEDS) {
         const { violations } = await simulate({ ...run, seed });
-        caught.push(...violations.filter((text) => text.startsWith(`${caughtBy}: `)));
+        caught.push(
+          ...violations.filter((text) => text.startsWith(`${caughtBy}: `) && text.includes(saying)),
+        );
         if (caught.length > 0) break;
       }
       expect(caught).not.toEqual([]);

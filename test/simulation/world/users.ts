@@ -163,7 +163,7 @@ export class Users {
       case 1:
         return { ...spec, deployments: [{ ...deployment, class: "Nobody" }] };
       case 2:
-        return { ...spec, deployments: [{ ...deployment, partitions: 8 }] };
+        return { ...spec, deployments: [{ ...deployment, shardType: "Raft" }] };
       default:
         return {
           ...spec,
@@ -221,12 +221,16 @@ export class Users {
   #labelChild(): string {
     const found = this.#child();
     if (found === undefined) return "nothing";
-    const { kind, live } = found;
+    this.label(found.kind, found.live);
+    return `label ${found.kind.kind} ${found.live.metadata.name}`;
+  }
+
+  /** Puts a label of somebody else on an object. */
+  label(kind: Kind, live: Live): void {
     const metadata = { ...keyOf(live), labels: { [FOREIGN]: "yes" } };
     const { apiVersion, kind: name } = live as unknown as KubeObject;
     this.#server.userApply(kind, { apiVersion, kind: name, metadata }, "someone");
     this.labelled.set(live.metadata.uid, kind);
-    return `label ${kind.kind} ${live.metadata.name}`;
   }
 
   #killPod(): string {
