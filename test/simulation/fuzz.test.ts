@@ -5,7 +5,7 @@ import { describe, expect, it } from "@jest/globals";
 import { simulate } from "./simulate.ts";
 
 const BATCHES = [0, 1, 2, 3];
-const SEEDS_PER_BATCH = 8;
+const SEEDS_PER_BATCH = 6;
 const STEPS = 12;
 const TIMEOUT_MS = 120_000;
 
