@@ -33,6 +33,17 @@ export function listKeys(field: string, sample: unknown): readonly string[] | un
   return LIST_KEYS.get(field);
 }
 
+/** Maps that have one owner as a whole: whoever adds a key has changed all of it. */
+const ATOMIC_MAPS = new Set(["matchLabels", "nodeSelector", "selector"]);
+
+/**
+ * True for a map of scalars that is atomic under server-side apply, such as a Service's selector.
+ * Source: x-kubernetes-map-type in the OpenAPI of Kubernetes 1.34.
+ */
+export function isAtomicMap(field: string, value: object): boolean {
+  return ATOMIC_MAPS.has(field) && Object.values(value).every((part) => typeof part !== "object");
+}
+
 /** True for lists of scalars that are sets. */
 export function isSet(field: string): boolean {
   return field === "finalizers";

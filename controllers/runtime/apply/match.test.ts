@@ -42,6 +42,18 @@ describe("differences", () => {
       want: ["args"],
     },
     {
+      name: "a selector with a foreign key: it is one value",
+      desired: { selector: { app: "a" } },
+      live: { selector: { app: "a", wrong: "yes" } },
+      want: ["selector"],
+    },
+    {
+      name: "labels with a foreign key: each is its own",
+      desired: { labels: { app: "a" } },
+      live: { labels: { app: "a", team: "blue" } },
+      want: [],
+    },
+    {
       name: "an atomic list in another order",
       desired: { args: ["a", "b"] },
       live: { args: ["b", "a"] },

@@ -1,7 +1,7 @@
 // Is what we want already there? `differences` compares a desired object with a live one the way
 // server-side apply would: what we do not mention is not ours. No I/O, no state.
 
-import { elementKey, isSet, listKeys } from "./list-keys.ts";
+import { elementKey, isAtomicMap, isSet, listKeys } from "./list-keys.ts";
 import { equalQuantities } from "./quantity.ts";
 
 /** A place where live is not as desired. `live` is for comparing with later, never for logs. */
@@ -51,6 +51,8 @@ function compare(step: Step): void {
     else found.push({ path, live: json(live) });
   } else if (typeof desired === "object") {
     if (typeof live === "object" && live !== null && !Array.isArray(live)) {
+      const foreign = Object.keys(live).some((key) => !Object.hasOwn(desired, key));
+      if (foreign && isAtomicMap(step.field, desired)) found.push({ path, live: json(live) });
       for (const [field, value] of Object.entries(desired)) {
         const below = (live as Record<string, unknown>)[field];
         compare({ desired: value, live: below, path: join(path, field), field, found });

@@ -1,9 +1,9 @@
 // Server-side apply as far as operators use it: who owns which leaf, what a new apply takes over,
-// what it lets go. A leaf is a scalar, an atomic list, an empty map or list, or an element of a
+// what it lets go. A leaf is a scalar, an atomic list or map, an empty map or list, or an element of a
 // list map (its existence). Source: Kubernetes docs "Server-Side Apply"; held to the real server
 // by the conformance test of this folder.
 
-import { elementKey, isSet, listKeys } from "../apply/list-keys.ts";
+import { elementKey, isAtomicMap, isSet, listKeys } from "../apply/list-keys.ts";
 
 /** Plain JSON. */
 export type Json = Readonly<Record<string, unknown>>;
@@ -172,6 +172,8 @@ function collect(value: unknown, path: Path, field: string, found: Map<string, u
         collectFields(item as Json, below, found);
       }
     }
+  } else if (typeof value === "object" && isAtomicMap(field, value)) {
+    found.set(text(path), value);
   } else if (typeof value === "object" && Object.keys(value).length > 0) {
     collectFields(value as Json, path, found);
   } else {
