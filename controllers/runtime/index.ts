@@ -68,7 +68,11 @@ export type {
   DeleteOptions,
   JsonPatchOperation,
   ListOptions,
+  ManagedFields,
+  ManagedFieldsEntry,
 } from "./client/client.ts";
+export { useOf } from "./client/request-use.ts";
+export type { ResourceUse } from "./client/request-use.ts";
 export { ApiError, isStatus, NotLeaderError, TransportError } from "./client/errors.ts";
 export type { KubeErrorCode, StatusCause } from "./client/errors.ts";
 export type { RequestLogEntry } from "./client/rest-client.ts";

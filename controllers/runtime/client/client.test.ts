@@ -48,6 +48,19 @@ describe("calls", () => {
     expect((await client.delete(KINDS.ConfigMap, key)).outcome).toBe("not-found");
   });
 
+  it("bring who manages which fields only where that is asked for", async () => {
+    const { client } = setUp();
+    expect(await client.readManagedFields(KINDS.ConfigMap, key)).toBeUndefined();
+    const made = await client.apply(KINDS.ConfigMap, { ...map, ...{ data: { a: "1" } } }, manager);
+    expect(made.metadata.managedFields).toEqual([{ manager: "me", operation: "Apply" }]);
+    const fields = await client.readManagedFields(KINDS.ConfigMap, key);
+    expect(fields).toMatchObject({
+      uid: made.metadata.uid,
+      resourceVersion: made.metadata.resourceVersion,
+      entries: [{ manager: "me", operation: "Apply", fieldsV1: expect.any(Object) }],
+    });
+  });
+
   it("are repeated after 429 as late as the server asks, also writes", async () => {
     const { client, server, world } = setUp();
     let refusals = 2;

@@ -3,6 +3,7 @@
 
 import { assert } from "#api/base/index.ts";
 import type { KindId } from "#api/meta/index.ts";
+import type { ObjectMeta } from "kubernetes-types/meta/v1.js";
 
 import { decodeObject } from "../cache/decode.ts";
 import { KINDS } from "../kinds/builtin.ts";
@@ -58,6 +59,25 @@ export interface ListOptions extends CallOptions {
   readonly fieldSelector?: string;
 }
 
+/** Who manages which fields of one object, as the server keeps it. */
+export interface ManagedFields {
+  readonly uid: string;
+  /** For a `test` in the patch that writes `entries` back. */
+  readonly resourceVersion: string;
+  readonly entries: readonly ManagedFieldsEntry[];
+}
+
+/** `metav1.ManagedFieldsEntry` with its field set. */
+export interface ManagedFieldsEntry {
+  readonly manager?: string;
+  readonly operation?: string;
+  readonly apiVersion?: string;
+  readonly time?: string;
+  readonly fieldsType?: string;
+  readonly fieldsV1?: object;
+  readonly subresource?: string;
+}
+
 /** One operation of RFC 6902. */
 export interface JsonPatchOperation {
   readonly op: "add" | "remove" | "replace" | "test";
@@ -92,6 +112,32 @@ export class Client {
         ...signalOf(options),
       });
       return decodeObject<T>(kind, response.body);
+    } catch (cause) {
+      if (isStatus(cause, 404)) return undefined;
+      throw cause;
+    }
+  }
+
+  /**
+   * The complete managedFields of an object as it is now, which neither {@link get} nor the caches
+   * keep; undefined if there is no such object. Asks for metadata only.
+   */
+  async readManagedFields(
+    kind: Kind,
+    key: ObjectKey,
+    options: CallOptions = {},
+  ): Promise<ManagedFields | undefined> {
+    try {
+      const response = await this.#rest.call({
+        method: "GET",
+        path: objectPath(kind, key),
+        accept: METADATA_ACCEPT,
+        ...signalOf(options),
+      });
+      const { metadata } = response.body as { readonly metadata?: ObjectMeta };
+      const entries = [...(metadata?.managedFields ?? [])];
+      const { uid, resourceVersion } = decodeObject(kind, response.body).metadata;
+      return { uid, resourceVersion, entries };
     } catch (cause) {
       if (isStatus(cause, 404)) return undefined;
       throw cause;

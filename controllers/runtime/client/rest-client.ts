@@ -20,6 +20,8 @@ export interface WriteFence {
 
 /** One line of the request log. Bodies are not in it. */
 export interface RequestLogEntry {
+  /** Name in the manager of the cluster that was asked; empty for its own. */
+  readonly cluster: string;
   readonly method: string;
   readonly path: string;
   readonly query: Readonly<Record<string, string>>;
@@ -34,6 +36,8 @@ export interface RestClientOptions {
   readonly world: World;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Name in the manager of the cluster that is asked; empty, the manager's own, if not given. */
+  readonly cluster?: string;
   /** Applied to every method but GET. */
   readonly fence?: WriteFence;
   /** Sees every request after its answer. */
@@ -166,8 +170,10 @@ export class RestClient {
   }
 
   #log(request: ApiRequest, status: number, watch: boolean): void {
-    const { method, path, query } = request;
-    this.#options.onRequest?.({ method, path, query: query ?? {}, status, watch });
+    const { onRequest, cluster = "" } = this.#options;
+    if (onRequest === undefined) return;
+    const { method, path, query = {} } = request;
+    onRequest({ cluster, method, path, query, status, watch });
   }
 }
 
