@@ -3,6 +3,8 @@
 
 import { readFile } from "node:fs/promises";
 
+import type { KubeConfig } from "@kubernetes/client-node";
+
 import { assertNever } from "#api/base/index.ts";
 
 import type { ClusterConfig, InClusterConfig, KubeconfigFile } from "./config.ts";
@@ -61,6 +63,17 @@ export function openCredentials(config: ClusterConfig, monotonicMs: () => number
   }
 }
 
+/**
+ * Credentials of a kubeconfig that somebody else holds and may still change: what it says is read
+ * again as often as files are.
+ */
+export function heldCredentials(
+  kubeConfig: () => KubeConfig,
+  monotonicMs: () => number,
+): Credentials {
+  return refreshing(() => accessOf(kubeConfig()), monotonicMs);
+}
+
 /** Shares one read between callers and keeps the last good one if a refresh fails. */
 function refreshing(read: () => Promise<Access>, monotonicMs: () => number): Credentials {
   let known: Access | undefined;
@@ -114,6 +127,11 @@ async function readKubeconfig(config: KubeconfigFile): Promise<Access> {
   const kubeconfig = new KubeConfig();
   kubeconfig.loadFromFile(config.path);
   if (config.context !== undefined) kubeconfig.setCurrentContext(config.context);
+  return accessOf(kubeconfig);
+}
+
+/** What the kubeconfig's current context means now; plugins are run, files are read. */
+async function accessOf(kubeconfig: KubeConfig): Promise<Access> {
   const cluster = kubeconfig.getCurrentCluster();
   if (cluster === null) {
     throw new Error(`no cluster for context "${kubeconfig.getCurrentContext()}" in the kubeconfig`);
