@@ -21,6 +21,7 @@ export const COMMANDS: Readonly<Record<string, string>> = {
   format: "prettier --write",
   tidy: "layers, sizes, banned calls, cycles",
   sim: "simulate the operators under faults; -- --seed N --steps M",
+  mutants: "deliberate bugs and the tests that kill them; -- operators --only ID",
   bench: "measure one part, JSON lines; -- NAME",
   workload: "run one program without Kubernetes: odgm, gateway, ost; -- NAME --help",
   convert: "turn upstream documents into objects of this project",

@@ -1,0 +1,185 @@
+// Bugs of what a reconciler sees.
+import type { Mutant } from "#hack/mutants/model.ts";
+
+import { testsOf } from "./killer.ts";
+
+const STORE = "controllers/runtime/cache/store.ts";
+const REFLECTOR = "controllers/runtime/cache/reflector.ts";
+const inStore = testsOf("controllers/runtime/cache/store.test.ts");
+const inReflector = testsOf("controllers/runtime/cache/reflector.test.ts");
+const inRunner = testsOf("controllers/runtime/controller/runner.test.ts");
+
+/** Stores, reflectors, order of versions. */
+export const CACHE_MUTANTS: readonly Mutant[] = [
+  {
+    id: "versions-as-text",
+    breaks: "resourceVersions are compared as text, so 10 is older than 9",
+    file: "controllers/runtime/cache/resource-version.ts",
+    find: "  if (a.length !== b.length) return a.length - b.length;\n",
+    replace: "",
+    killers: [inStore("compareVersions 9 and 10")],
+  },
+  {
+    id: "own-write-not-cached",
+    breaks: "a pass acts on a cache that is older than the controller's own last write",
+    file: STORE,
+    find: '    this.#set(text, object, "OwnWrite", writer);\n',
+    replace: "",
+    killers: [
+      inStore("own writes count at once and hold against older news"),
+      inRunner("faults acts on its own write although the watch is late"),
+    ],
+  },
+  {
+    id: "older-news-believed",
+    breaks: "a late watch event takes the cache back behind the controller's own write",
+    file: STORE,
+    find: "    if (order === undefined || order < 0) return true;\n    this.#floors.delete(text);\n",
+    replace: "    this.#floors.delete(text);\n    if (order === undefined) return true;\n",
+    killers: [
+      inStore(
+        "own writes and late answers in any order never show anything but a state at least as new",
+      ),
+      inStore("own writes with opaque versions wait for exactly the one that was written"),
+    ],
+  },
+  {
+    id: "late-answer-revives",
+    breaks: "an answer that arrives after the watch told the object's end brings it back",
+    file: STORE,
+    find: "    if (this.#isPassed(object)) return;\n",
+    replace: "",
+    killers: [
+      inStore(
+        "own writes whose answer comes after the watch has told the object's end do not bring it back",
+      ),
+    ],
+  },
+  {
+    id: "overlay-without-uid",
+    breaks: "a confirmed deletion hides the object that was made anew under the same name",
+    file: STORE,
+    find: 'floor.kind === "deleted" && floor.uid === object.metadata.uid',
+    replace: 'floor.kind === "deleted"',
+    killers: [
+      inStore(
+        "own writes a confirmed deletion hides late news of that object, not of its successor",
+      ),
+    ],
+  },
+  {
+    id: "predecessor-ends-successor",
+    breaks: "the end of an earlier object of this name removes the later one from the cache",
+    file: STORE,
+    find: "      if (order === undefined || order < 0) return;\n",
+    replace: "",
+    killers: [inStore("own writes the end of a predecessor does not remove what was made anew")],
+  },
+  {
+    id: "list-undoes-own-write",
+    breaks: "a list that is older than the controller's own write removes what was written",
+    file: STORE,
+    find: '      if (floor?.kind === "written" && isNewer(floor.version, version)) continue;\n',
+    replace: "",
+    killers: [inStore("own writes survive a list that is older than they are")],
+  },
+  {
+    id: "no-synthetic-delete",
+    breaks: "what vanished during a gap of the watch is never told as gone",
+    file: STORE,
+    find: '      told.push({ object, previous: object, gone: true, cause, writer: "" });\n',
+    replace: "",
+    killers: [
+      inStore("a list is swapped in at once and tells what vanished"),
+      inReflector("a reflector relists after 410 and tells what vanished meanwhile"),
+    ],
+  },
+  {
+    id: "vanished-stays-cached",
+    breaks: "a relist leaves objects in the cache that no longer exist",
+    file: STORE,
+    find: "      this.#drop(text, object);\n      told.push(",
+    replace: "      told.push(",
+    killers: [inStore("a list is swapped in at once and tells what vanished")],
+  },
+  {
+    id: "half-filled-store",
+    breaks: "listeners see a store that is half old and half new",
+    file: STORE,
+    find: '      told.push({ object, previous, gone: false, cause, writer: "" });\n',
+    replace: '      this.#tell({ object, previous, gone: false, cause, writer: "" });\n',
+    killers: [
+      inStore("a list is swapped in at once and tells what vanished"),
+      inReflector("a reflector never shows half of a streaming list"),
+    ],
+  },
+  {
+    id: "index-keeps-old-values",
+    breaks: "an index finds an object under a value that it no longer has",
+    file: STORE,
+    find: "      if (previous !== undefined) erase(index, text, previous);\n",
+    replace: "",
+    killers: [inStore("indexes and listeners an index follows the object")],
+  },
+  {
+    id: "bookmark-dropped",
+    breaks: "the resume point of a quiet kind grows old, so that every break costs a full list",
+    file: REFLECTOR,
+    find: "        this.#reached(version);\n        return undefined;\n",
+    replace: "        return undefined;\n",
+    killers: [
+      inReflector(
+        "a reflector resumes without a list after a break, also on a quiet kind whose history is gone",
+      ),
+    ],
+  },
+  {
+    id: "resumes-from-before-the-list",
+    breaks: "after a relist the watch resumes from the version of before it",
+    file: REFLECTOR,
+    find: '    this.#version = version;\n    this.#seen = version;\n    this.#lastError = "";\n',
+    replace:
+      '    this.#version = this.#seen === "" ? version : this.#seen;\n    this.#lastError = "";\n',
+    killers: [inReflector("a reflector relists after 410 and tells what vanished meanwhile")],
+  },
+  {
+    id: "dead-stream-trusted",
+    breaks: "a watch whose connection died silently is waited for, for ever",
+    file: REFLECTOR,
+    find: "        silent = true;\n        response.close();\n",
+    replace: "        silent = true;\n",
+    killers: [inReflector("a reflector leaves a silent stream and misses nothing")],
+  },
+  {
+    id: "list-of-one-page",
+    breaks: "only the first page of a list is read, and the rest counts as gone",
+    file: REFLECTOR,
+    find: "      next = page.next;\n",
+    replace: '      next = "";\n',
+    killers: [inReflector("a reflector pages a large list of one snapshot")],
+  },
+  {
+    id: "watch-storm",
+    breaks: "a server that ends every watch at once is asked again without a pause",
+    file: REFLECTOR,
+    find: '        if (livedMs < CLEAN_MS_MIN) throw new TransportError("watch ended at once");\n',
+    replace: "",
+    killers: [inReflector("a reflector does not storm a server that ends every watch at once")],
+  },
+  {
+    id: "watch-ignores-retry-after",
+    breaks: "a throttled watch comes back before the server wants it",
+    file: REFLECTOR,
+    find: "    this.#waitMs = Math.max(this.#waitMs, asked);\n",
+    replace: "",
+    killers: [inReflector("a reflector waits as long as the server asks")],
+  },
+  {
+    id: "secrets-cached-whole",
+    breaks: "a metadata-only cache holds the data of what the controller has just written",
+    file: "controllers/runtime/cache/informers.ts",
+    find: "informer.metadataOnly ? metadataOf(object) : object",
+    replace: "object",
+    killers: [inRunner("children of which only metadata is cached hold no data in the cache")],
+  },
+];
