@@ -1,15 +1,15 @@
-// One informer per kind and selector, shared by everything in a manager: a store and the
-// reflectors that fill it (one, or one per watched namespace).
+// One informer per kind, selector and set of namespaces, shared by everything in a manager: a store
+// and the reflectors that fill it (one, or one per watched namespace).
 
 import { assert } from "#api/base/index.ts";
 import type { Logger } from "#api/base/index.ts";
 import type { KindId } from "#api/meta/index.ts";
 
-import type { LabelMatcher } from "../client/paths.ts";
-import { compileSelector } from "../client/paths.ts";
+import type { FieldMatcher, LabelMatcher } from "../client/paths.ts";
+import { compileFieldSelector, compileSelector } from "../client/paths.ts";
 import type { RestClient } from "../client/rest-client.ts";
 import type { Live, ObjectKey } from "../kinds/kind.ts";
-import { kindId } from "../kinds/kind.ts";
+import { keyOf, kindId } from "../kinds/kind.ts";
 import type { Metrics } from "../lifecycle/metrics.ts";
 import type { World } from "../lifecycle/timers.ts";
 import { Reflector } from "./reflector.ts";
@@ -21,8 +21,12 @@ export interface InformerRequest {
   /** Everything if empty or not given. */
   readonly labelSelector?: string;
   readonly metadataOnly?: boolean;
-  /** Only in this namespace, whatever the manager watches otherwise. */
-  readonly namespace?: string;
+  /**
+   * Only in these namespaces, whatever the manager watches otherwise, so that a Role in each of them
+   * is enough. One list and one watch per namespace; never empty; of no effect on cluster-scoped
+   * kinds.
+   */
+  readonly namespaces?: readonly string[];
   readonly fieldSelector?: string;
 }
 
@@ -31,6 +35,8 @@ export interface Informer {
   readonly kind: KindId;
   readonly labelSelector: string;
   readonly metadataOnly: boolean;
+  /** What is watched, sorted; all namespaces (or a cluster-scoped kind) if empty. */
+  readonly namespaces: readonly string[];
   readonly store: Store;
   /** True once every reflector has had its first list. */
   readonly synced: boolean;
@@ -48,28 +54,31 @@ export interface InformersOptions {
   /** Only these; all if not given. */
   readonly namespaces?: readonly string[];
   readonly freeze?: boolean;
+  /** See {@link ReflectorOptions.silenceMs}. */
+  readonly silenceMs?: number;
 }
 
 class SharedInformer implements Informer {
   readonly kind: KindId;
   readonly labelSelector: string;
   readonly metadataOnly: boolean;
+  readonly namespaces: readonly string[];
   readonly store: Store;
-  readonly matches: LabelMatcher;
   readonly reflectors: readonly Reflector[];
+  readonly #labels: LabelMatcher;
+  readonly #fields: FieldMatcher;
 
   constructor(request: InformerRequest, options: InformersOptions) {
     this.kind = request.kind;
     this.labelSelector = request.labelSelector ?? "";
     this.metadataOnly = request.metadataOnly ?? false;
-    this.matches = compileSelector(this.labelSelector);
+    this.namespaces = namespacesOf(request, options);
+    this.#labels = compileSelector(this.labelSelector);
+    this.#fields = compileFieldSelector(request.fieldSelector ?? "");
     this.store = new Store({ logger: options.logger, freeze: options.freeze ?? false });
-    const namespaces = !request.kind.namespaced
-      ? [""]
-      : request.namespace !== undefined
-        ? [request.namespace]
-        : (options.namespaces ?? [""]);
-    this.reflectors = namespaces.map(
+    const { rest, world, logger, metrics, silenceMs } = options;
+    const everywhere = this.namespaces.length === 0;
+    this.reflectors = (everywhere ? [""] : this.namespaces).map(
       (namespace) =>
         new Reflector({
           kind: this.kind,
@@ -77,13 +86,34 @@ class SharedInformer implements Informer {
           labelSelector: this.labelSelector,
           fieldSelector: request.fieldSelector ?? "",
           metadataOnly: this.metadataOnly,
-          rest: options.rest,
+          rest,
           store: this.store,
-          world: options.world,
-          logger: options.logger,
-          metrics: options.metrics,
+          world,
+          logger,
+          metrics,
+          ...(silenceMs === undefined ? {} : { silenceMs }),
         }),
     );
+  }
+
+  /** The server's answer to an own write, as far as the watch of this informer would show it. */
+  wrote(object: Live, writer: string): void {
+    const { namespace = "", labels } = object.metadata;
+    if (this.namespaces.length > 0 && !this.namespaces.includes(namespace)) return;
+    const selected = this.#labels(labels) ? this.#fields(object) : false;
+    if (selected === true) this.store.wrote(this.#shown(object), writer);
+    // Our own write has taken it out of what is selected here: the cache must not show it as before.
+    else if (selected === false) this.store.left(object, writer);
+    // Selected by what only the server knows: news of an object that is here is kept, no others.
+    else if (this.store.get(keyOf(object))?.metadata.uid === object.metadata.uid) {
+      this.store.wrote(this.#shown(object), writer);
+    }
+  }
+
+  /** What a metadata-only cache may hold: not the data of a Secret that we have just written. */
+  #shown(object: Live): Live {
+    if (!this.metadataOnly) return object;
+    return { apiVersion: object.apiVersion, kind: object.kind, metadata: object.metadata };
   }
 
   get synced(): boolean {
@@ -116,9 +146,10 @@ export class Informers {
   /** The shared informer; starts at once if the others already run. */
   want(request: InformerRequest): Informer {
     const metadataOnly = request.metadataOnly ?? false;
-    const { labelSelector = "", fieldSelector = "", namespace = "" } = request;
+    const { labelSelector = "", fieldSelector = "" } = request;
+    const namespaces = namespacesOf(request, this.#options).join(",");
     const id = kindId(request.kind);
-    const key = `${id}|${labelSelector}|${fieldSelector}|${namespace}|${metadataOnly}`;
+    const key = `${id}|${labelSelector}|${fieldSelector}|${namespaces}|${metadataOnly}`;
     let informer = this.#shared.get(key);
     if (informer === undefined) {
       informer = new SharedInformer(request, this.#options);
@@ -146,10 +177,7 @@ export class Informers {
 
   /** Passes the answer to an own write on to every cache that would see it. */
   wrote(kind: KindId, object: Live, writer: string): void {
-    for (const informer of this.#of(kind)) {
-      if (!informer.matches(object.metadata.labels)) continue;
-      informer.store.wrote(informer.metadataOnly ? metadataOf(object) : object, writer);
-    }
+    for (const informer of this.#of(kind)) informer.wrote(object, writer);
   }
 
   /** Passes a confirmed deletion on. */
@@ -168,7 +196,9 @@ export class Informers {
   }
 }
 
-/** What a metadata-only cache may hold: not the data of a Secret that we have just written. */
-function metadataOf(object: Live): Live {
-  return { apiVersion: object.apiVersion, kind: object.kind, metadata: object.metadata };
+/** Sorted and without repetition; empty for all namespaces. */
+function namespacesOf(request: InformerRequest, options: InformersOptions): readonly string[] {
+  assert(request.namespaces?.length !== 0, "an empty list of namespaces watches nothing");
+  if (!request.kind.namespaced) return [];
+  return [...new Set(request.namespaces ?? options.namespaces ?? [])].sort();
 }

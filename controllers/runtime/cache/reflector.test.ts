@@ -110,6 +110,24 @@ describe("a reflector", () => {
     await world.end();
   });
 
+  it("asks for everything at once when snapshots never live until their last page", async () => {
+    const world = setUp({ streamingLists: false });
+    for (let index = 0; index < 1_200; index++) add(world.server, `m-${index}`);
+    world.server.intercept = (request) => {
+      if (request.query?.["continue"] !== undefined) world.server.compact();
+      return undefined;
+    };
+    await world.clock.advance(5_000);
+    expect(world.store.size).toBe(1_200);
+    const lists = world.server.log.filter((one) => !one.watch);
+    expect(lists.map((one) => [one.query["limit"], one.status])).toEqual([
+      ["500", 200],
+      ["500", 410],
+      [undefined, 200],
+    ]);
+    await world.end();
+  });
+
   it("resumes without a list after a break, also on a quiet kind whose history is gone", async () => {
     const world = setUp();
     add(world.server, "a");
@@ -156,7 +174,7 @@ describe("a reflector", () => {
     await world.clock.advance(1_000);
     world.server.silenceWatches();
     add(world.server, "a");
-    await world.clock.advance(70_000);
+    await world.clock.advance(68_000);
     expect(world.names()).toEqual([]);
     await world.clock.advance(10_000);
     expect(world.names()).toEqual(["a"]);

@@ -1,13 +1,16 @@
 // Keeps a store equal to what the API server has: list once, then follow the watch from that
 // version, for ever. Every failure ends in another attempt; nothing ends the loop but its signal.
 //
-// - Streaming list (sendInitialEvents) where the server has it, else pages of one snapshot.
+// - Streaming list (sendInitialEvents) where the server has it, else pages of one snapshot, else (the
+//   snapshot was compacted away between two pages) everything in one answer.
 // - Bookmarks keep the resume point fresh on quiet kinds. A stream that is silent for longer than
 //   bookmarks allow is dead and is opened again from the same point.
 // - 410 leads to a new list, which replaces the store in one step; what vanished meanwhile is told
 //   as gone.
 // Lists ask for the most recent state (no resourceVersion), so a lagging server cannot take the
 // store back in time.
+
+import type { Counter, Gauge, Histogram } from "prom-client";
 
 import type { Logger } from "#api/base/index.ts";
 import { errorMessage } from "#api/base/index.ts";
@@ -19,6 +22,7 @@ import { collectionPath } from "../client/paths.ts";
 import type { RestClient } from "../client/rest-client.ts";
 import type { WatchLine, WatchResponse } from "../client/transport.ts";
 import type { Live } from "../kinds/kind.ts";
+import { keyOf, keyText } from "../kinds/kind.ts";
 import type { Metrics } from "../lifecycle/metrics.ts";
 import type { World } from "../lifecycle/timers.ts";
 import { backoffMs, sleep } from "../lifecycle/timers.ts";
@@ -39,6 +43,8 @@ export interface ReflectorOptions {
   readonly world: World;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** A stream without a byte for this long is dead; 70,000 if not given. */
+  readonly silenceMs?: number;
 }
 
 /** Why a full list was made. */
@@ -46,7 +52,7 @@ export type RelistReason = "initial" | "expired" | "rejected" | "stuck";
 
 const BACKOFF = { baseMs: 800, maxMs: 30_000 };
 /** The server sends a bookmark every 60 s. */
-const SILENCE_MS_MAX = 75_000;
+const SILENCE_MS = 70_000;
 const WATCH_SECONDS_MIN = 300;
 const PAGE_SIZE = 500;
 /** A watch that lived this long was healthy: the next failure starts from a short pause again. */
@@ -72,11 +78,16 @@ class RelistNeeded extends Error {
 export class Reflector {
   readonly #options: ReflectorOptions;
   readonly #log: Logger;
+  readonly #bytes: Counter.Internal;
+  readonly #lag: Histogram.Internal<"kind">;
+  readonly #cached: Gauge.Internal<"kind">;
   /** Where the next watch resumes; empty if a list is needed. */
   #version = "";
   /** The newest version ever seen here. */
   #seen = "";
   #streamingList = true;
+  /** The last snapshot was gone before its last page: ask for everything at once. */
+  #wholeList = false;
   #relistReason: RelistReason = "initial";
   #attempt = 0;
   #waitMs = 0;
@@ -87,6 +98,10 @@ export class Reflector {
   constructor(options: ReflectorOptions) {
     this.#options = options;
     this.#log = options.logger.child({ kind: options.kind.kind, namespace: options.namespace });
+    const labels = { kind: options.kind.kind };
+    this.#bytes = options.metrics.informerBytes.labels(labels);
+    this.#lag = options.metrics.cacheLagSeconds.labels(labels);
+    this.#cached = options.metrics.cacheObjects.labels(labels);
   }
 
   /** True once the first list is in the store. */
@@ -157,29 +172,49 @@ export class Reflector {
   }
 
   async #pageList(signal: AbortSignal): Promise<void> {
-    const { kind, namespace, rest, metrics } = this.#options;
+    const { kind, namespace, rest } = this.#options;
     const objects: Live[] = [];
+    const paged = !this.#wholeList;
     let next = "";
     let version = "";
     do {
-      const response = await rest.call({
-        method: "GET",
-        path: collectionPath(kind, namespace),
-        query: {
-          ...this.#selectorQuery(),
-          limit: String(PAGE_SIZE),
-          ...(next === "" ? {} : { continue: next }),
-        },
-        ...(this.#options.metadataOnly ? { accept: partial("PartialObjectMetadataList") } : {}),
-        signal,
-      });
-      metrics.informerBytes.inc({ kind: kind.kind }, response.bytes);
-      const page = parseList(response.body);
-      for (const item of page.items) objects.push(decodeObject(kind, item));
-      version = page.resourceVersion;
-      next = page.next;
+      const query = {
+        ...this.#selectorQuery(),
+        ...(paged ? { limit: String(PAGE_SIZE) } : {}),
+        ...(next === "" ? {} : { continue: next }),
+      };
+      const accept = this.#options.metadataOnly ? partial("PartialObjectMetadataList") : undefined;
+      try {
+        const response = await rest.call({
+          method: "GET",
+          path: collectionPath(kind, namespace),
+          query,
+          ...(accept === undefined ? {} : { accept }),
+          signal,
+        });
+        this.#bytes.inc(response.bytes);
+        const page = parseList(response.body);
+        for (const item of page.items) objects.push(this.#known(decodeObject(kind, item)));
+        version = page.resourceVersion;
+        next = page.next;
+      } catch (cause) {
+        if (next !== "" && cause instanceof ApiError && cause.status === 410) {
+          this.#wholeList = true;
+        }
+        throw cause;
+      }
     } while (next !== "");
+    this.#wholeList = false;
     this.#replace(objects, version);
+  }
+
+  /** The cached object where nothing has changed, so that a relist does not hold two of each. */
+  #known(object: Live): Live {
+    const cached = this.#options.store.get(keyOf(object));
+    return cached?.metadata.uid === object.metadata.uid &&
+      cached.metadata.resourceVersion === object.metadata.resourceVersion
+      ? cached
+      : object;
   }
 
   async #open(
@@ -210,26 +245,33 @@ export class Reflector {
     signal: AbortSignal,
     initial?: Map<string, Live>,
   ): Promise<void> {
-    const { world, metrics, kind } = this.#options;
+    const { clock, timers } = this.#options.world;
+    const silenceMs = this.#options.silenceMs ?? SILENCE_MS;
     let collecting = initial;
     let silent = false;
-    const watchdog = (): (() => void) =>
-      world.timers.schedule(SILENCE_MS_MAX, () => {
-        silent = true;
-        response.close();
-      });
-    let cancel = watchdog();
+    let heardAtMs = clock.monotonicMs();
+    // One timer per silence and not per event: an event only moves the moment that it looks at.
+    const judge = (): void => {
+      const leftMs = heardAtMs + silenceMs - clock.monotonicMs();
+      if (leftMs > 0) {
+        cancel = timers.schedule(leftMs, judge);
+        return;
+      }
+      silent = true;
+      response.close();
+    };
+    let cancel = timers.schedule(silenceMs, judge);
     const onAbort = (): void => response.close();
     signal.addEventListener("abort", onAbort, { once: true });
+    if (signal.aborted) response.close();
     try {
       for await (const line of response.events) {
-        cancel();
-        const startedAtMs = world.clock.monotonicMs();
-        metrics.informerBytes.inc({ kind: kind.kind }, line.bytes);
+        heardAtMs = clock.monotonicMs();
+        this.#bytes.inc(line.bytes);
         collecting = this.#take(line, collecting);
-        const lagMs = world.clock.monotonicMs() - startedAtMs;
-        metrics.cacheLagSeconds.observe({ kind: kind.kind }, lagMs / 1000);
-        cancel = watchdog();
+        // Also what waited behind others of the same chunk, and behind whatever held up the loop.
+        const lagMs = clock.monotonicMs() - (line.receivedAtMs ?? heardAtMs);
+        this.#lag.observe(lagMs / 1000);
       }
     } finally {
       cancel();
@@ -256,16 +298,16 @@ export class Reflector {
     }
     const object = decodeObject<object>(kind, line.object);
     if (collecting !== undefined) {
-      const key = `${object.metadata.namespace ?? ""}/${object.metadata.name}`;
+      const key = keyText(keyOf(object));
       if (line.type === "DELETED") collecting.delete(key);
-      else collecting.set(key, object);
+      else collecting.set(key, this.#known(object));
       return collecting;
     }
     if (line.type === "DELETED") store.remove(object);
     else if (line.type === "ADDED" || line.type === "MODIFIED") store.put(object);
     else throw new TransportError(`unknown watch event ${line.type}`);
     this.#reached(object.metadata.resourceVersion);
-    this.#options.metrics.cacheObjects.set({ kind: kind.kind }, store.size);
+    this.#cached.set(store.size);
     return undefined;
   }
 
@@ -278,7 +320,7 @@ export class Reflector {
   }
 
   #replace(objects: readonly Live[], version: string): void {
-    const { metrics, kind, store, namespace } = this.#options;
+    const { store, namespace } = this.#options;
     const order = compareVersions(version, this.#seen);
     if (this.#seen !== "" && order !== undefined && order < 0) {
       this.#log.warn("the API server's data went back in time", { from: this.#seen, to: version });
@@ -288,7 +330,7 @@ export class Reflector {
     this.#version = version;
     this.#seen = version;
     this.#lastError = "";
-    metrics.cacheObjects.set({ kind: kind.kind }, store.size);
+    this.#cached.set(store.size);
     if (this.#synced) return;
     this.#synced = true;
     for (const resolve of this.#syncWaiters.splice(0)) resolve();

@@ -113,6 +113,57 @@ describe("own writes", () => {
     expect(versionIn(store)).toBe("8");
   });
 
+  it("that take an object out of what is selected hold against older news, and end there", () => {
+    const { store, changes } = openStore();
+    store.put(object(5));
+    store.left(object(9), "me");
+    expect(versionIn(store)).toBeUndefined();
+    store.put(object(7));
+    expect(versionIn(store)).toBeUndefined();
+    // Somebody else had taken it out before: the server tells nothing at 9.
+    store.remove(object(8));
+    expect(store.pending).toBe(1);
+    store.reached("12");
+    expect(store.pending).toBe(0);
+    store.put(object(13));
+    expect(versionIn(store)).toBe("13");
+    expect(changes.map((change) => [change.cause, change.gone])).toEqual([
+      ["Watch", false],
+      ["OwnWrite", true],
+      ["Watch", false],
+    ]);
+  });
+
+  it("that take an object out are over with a list that is not older", () => {
+    const { store } = openStore();
+    store.put(object(5));
+    store.left(object(9), "me");
+    store.replace([], "8");
+    expect(store.pending).toBe(1);
+    store.replace([], "9");
+    expect(store.pending).toBe(0);
+  });
+
+  it("that put an object back are not undone by the news that it had been taken out", () => {
+    const { store } = openStore();
+    store.put(object(5));
+    store.wrote(object(9), "me");
+    store.remove(object(8));
+    expect(versionIn(store)).toBe("9");
+    store.put(object(9));
+    store.remove(object(12));
+    expect(versionIn(store)).toBeUndefined();
+  });
+
+  it("a confirmed deletion is not forgotten by a list of another namespace", () => {
+    const { store } = openStore();
+    store.put(object(5));
+    store.deleted(key, "u1", "me");
+    store.replace([], "6", "other");
+    store.put(object(5));
+    expect(versionIn(store)).toBeUndefined();
+  });
+
   it("the end of a predecessor does not remove what was made anew", () => {
     const { store } = openStore();
     store.put(object(5));

@@ -29,10 +29,16 @@ export interface StoreChange {
 /** Must not throw; if it does, it is logged and the others are still told. */
 export type StoreListener = (change: StoreChange) => void;
 
-type Floor =
-  | { readonly kind: "written"; readonly uid: string; readonly version: string }
-  /** The server has confirmed that this uid is gone. */
-  | { readonly kind: "deleted"; readonly uid: string; readonly version: string };
+interface Floor {
+  /**
+   * `deleted`: the server has confirmed that this uid is gone. `left`: our own write has taken the
+   * object out of what is selected.
+   */
+  readonly kind: "written" | "left" | "deleted";
+  readonly uid: string;
+  readonly version: string;
+  readonly namespace: string;
+}
 
 /** Answers of the API server are never later than this many deletions. */
 const ENDED_MAX = 4_096;
@@ -50,6 +56,8 @@ export class Store {
   readonly #freeze: boolean;
   readonly #objects = new Map<string, Live>();
   readonly #floors = new Map<string, Floor>();
+  /** Keys with a floor of kind `left`, at least. */
+  readonly #leaving = new Set<string>();
   readonly #indexes = new Map<string, DerivedIndex>();
   readonly #listeners = new Set<StoreListener>();
   /** How far the watch has come, by the namespace that it is limited to. */
@@ -118,10 +126,11 @@ export class Store {
   remove(object: Live): void {
     const text = keyText(keyOf(object));
     const floor = this.#floors.get(text);
-    if (floor !== undefined && floor.uid !== object.metadata.uid) {
-      // The end of an earlier object of this name; we have written a later one.
+    if (floor !== undefined) {
+      // The end of an earlier object of this name, or somebody had taken it out of what is selected
+      // here: we have written a later state. The end itself is always later than our write.
       const order = compareVersions(object.metadata.resourceVersion, floor.version);
-      if (order === undefined || order < 0) return;
+      if (order === undefined ? floor.uid !== object.metadata.uid : order < 0) return;
     }
     this.#floors.delete(text);
     this.#rememberEnd(object.metadata.uid);
@@ -132,6 +141,18 @@ export class Store {
   /** The watch has told everything up to `version`; `namespace` as in {@link replace}. */
   reached(version: string, namespace?: string): void {
     this.#progress.set(namespace ?? "", version);
+    if (this.#leaving.size === 0) return;
+    for (const text of this.#leaving) {
+      const floor = this.#floors.get(text);
+      if (floor?.kind !== "left") this.#leaving.delete(text);
+      else if (namespace === undefined || floor.namespace === namespace) {
+        const order = compareVersions(version, floor.version);
+        // Nothing need ever be told about it again, so no event would lift this floor.
+        if (order === undefined || order < 0) continue;
+        this.#floors.delete(text);
+        this.#leaving.delete(text);
+      }
+    }
   }
 
   /**
@@ -163,7 +184,10 @@ export class Store {
       told.push({ object, previous: object, gone: true, cause, writer: "" });
     }
     for (const [text, floor] of [...this.#floors]) {
-      if (floor.kind === "deleted" && !listed.has(text)) this.#floors.delete(text);
+      if (listed.has(text) || floor.kind === "written") continue;
+      if (namespace !== undefined && floor.namespace !== namespace) continue;
+      if (floor.kind === "left" && isNewer(floor.version, version)) continue;
+      this.#floors.delete(text);
     }
     for (const change of told) this.#tell(change);
   }
@@ -173,16 +197,22 @@ export class Store {
    * `writer` is passed on to listeners, who may want to ignore their own echo.
    */
   wrote(object: Live, writer: string): void {
+    if (!this.#isNews(object)) return;
+    this.#raise("written", object, object.metadata.resourceVersion);
+    this.#set(keyText(keyOf(object)), object, "OwnWrite", writer);
+  }
+
+  /**
+   * The server's answer to a write of this process that has taken the object out of what this store
+   * is about (another label). Without effect on an object that is not here.
+   */
+  left(object: Live, writer: string): void {
     const text = keyText(keyOf(object));
     const current = this.#objects.get(text);
-    const version = object.metadata.resourceVersion;
-    if (this.#isPassed(object)) return;
-    if (current?.metadata.uid === object.metadata.uid) {
-      const order = compareVersions(version, current.metadata.resourceVersion);
-      if (order !== undefined && order <= 0) return;
-    }
-    this.#floors.set(text, { kind: "written", uid: object.metadata.uid, version });
-    this.#set(text, object, "OwnWrite", writer);
+    if (current?.metadata.uid !== object.metadata.uid || !this.#isNews(object)) return;
+    this.#raise("left", object, object.metadata.resourceVersion);
+    this.#leaving.add(text);
+    this.#unset(text, current, "OwnWrite", writer);
   }
 
   /** The server has confirmed to this process that the object with this uid is gone. */
@@ -190,7 +220,7 @@ export class Store {
     const text = keyText(key);
     const current = this.#objects.get(text);
     if (current?.metadata.uid !== uid) return;
-    this.#floors.set(text, { kind: "deleted", uid, version: current.metadata.resourceVersion });
+    this.#raise("deleted", current, current.metadata.resourceVersion);
     this.#unset(text, current, "OwnWrite", writer);
   }
 
@@ -200,6 +230,20 @@ export class Store {
    */
   forgetOwnWrites(): void {
     this.#floors.clear();
+  }
+
+  /** False if the store knows as much as, or more than, this answer to an own write. */
+  #isNews(object: Live): boolean {
+    if (this.#isPassed(object)) return false;
+    const current = this.#objects.get(keyText(keyOf(object)))?.metadata;
+    if (current?.uid !== object.metadata.uid) return true;
+    const order = compareVersions(object.metadata.resourceVersion, current.resourceVersion);
+    return order === undefined || order > 0;
+  }
+
+  #raise(kind: Floor["kind"], object: Live, version: string): void {
+    const { uid, namespace = "" } = object.metadata;
+    this.#floors.set(keyText(keyOf(object)), { kind, uid, version, namespace });
   }
 
   /** True if the watch is beyond this state already, so that the store knows better. */

@@ -15,8 +15,11 @@ export class LineDecoder {
   #rest: Uint8Array[] = [];
   #restBytes = 0;
 
-  /** The events completed by `chunk`, in order. Keeps the chunk until its line is complete. */
-  push(chunk: Uint8Array): readonly WatchLine[] {
+  /**
+   * The events completed by `chunk`, in order. Keeps the chunk until its line is complete.
+   * `receivedAtMs` is passed on with each.
+   */
+  push(chunk: Uint8Array, receivedAtMs?: number): readonly WatchLine[] {
     const lines: WatchLine[] = [];
     let start = 0;
     for (;;) {
@@ -27,7 +30,7 @@ export class LineDecoder {
       const line = this.#rest.length === 1 ? this.#rest[0] : Buffer.concat(this.#rest);
       this.#rest = [];
       this.#restBytes = 0;
-      if (line !== undefined && bytes > 0) lines.push(decodeLine(line, bytes));
+      if (line !== undefined && bytes > 0) lines.push(decodeLine(line, bytes, receivedAtMs));
       start = end + 1;
     }
     if (start < chunk.length) {
@@ -39,7 +42,7 @@ export class LineDecoder {
   }
 }
 
-function decodeLine(line: Uint8Array, bytes: number): WatchLine {
+function decodeLine(line: Uint8Array, bytes: number, receivedAtMs?: number): WatchLine {
   let event: unknown;
   try {
     event = JSON.parse(Buffer.from(line.buffer, line.byteOffset, line.byteLength).toString("utf8"));
@@ -47,7 +50,10 @@ function decodeLine(line: Uint8Array, bytes: number): WatchLine {
     throw new LineError(`not JSON after ${bytes} bytes`, { cause });
   }
   if (typeof event === "object" && event !== null && "type" in event && "object" in event) {
-    if (typeof event.type === "string") return { type: event.type, object: event.object, bytes };
+    if (typeof event.type === "string") {
+      const { type, object } = event;
+      return { type, object, bytes, ...(receivedAtMs === undefined ? {} : { receivedAtMs }) };
+    }
   }
   throw new LineError("not a watch event");
 }

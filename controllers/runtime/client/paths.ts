@@ -57,3 +57,27 @@ function compileTerm(term: string): (labels: Readonly<Record<string, string>>) =
     ? (labels) => labels[key] === undefined
     : (labels) => labels[key] !== undefined;
 }
+
+/**
+ * True or false if an object is known to be selected by a field selector or not, undefined if only
+ * the server can tell: everything but `metadata.name=` and `metadata.namespace=`.
+ */
+export type FieldMatcher = (object: {
+  readonly metadata: { readonly name: string; readonly namespace?: string | undefined };
+}) => boolean | undefined;
+
+/** Compiles a field selector; the empty one matches everything. */
+export function compileFieldSelector(selector: string): FieldMatcher {
+  const terms = selector.split(",").filter((term) => term !== "");
+  return ({ metadata }) => {
+    let known = true;
+    for (const term of terms) {
+      const [, field, value = ""] = /^metadata\.(name|namespace)==?([^=]*)$/.exec(term) ?? [];
+      if (field === undefined) known = false;
+      else if ((field === "name" ? metadata.name : (metadata.namespace ?? "")) !== value) {
+        return false;
+      }
+    }
+    return known ? true : undefined;
+  };
+}

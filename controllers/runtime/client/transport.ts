@@ -50,6 +50,8 @@ export interface WatchLine {
   readonly object: unknown;
   /** Bytes of the line. */
   readonly bytes: number;
+  /** When its last byte came, by the monotonic clock of the process, if that is known. */
+  readonly receivedAtMs?: number;
 }
 
 /** See the head of this file. Implementations are safe for any number of concurrent calls. */

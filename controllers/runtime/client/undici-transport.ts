@@ -232,7 +232,7 @@ async function* readLines(
 ): AsyncGenerator<WatchLine> {
   const decoder = new LineDecoder();
   try {
-    for await (const chunk of body) yield* decoder.push(chunk);
+    for await (const chunk of body) yield* decoder.push(chunk, performance.now());
   } catch (cause) {
     if (limit.closed) return;
     throw limit.explain(cause, what);

@@ -304,7 +304,7 @@ export class Manager {
     if (leaderElection === undefined || this.#fence === undefined) return undefined;
     const lease = this.#informers.want({
       kind: KINDS.Lease,
-      namespace: leaderElection.leaseNamespace,
+      namespaces: [leaderElection.leaseNamespace],
       fieldSelector: `metadata.name=${leaderElection.leaseName}`,
     });
     return new LeaderElector({
