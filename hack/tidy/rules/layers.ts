@@ -19,6 +19,7 @@ export type Layer =
   | "2c pure kind"
   | "2d core"
   | "3c runtime"
+  | "3c compat"
   | "3d platform"
   | "3d rawstor"
   | "3d sdk"
@@ -38,6 +39,7 @@ const ALLOWED: Readonly<Record<Layer, readonly Layer[]>> = {
   "2c pure kind": BELOW_CONTROL,
   "2d core": ["0 base", "1 api"],
   "3c runtime": BELOW_CONTROL,
+  "3c compat": [...BELOW_CONTROL, "3c runtime"],
   "3d platform": BELOW_DATA,
   "3d rawstor": [...BELOW_DATA, "3d platform"],
   "3d sdk": [...BELOW_DATA, "3d platform"],
@@ -88,6 +90,7 @@ function placeOfController(folder: string, below: string): Place {
   const unit = `controllers/${folder}`;
   if (folder === "objects") return { layer: "2c objects", unit };
   if (folder === "runtime") return { layer: "3c runtime", unit };
+  if (folder === "compat") return { layer: "3c compat", unit };
   return { layer: PURE_KIND_FILE.test(below) ? "2c pure kind" : "4c kind", unit };
 }
 
