@@ -1,0 +1,142 @@
+// The user of the benchmark: creates, edits and deletes Sites, and sees through a watch of its own
+// when each of them is done.
+
+import { collectionPath } from "#controllers/runtime/client/paths.ts";
+import type { Client, Transport, WatchResponse } from "#controllers/runtime/index.ts";
+
+import type { Site } from "./site.ts";
+import { isReady, SITE, site } from "./site.ts";
+
+const IN_FLIGHT = 16;
+const FIELD_MANAGER = "bench-load";
+
+/** When each object was sent, and how long it took to be seen done. */
+export interface Finished {
+  /** From the first request to the last object. */
+  readonly allMs: number;
+  /** Per object, sorted. */
+  readonly eachMs: readonly number[];
+}
+
+type Judge = (object: Site, gone: boolean) => boolean;
+
+interface Waiting {
+  readonly judge: Judge;
+  readonly resolve: (atMs: number) => void;
+  readonly reject: (cause: Error) => void;
+}
+
+/** See the head of this file. One namespace. */
+export class Load {
+  readonly #client: Client;
+  readonly #namespace: string;
+  readonly #watch: WatchResponse;
+  readonly #waiting = new Map<string, Waiting>();
+  #closed = false;
+
+  private constructor(client: Client, namespace: string, watch: WatchResponse) {
+    this.#client = client;
+    this.#namespace = namespace;
+    this.#watch = watch;
+    void this.#follow();
+  }
+
+  /** Opens the watch; everything that happens after that is seen. */
+  static async open(client: Client, transport: Transport, namespace: string): Promise<Load> {
+    const watch = await transport.watch({
+      method: "GET",
+      path: collectionPath(SITE, namespace),
+      query: { watch: "true", timeoutSeconds: "7200" },
+    });
+    if (watch.status !== 200) throw new Error(`watch: ${JSON.stringify(watch.body)}`);
+    return new Load(client, namespace, watch);
+  }
+
+  /** Creates `count` Sites as fast as 16 connections do and waits until all are Ready. */
+  create(count: number): Promise<Finished> {
+    const options = { fieldManager: FIELD_MANAGER };
+    return this.#each(
+      count,
+      (object, gone) => !gone && isReady(object),
+      (name) => this.#client.create(SITE, site(this.#namespace, name, "first"), options),
+    );
+  }
+
+  /** Deletes them and waits until all are gone. */
+  delete(count: number): Promise<Finished> {
+    return this.#each(
+      count,
+      (_, gone) => gone,
+      (name) => this.#client.delete(SITE, { namespace: this.#namespace, name }),
+    );
+  }
+
+  /** Edits one Site; milliseconds until its status says that the edit is done. */
+  async edit(index: number, text: string): Promise<number> {
+    const name = siteName(index);
+    const startedAtMs = performance.now();
+    // The status may come before the answer to the edit: the text tells which edit it is about.
+    const done = this.#when(name, (object) => object.spec.text === text && isReady(object));
+    const object = site(this.#namespace, name, text);
+    await this.#client.apply(SITE, object, { fieldManager: FIELD_MANAGER });
+    return (await done) - startedAtMs;
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#watch.close();
+  }
+
+  async #each(
+    count: number,
+    judge: Judge,
+    send: (name: string) => Promise<unknown>,
+  ): Promise<Finished> {
+    const startedAtMs = performance.now();
+    const ends: Promise<{ readonly atMs: number; readonly tookMs: number }>[] = [];
+    let next = 0;
+    const worker = async (): Promise<void> => {
+      while (next < count) {
+        const name = siteName(next++);
+        const sentAtMs = performance.now();
+        const end = this.#when(name, judge);
+        ends.push(end.then((atMs) => ({ atMs, tookMs: atMs - sentAtMs })));
+        await send(name);
+      }
+    };
+    await Promise.all(Array.from({ length: IN_FLIGHT }, worker));
+    const all = await Promise.all(ends);
+    return {
+      allMs: Math.max(...all.map((one) => one.atMs)) - startedAtMs,
+      eachMs: all.map((one) => one.tookMs).sort((a, b) => a - b),
+    };
+  }
+
+  #when(name: string, judge: Judge): Promise<number> {
+    return new Promise((resolve, reject) => this.#waiting.set(name, { judge, resolve, reject }));
+  }
+
+  async #follow(): Promise<void> {
+    let failure = new Error("the load's watch ended");
+    try {
+      for await (const line of this.#watch.events) {
+        if (line.type === "ERROR") throw new Error(JSON.stringify(line.object));
+        const object = line.object as Site;
+        const name = object.metadata.name ?? "";
+        const waiting = this.#waiting.get(name);
+        if (waiting?.judge(object, line.type === "DELETED") !== true) continue;
+        this.#waiting.delete(name);
+        waiting.resolve(performance.now());
+      }
+    } catch (cause) {
+      failure = new Error("the load's watch failed", { cause });
+    }
+    if (this.#closed) return;
+    for (const waiting of this.#waiting.values()) waiting.reject(failure);
+  }
+}
+
+/** Name of the nth Site. */
+export function siteName(index: number): string {
+  return `site-${String(index).padStart(5, "0")}`;
+}

@@ -1,0 +1,62 @@
+// `npm run bench -- operator`: one operator on our runtime and the same on controller-runtime, on a
+// real kube-apiserver, in turns. JSON lines on stdout, progress on stderr. Exit code 1 if a target
+// of the design (section 8) is missed.
+//   --n 100,1000   objects; 10,000 takes about ten minutes a pair
+//   --runs 3       pairs per count; what is judged is the median of the pairs' ratios
+//   --rest 60      seconds watched at rest
+//   --only ours    one subject alone: no ratios, nothing is judged
+//   --no-pin       wherever the kernel wants, instead of a core for the subject and one for the rest
+//   --raw FILE     every run as a JSON line
+//   --node-flags   flags for the Node that runs ours, for experiments
+
+import { appendFileSync, mkdirSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+
+import { report } from "./report.ts";
+import type { RunResult } from "./run.ts";
+import { runOnce } from "./run.ts";
+import { buildOurs, buildTheirs } from "./subject.ts";
+import { pinSelf } from "./testbed.ts";
+
+const { values } = parseArgs({
+  options: {
+    n: { type: "string", default: "100,1000" },
+    runs: { type: "string", default: "3" },
+    rest: { type: "string", default: "60" },
+    only: { type: "string" },
+    "no-pin": { type: "boolean", default: false },
+    raw: { type: "string" },
+    "node-flags": { type: "string", default: "" },
+  },
+});
+const say = (line: string): void => void process.stderr.write(`bench: ${line}\n`);
+const pinned = !values["no-pin"] && availableParallelism() >= 2;
+const logFolder = join(import.meta.dirname, "..", "..", "..", ".build", "bench-operator");
+mkdirSync(logFolder, { recursive: true });
+
+const flags = values["node-flags"].split(" ").filter((flag) => flag !== "");
+const subjects = [await buildOurs(flags), await buildTheirs(say)].filter(
+  (subject) => values.only === undefined || subject.name === values.only,
+);
+if (pinned) await pinSelf(0);
+const results: RunResult[] = [];
+for (const text of values.n.split(",")) {
+  for (let run = 1; run <= Number(values.runs); run++) {
+    for (const subject of subjects) {
+      const result = await runOnce(subject, {
+        count: Number(text),
+        core: pinned ? 1 : undefined,
+        restSeconds: Number(values.rest),
+        logFolder,
+      });
+      results.push(result);
+      say(`run ${run}: ${JSON.stringify(result)}`);
+      if (values.raw !== undefined) appendFileSync(values.raw, `${JSON.stringify(result)}\n`);
+    }
+  }
+}
+const lines = report(results, subjects);
+for (const line of lines) console.log(JSON.stringify(line));
+if (lines.some((line) => line.ok === false)) process.exitCode = 1;
