@@ -91,6 +91,8 @@ export class FakeWrites {
 
   mergePatch(write: Write): Answer {
     const live = this.#existing(write);
+    const given = (write.body as { readonly metadata?: Partial<StoredMeta> } | null)?.metadata;
+    this.#checkVersion(live, given?.resourceVersion, write);
     return this.#update(write, live, mergeJson(live.object, write.body) as Json);
   }
 
