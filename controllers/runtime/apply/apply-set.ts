@@ -16,6 +16,7 @@ import type { View } from "../cache/reader.ts";
 import { ownerIndex } from "../cache/reader.ts";
 import type { ApplyOptions, Client } from "../client/client.ts";
 import { ApiError, NotLeaderError, TransportError } from "../client/errors.ts";
+import type { OwnWrites } from "../controller/own-writes.ts";
 import type { Change, ChangeSet, Child, ChildKind, Refusal } from "../controller/types.ts";
 import type { KubeObject, Live, ObjectKey } from "../kinds/kind.ts";
 import { describeObject, isOfKind, keyOf, keyText, kindId } from "../kinds/kind.ts";
@@ -32,6 +33,7 @@ export interface ApplierOptions {
   readonly children: readonly ChildKind[];
   readonly client: Client;
   readonly informers: Informers;
+  readonly ownWrites: OwnWrites;
   readonly view: View;
   readonly metrics: Metrics;
   readonly logger: Logger;
@@ -299,10 +301,10 @@ export class Applier {
   }
 
   #applied(parent: Parent, one: Planned, answer: Live, progress: Progress): void {
-    const { metrics, controller, informers, logger } = this.#options;
+    const { metrics, controller, informers, ownWrites, logger } = this.#options;
     const { uid } = parent.object.metadata;
     const { object } = one.child;
-    informers.wrote(one.declared.kind, answer, controller);
+    ownWrites.wrote(informers, one.declared.kind, answer, keyOf(parent.object));
     const drifted =
       one.step.kind === "update" && this.#memory.wasApplied(uid, one.step.live, one.content);
     const action = one.step.kind === "create" ? "Created" : drifted ? "Reverted" : "Configured";
@@ -327,7 +329,8 @@ export class Applier {
     progress: Progress,
     signal: AbortSignal,
   ): Promise<ApplyResult> {
-    const { client, informers, metrics, controller, logger } = this.#options;
+    const { client, informers, ownWrites, metrics, controller, logger } = this.#options;
+    const by = keyOf(parent.object);
     const wanted = new Set(
       planned.map((one) => `${kindId(one.declared.kind)} ${keyText(one.key)}`),
     );
@@ -343,9 +346,9 @@ export class Applier {
         const { uid } = live.metadata;
         const result = await client.delete(declared.kind, key, { uid, signal });
         if (result.outcome === "terminating") {
-          informers.wrote(declared.kind, result.object, controller);
+          ownWrites.wrote(informers, declared.kind, result.object, by);
         } else {
-          informers.deleted(declared.kind, key, uid, controller);
+          ownWrites.deleted(informers, declared.kind, { key, uid }, by);
         }
       } catch (cause) {
         return this.#failure(live, cause, progress, signal);

@@ -6,10 +6,13 @@ import type { Condition } from "#api/meta/index.ts";
 import { apiVersionOf } from "#api/meta/index.ts";
 
 import { contentHash } from "../apply/stamp.ts";
+import type { Difference } from "../apply/match.ts";
 import { exactDifferences } from "../apply/match.ts";
 import type { Informers } from "../cache/informers.ts";
 import type { Client } from "../client/client.ts";
+import type { OwnWrites } from "../controller/own-writes.ts";
 import type { Kind, Live } from "../kinds/kind.ts";
+import { keyOf } from "../kinds/kind.ts";
 import type { Metrics } from "../lifecycle/metrics.ts";
 
 /** Settings of a {@link StatusWriter}; one per controller. */
@@ -19,8 +22,19 @@ export interface StatusWriterOptions {
   readonly fieldManager: string;
   readonly client: Client;
   readonly informers: Informers;
+  readonly ownWrites: OwnWrites;
   readonly metrics: Metrics;
 }
+
+/** How a status is written. */
+export interface StatusWriteOptions {
+  readonly signal: AbortSignal;
+  /** Asked before a write, with the paths that differ; false puts it off. Always if not given. */
+  readonly mayWrite?: (paths: readonly string[]) => boolean;
+}
+
+/** `deferred`: it differs and `mayWrite` said no. */
+export type StatusWritten = "written" | "equal" | "deferred";
 
 /** `status` of any object that we write. */
 export interface StatusDocument {
@@ -39,18 +53,25 @@ export class StatusWriter {
   }
 
   /**
-   * Makes the status of `live` this one; true if it had to be written. Throws ApiError 409 if the
-   * object has changed since `live` was read: then the status is about something old.
+   * Makes the status of `live` this one. Throws ApiError 409 if the object has changed since `live`
+   * was read: then the status is about something old.
    */
-  async write(live: Live, status: StatusDocument, signal: AbortSignal): Promise<boolean> {
-    const { kind, client, informers, metrics, controller } = this.#options;
+  async write(
+    live: Live,
+    status: StatusDocument,
+    options: StatusWriteOptions,
+  ): Promise<StatusWritten> {
+    const { kind, client, informers, metrics, controller, ownWrites } = this.#options;
     // What JSON would carry, so that an undefined member is no difference.
     const wanted: unknown = JSON.parse(JSON.stringify(status));
-    const content = contentHash(wanted);
-    if (this.#isAsWanted(live, wanted, content)) {
+    const found = differencesOf(wanted, live);
+    const content = found.length === 0 ? "" : contentHash(wanted);
+    if (found.length === 0 || this.#wasAccepted(live, content, found)) {
       metrics.statusSkipped.inc({ controller });
-      return false;
+      return "equal";
     }
+    const paths = (): readonly string[] => found.map((one) => `status.${one.path}`);
+    if (options.mayWrite?.(paths()) === false) return "deferred";
     const { name, namespace, uid, resourceVersion } = live.metadata;
     const answer = await client.apply(
       kind,
@@ -64,14 +85,14 @@ export class StatusWriter {
         fieldManager: `${this.#options.fieldManager}-status`,
         subresource: "status",
         expect: { uid, resourceVersion },
-        signal,
+        signal: options.signal,
       },
     );
-    const left = text(wanted, answer);
-    if (left === "[]") this.#accepted.delete(uid);
-    else this.#accepted.set(uid, { content, left });
-    informers.wrote(kind, answer, statusWriterName(controller));
-    return true;
+    const left = differencesOf(wanted, answer);
+    if (left.length === 0) this.#accepted.delete(uid);
+    else this.#accepted.set(uid, { content, left: JSON.stringify(left) });
+    ownWrites.wrote(informers, kind, answer, keyOf(live));
+    return "written";
   }
 
   /** The object is gone. */
@@ -79,20 +100,12 @@ export class StatusWriter {
     this.#accepted.delete(uid);
   }
 
-  #isAsWanted(live: Live, wanted: unknown, content: string): boolean {
-    const left = text(wanted, live);
-    if (left === "[]") return true;
+  #wasAccepted(live: Live, content: string, found: readonly Difference[]): boolean {
     const accepted = this.#accepted.get(live.metadata.uid);
-    return accepted?.content === content && accepted.left === left;
+    return accepted?.content === content && accepted.left === JSON.stringify(found);
   }
 }
 
-/** Writer of a controller's status in cache changes, so that it can ignore its own echo. */
-export function statusWriterName(controller: string): string {
-  return `${controller}/status`;
-}
-
-function text(wanted: unknown, live: Live): string {
-  const status = (live as { readonly status?: unknown }).status;
-  return JSON.stringify(exactDifferences(wanted, status));
+function differencesOf(wanted: unknown, live: Live): readonly Difference[] {
+  return exactDifferences(wanted, (live as { readonly status?: unknown }).status);
 }

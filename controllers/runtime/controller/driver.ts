@@ -2,33 +2,29 @@
 // `if` about a domain. Everything it learns is in the caches, so that a pass can be broken off
 // anywhere and made again.
 
+import { isDeepStrictEqual } from "node:util";
+
 import type { Logger } from "#api/base/index.ts";
 import { assertNever, errorMessage } from "#api/base/index.ts";
 import type { Condition } from "#api/meta/index.ts";
-import { conditions as types, REASONS } from "#api/meta/index.ts";
+import { REASONS } from "#api/meta/index.ts";
 
 import type { Applier, ApplyResult } from "../apply/apply-set.ts";
 import type { Informers } from "../cache/informers.ts";
 import type { View } from "../cache/reader.ts";
 import { CacheReader } from "../cache/reader.ts";
 import type { Client } from "../client/client.ts";
-import { ApiError, NotLeaderError } from "../client/errors.ts";
 import { computeConditions } from "../conditions/conditions.ts";
 import type { StatusWriter } from "../conditions/status-writer.ts";
 import { findUnsupported } from "../fields/unsupported.ts";
 import { addFinalizer, hasFinalizer, removeFinalizer } from "../finalizers/finalizers.ts";
 import type { Kind, Live, ObjectKey } from "../kinds/kind.ts";
 import { keyText } from "../kinds/kind.ts";
-import type { EventRecorder } from "../lifecycle/events.ts";
 import type { World } from "../lifecycle/timers.ts";
-import type {
-  AnyController,
-  ChangeSet,
-  Finalization,
-  Outcome,
-  Rendered,
-  StatusDraft,
-} from "./types.ts";
+import type { OwnWrites } from "./own-writes.ts";
+import type { Rest } from "./rest.ts";
+import type { Teller } from "./tell.ts";
+import type { AnyController, ChangeSet, Finalization, Outcome, Rendered } from "./types.ts";
 
 /** What a driver needs besides the controller. */
 export interface DriverOptions {
@@ -38,7 +34,9 @@ export interface DriverOptions {
   readonly view: View;
   readonly applier: Applier;
   readonly statusWriter: StatusWriter;
-  readonly events: EventRecorder;
+  readonly ownWrites: OwnWrites;
+  readonly rest: Rest;
+  readonly teller: Teller;
   readonly world: World;
   readonly logger: Logger;
   /** Told when a pass has undone what somebody else had done to a child. */
@@ -87,7 +85,8 @@ export class Driver {
     try {
       return await this.#pass(key, signal);
     } catch (cause) {
-      this.#tellFailure(key, cause, signal);
+      const reader = new CacheReader(this.#options.view, signal, this.#kind.group);
+      this.#options.teller.failure(reader.get(this.#kind, key), cause, signal);
       throw cause;
     }
   }
@@ -120,12 +119,15 @@ export class Driver {
   async #reconcile(pass: Pass, signal: AbortSignal): Promise<PassResult> {
     await this.#keepFinalizer(pass, signal);
     const rendered = this.#render(pass);
+    const calls = this.#spec.calls?.(pass.plan) ?? [];
     let outcome: Outcome;
     let failure: unknown;
+    let changed = false;
+    let waitMs = 0;
     if ("refused" in rendered) {
       outcome = { kind: "refused", refusal: rendered.refused };
-      await this.#writeStatus(pass, outcome, signal);
-      return { kind: "refused" };
+      const statusWaitMs = await this.#writeStatus(pass, outcome, signal);
+      return { kind: "refused", ...(statusWaitMs > 0 ? { retryAfterMs: statusWaitMs } : {}) };
     }
     if ("held" in rendered) {
       outcome = { kind: "held", ...rendered.held };
@@ -133,10 +135,37 @@ export class Driver {
       const result = await this.#options.applier.apply(this.#parent(pass), rendered, signal);
       ({ outcome, failure } = await this.#act(pass, result, signal));
       this.#tell(pass, result.changeSet);
-      if (result.changeSet.changed) await this.#observeAgain(pass);
+      waitMs = this.#unasked(pass, result.changeSet);
+      changed = result.changeSet.changed;
+      if (changed) await this.#observeAgain(pass);
     }
-    await this.#writeStatus(pass, outcome, signal);
-    return this.#conclude(pass, outcome, failure);
+    const statusWaitMs = await this.#writeStatus(pass, outcome, signal);
+    const concluded = this.#conclude(pass, outcome, failure);
+    if (concluded.kind !== "done") return concluded;
+    // Our own writes wake nobody, so what follows from them is seen to here.
+    const follows = changed && this.#follows(pass, { rendered, calls });
+    return sooner(concluded, [
+      ...(statusWaitMs > 0 ? [statusWaitMs] : []),
+      ...(follows ? [waitMs] : []),
+    ]);
+  }
+
+  /** True if what the pass has written makes another one do more than this one did. */
+  #follows(
+    pass: Pass,
+    done: { readonly rendered: Rendered; readonly calls: readonly unknown[] },
+  ): boolean {
+    const rendered = this.#render(pass);
+    const calls = this.#spec.calls?.(pass.plan) ?? [];
+    return !isDeepStrictEqual({ rendered, calls }, done);
+  }
+
+  /** Children that changed without an edit, told to the keeper of rest; how long to wait now. */
+  #unasked(pass: Pass, changeSet: ChangeSet): number {
+    if (isEdited(pass.live)) return 0;
+    const waitMs = this.#options.rest.changedChildren(keyText(pass.key), changeSet);
+    if (waitMs > 0) this.#options.contested(pass.key);
+    return waitMs;
   }
 
   /** Render, after the check of what is served at all. */
@@ -208,7 +237,7 @@ export class Driver {
       return this.#release(pass, finalizer.name, signal);
     }
     const verdict = finalizer.finalize(pass.observed, this.#now(), this.#spec.defaults);
-    const { problem, failure } = await this.#undo(pass, verdict, signal);
+    const { problem, failure, changed = false } = await this.#undo(pass, verdict, signal);
     if (verdict.kind === "done" && problem === undefined) {
       return this.#release(pass, finalizer.name, signal);
     }
@@ -219,10 +248,18 @@ export class Driver {
       (verdict.kind === "waiting"
         ? { reason: verdict.reason, message: verdict.message }
         : { reason: REASONS.Deleting, message: "" });
-    await this.#writeStatus(pass, { kind: "finalizing", ...said, overdue }, signal);
+    const statusWaitMs = await this.#writeStatus(
+      pass,
+      { kind: "finalizing", ...said, overdue },
+      signal,
+    );
     if (failure !== undefined) return { kind: "failed", ...retryOf(failure) };
     const wishMs = verdict.kind === "waiting" ? verdict.requeueAfterMs : undefined;
-    return { kind: "done", requeueAfterMs: wishMs ?? FINALIZING_REQUEUE_MS };
+    const result: PassResult = { kind: "done", requeueAfterMs: wishMs ?? FINALIZING_REQUEUE_MS };
+    return sooner(result, [
+      ...(statusWaitMs > 0 ? [statusWaitMs] : []),
+      ...(changed && verdict.kind === "waiting" ? [0] : []),
+    ]);
   }
 
   /** Children and calls of a finalization; says what is still in the way. */
@@ -233,12 +270,15 @@ export class Driver {
   ): Promise<{
     readonly problem?: { readonly reason: string; readonly message: string };
     readonly failure?: unknown;
+    readonly changed?: boolean;
   }> {
+    let changed = false;
     if (verdict.children !== undefined) {
       const parent = this.#parent(pass);
       const result = await this.#options.applier.apply(parent, verdict.children, signal);
       this.#tell(pass, result.changeSet);
-      if (result.changeSet.changed) await this.#observeAgain(pass);
+      changed = result.changeSet.changed;
+      if (changed) await this.#observeAgain(pass);
       if (result.kind === "refused") {
         return { problem: { reason: result.refusal.reason, message: result.refusal.message } };
       }
@@ -258,7 +298,7 @@ export class Driver {
     if (verdict.kind === "done") return {};
     try {
       await this.#call(verdict.calls ?? [], signal);
-      return {};
+      return { changed };
     } catch (cause) {
       if (signal.aborted) throw cause;
       const problem = { reason: REASONS.Unreachable, message: errorMessage(cause) };
@@ -276,16 +316,16 @@ export class Driver {
   }
 
   async #release(pass: Pass, name: string, signal: AbortSignal): Promise<PassResult> {
-    const { client, informers, controller } = this.#options;
+    const { client, informers, ownWrites, controller } = this.#options;
     const { fieldManager } = controller;
     const options = { name, fieldManager, signal };
     const left = await removeFinalizer(client, this.#kind, pass.live, options);
     const { uid } = pass.live.metadata;
     // Without a finalizer the server has removed it in the same step.
     if (left === undefined || (left.metadata.finalizers ?? []).length === 0) {
-      informers.deleted(this.#kind, pass.key, uid, controller.name);
+      ownWrites.deleted(informers, this.#kind, { key: pass.key, uid }, pass.key);
     } else {
-      informers.wrote(this.#kind, left, controller.name);
+      ownWrites.wrote(informers, this.#kind, left, pass.key);
     }
     pass.log.info("finalizer removed", { finalizer: name });
     return { kind: "done" };
@@ -294,7 +334,7 @@ export class Driver {
   async #keepFinalizer(pass: Pass, signal: AbortSignal): Promise<void> {
     const { finalizer } = this.#spec;
     if (finalizer === undefined) return;
-    const { client, informers, controller } = this.#options;
+    const { client, informers, ownWrites, controller } = this.#options;
     const options = { name: finalizer.name, fieldManager: controller.fieldManager, signal };
     const needed = finalizer.needed?.(pass.observed) ?? true;
     if (needed === hasFinalizer(pass.live, finalizer.name)) return;
@@ -302,8 +342,10 @@ export class Driver {
       ? await addFinalizer(client, this.#kind, pass.live, options)
       : await removeFinalizer(client, this.#kind, pass.live, options);
     if (answer === undefined) return;
-    informers.wrote(this.#kind, answer, controller.name);
+    ownWrites.wrote(informers, this.#kind, answer, pass.key);
     pass.live = answer;
+    // The answer may hold an edit that nobody has seen yet, and news of it is ours now.
+    await this.#observeAgain(pass);
   }
 
   /** The status shall tell what is there after our own writes, which the caches already show. */
@@ -314,7 +356,8 @@ export class Driver {
     pass.plan = this.#spec.plan(observed, this.#now(), this.#spec.defaults);
   }
 
-  async #writeStatus(pass: Pass, outcome: Outcome, signal: AbortSignal): Promise<void> {
+  /** How long a status that was put off has to wait; 0 if it is as it should be. */
+  async #writeStatus(pass: Pass, outcome: Outcome, signal: AbortSignal): Promise<number> {
     const now = this.#now();
     const draft = this.#spec.computeStatus(pass.observed, pass.plan, outcome, now);
     const previous = conditionsOf(pass.live);
@@ -329,9 +372,16 @@ export class Driver {
       ...(escapeAnnotation === undefined ? {} : { escapeAnnotation }),
     });
     const status = { ...draft.fields, observedGeneration: generation, conditions };
-    const written = await this.#options.statusWriter.write(pass.live, status, signal);
-    if (written) this.#tellConditions(pass, previous, conditions);
-    this.#tellDraft(pass, draft);
+    const { statusWriter, rest, teller } = this.#options;
+    const key = keyText(pass.key);
+    const edited = isEdited(pass.live);
+    const written = await statusWriter.write(pass.live, status, {
+      signal,
+      mayWrite: (paths) => edited || rest.mayWriteStatus(key, paths),
+    });
+    if (written === "written") teller.conditions(pass.live, previous, conditions);
+    teller.draft(pass.live, draft);
+    return written === "deferred" ? rest.statusWaitMs(key) : 0;
   }
 
   #conclude(pass: Pass, outcome: Outcome, failure: unknown): PassResult {
@@ -349,68 +399,7 @@ export class Driver {
   #tell(pass: Pass, changeSet: ChangeSet): void {
     const fought = changeSet.changes.some((one) => one.action === "Reverted" || one.again === true);
     if (fought) this.#options.contested(pass.key);
-    for (const { action, kind, name, paths } of changeSet.changes) {
-      if (action === "Reverted") {
-        this.#event(
-          pass,
-          "Warning",
-          REASONS.Reverted,
-          "Revert",
-          `${kind} ${name} was changed by somebody else at ${(paths ?? []).join(", ")}`,
-        );
-      } else if (action === "Deleted") {
-        this.#event(pass, "Normal", REASONS.Pruned, "Prune", `${kind} ${name} is no longer wanted`);
-      }
-    }
-  }
-
-  /** A change of Ready or Stalled is worth an Event; anything else is in the status. */
-  #tellConditions(pass: Pass, previous: readonly Condition[], current: readonly Condition[]): void {
-    const before = new Map(previous.map((condition) => [condition.type, condition]));
-    const stalled = current.find((condition) => condition.type === types.STALLED);
-    const told = stalled ?? current.find((condition) => condition.type === types.READY);
-    if (told === undefined) return;
-    const old = before.get(told.type);
-    if (old?.status === told.status && old.reason === told.reason) return;
-    const well = told.type === types.READY && told.status === "True";
-    const working = stalled === undefined && current.some(({ type }) => type === types.RECONCILING);
-    // What was well and is not any more is worth a warning, even if it is being worked on.
-    const lost = told.type === types.READY && old?.status === "True";
-    const type = well || (working && !lost) ? "Normal" : "Warning";
-    this.#event(pass, type, told.reason, "Reconcile", told.message);
-  }
-
-  #tellDraft(pass: Pass, draft: StatusDraft): void {
-    for (const event of draft.events ?? []) {
-      this.#event(pass, event.type, event.reason, event.action ?? "Reconcile", event.message);
-    }
-  }
-
-  /** Status cannot be computed without an observation, so an Event must tell. */
-  #tellFailure(key: ObjectKey, cause: unknown, signal: AbortSignal): void {
-    const passing = cause instanceof ApiError && cause.status === 409;
-    if (passing || cause instanceof NotLeaderError || signal.aborted) return;
-    const live = new CacheReader(this.#options.view, signal, this.#kind.group).get(this.#kind, key);
-    if (live === undefined) return;
-    const note = errorMessage(cause);
-    const reason = "ReconcileFailed";
-    this.#options.events.record({
-      regarding: live,
-      type: "Warning",
-      reason,
-      action: "Reconcile",
-      note,
-    });
-  }
-
-  #event(
-    pass: Pass,
-    type: "Normal" | "Warning",
-    reason: string,
-    action: string,
-    note: string,
-  ): void {
-    this.#options.events.record({ regarding: pass.live, type, reason, action, note });
+    this.#options.teller.changes(pass.live, changeSet);
   }
 
   #parent(pass: Pass): { readonly kind: Kind; readonly object: Live } {
@@ -434,9 +423,10 @@ export class Driver {
     const uid = this.#uids.get(text);
     if (uid === undefined) return;
     this.#uids.delete(text);
+    this.#options.rest.forget(text);
     this.#options.applier.forget(uid);
     this.#options.statusWriter.forget(uid);
-    this.#options.events.forget(uid);
+    this.#options.teller.forget(uid);
   }
 }
 
@@ -451,6 +441,19 @@ function correlationOf(live: Live): { readonly correlationId?: string } {
     if (name.endsWith("/correlation-id")) return { correlationId: value };
   }
   return {};
+}
+
+/** True if the status is not yet about what the user has last written. */
+function isEdited(live: Live): boolean {
+  const status = (live as { readonly status?: { readonly observedGeneration?: number } }).status;
+  return status?.observedGeneration !== live.metadata.generation;
+}
+
+/** The result with its next look at the soonest of these times. */
+function sooner(result: PassResult, timesMs: readonly number[]): PassResult {
+  if (timesMs.length === 0) return result;
+  const soonestMs = Math.min(...timesMs, result.requeueAfterMs ?? Infinity);
+  return { ...result, requeueAfterMs: soonestMs };
 }
 
 /** What the failure itself asks to wait. */

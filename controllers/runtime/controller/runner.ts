@@ -13,9 +13,10 @@ import { CacheReader, ownerIndex, ownerIndexValues, viewOf } from "../cache/read
 import type { StoreChange } from "../cache/store.ts";
 import type { Client } from "../client/client.ts";
 import { ApiError, NotLeaderError } from "../client/errors.ts";
-import { statusWriterName, StatusWriter } from "../conditions/status-writer.ts";
+import { StatusWriter } from "../conditions/status-writer.ts";
 import type { Live, ObjectKey } from "../kinds/kind.ts";
 import { keyOf, keyText, kindId, parseKey } from "../kinds/kind.ts";
+import type { Clusters } from "../lifecycle/cluster.ts";
 import type { EventRecorder } from "../lifecycle/events.ts";
 import type { Metrics } from "../lifecycle/metrics.ts";
 import type { World } from "../lifecycle/timers.ts";
@@ -23,6 +24,10 @@ import type { Priority } from "../queue/work-queue.ts";
 import { WorkQueue } from "../queue/work-queue.ts";
 import type { PassResult } from "./driver.ts";
 import { Driver } from "./driver.ts";
+import { OwnWrites, stateId } from "./own-writes.ts";
+import { runPass } from "./pass-limit.ts";
+import { Rest } from "./rest.ts";
+import { Teller } from "./tell.ts";
 import type { AnyController, WatchedKind } from "./types.ts";
 
 /** What all controllers of a manager share. */
@@ -30,6 +35,10 @@ export interface RunnerOptions {
   readonly controller: AnyController;
   readonly client: Client;
   readonly informers: Informers;
+  /** The manager's own cluster, to which `client` and `informers` belong, and those beside it. */
+  readonly clusters: Clusters;
+  /** False for objects of other shards. */
+  readonly serves: (object: Live) => boolean;
   readonly events: EventRecorder;
   readonly world: World;
   readonly metrics: Metrics;
@@ -38,6 +47,10 @@ export interface RunnerOptions {
 
 const CONCURRENCY = 4;
 const PASS_TIMEOUT_MS = 60_000;
+/** From the signal that a pass should end to giving its worker back. */
+const PASS_GRACE_MS = 5_000;
+/** With this many deaf passes something is wrong with all of them: no more workers are given. */
+const STUCK_MAX = 16;
 
 /** See the head of this file. */
 export class ControllerRunner {
@@ -49,6 +62,10 @@ export class ControllerRunner {
   readonly #view: View;
   readonly #driver: Driver;
   readonly #wakeReader: CacheReader;
+  readonly #ownWrites: OwnWrites;
+  readonly #rest: Rest;
+  /** Keys of passes that go on although their time, or even their term, is over. */
+  readonly #stuck = new Set<string>();
   #queue: WorkQueue | undefined;
 
   constructor(options: RunnerOptions) {
@@ -64,11 +81,15 @@ export class ControllerRunner {
       new AbortController().signal,
       controller.kind.group,
     );
+    this.#ownWrites = new OwnWrites(controller.name);
+    const { clock } = world;
+    this.#rest = new Rest({ controller: controller.name, clock, metrics, logger: this.#log });
     const shared = {
       controller: controller.name,
       fieldManager: controller.fieldManager,
       client,
       informers,
+      ownWrites: this.#ownWrites,
       metrics,
     };
     this.#driver = new Driver({
@@ -83,7 +104,9 @@ export class ControllerRunner {
         logger: this.#log,
       }),
       statusWriter: new StatusWriter({ ...shared, kind: controller.kind }),
-      events,
+      ownWrites: this.#ownWrites,
+      rest: this.#rest,
+      teller: new Teller(events),
       world,
       logger: this.#log,
       contested: (key) => this.#queue?.contested(keyText(key)),
@@ -104,7 +127,10 @@ export class ControllerRunner {
 
   /** Has the object reconciled soon; between terms without effect. */
   wake(key: ObjectKey): void {
-    this.#queue?.add(keyText(key), "change");
+    const object = this.#primary.store.get(key);
+    if (object !== undefined && this.#options.serves(object)) {
+      this.#queue?.add(keyText(key), "change");
+    }
   }
 
   /** Fills the gauges about work in progress. */
@@ -120,12 +146,13 @@ export class ControllerRunner {
     assert(this.#queue === undefined, "one term at a time");
     const { world, metrics } = this.#options;
     const queue = new WorkQueue({ name: this.name, world, metrics });
+    for (const key of this.#stuck) queue.hold(key);
     this.#queue = queue;
     const close = (): void => queue.close();
     stop.addEventListener("abort", close, { once: true });
     if (stop.aborted) close();
     for (const object of this.#primary.store.values()) {
-      queue.add(keyText(keyOf(object)), "background");
+      if (this.#options.serves(object)) queue.add(keyText(keyOf(object)), "background");
     }
     const ends = (this.#options.controller.spec.sources ?? []).map((source) =>
       source.start((key) => this.wake(key)),
@@ -180,9 +207,7 @@ export class ControllerRunner {
   }
 
   #primaryChanged(change: StoreChange): void {
-    // Our own status and finalizer: the pass that wrote them knows.
-    if (change.writer === this.name || change.writer === statusWriterName(this.name)) return;
-    this.#queue?.add(keyText(keyOf(change.object)), priorityOf(change));
+    this.#wakeBy(change, keyOf(change.object), priorityOf(change));
   }
 
   #childChanged(change: StoreChange): void {
@@ -192,15 +217,24 @@ export class ControllerRunner {
       const uid = state?.metadata.labels?.[names.ownerUid];
       if (uid !== undefined) {
         for (const parent of this.#primary.store.lookup("uid", uid)) {
-          this.#queue?.add(keyText(keyOf(parent)), "change");
+          this.#wakeBy(change, keyOf(parent), "change");
         }
       }
       // The text outlives the uid: a new parent waits for what its predecessor left.
       const owner = state?.metadata.annotations?.[names.owner];
       if (owner?.startsWith(`${kind}/`) !== true) continue;
       const key = parseKey(owner.slice(kind.length + 1));
-      if (this.#primary.store.get(key) !== undefined) this.#queue?.add(keyText(key), "change");
+      if (this.#primary.store.get(key) !== undefined) this.#wakeBy(change, key, "change");
     }
+  }
+
+  /** News wakes an object unless its own pass has made them. */
+  #wakeBy(change: StoreChange, key: ObjectKey, priority: Priority): void {
+    const text = keyText(key);
+    if (this.#queue === undefined || this.#ownWrites.made(change, text)) return;
+    // What is not there any more is the changed object itself: others wake only what is there.
+    if (!this.#options.serves(this.#primary.store.get(key) ?? change.object)) return;
+    this.#queue.add(text, priority, stateId(change.object, change.gone));
   }
 
   #watchedChanged(watched: WatchedKind<never>, change: StoreChange): void {
@@ -211,50 +245,65 @@ export class ControllerRunner {
     for (const state of new Set([change.object, change.previous])) {
       if (state === undefined) continue;
       for (const key of call(state, this.#wakeReader)) {
-        if (this.#primary.store.get(key) !== undefined) this.#queue.add(keyText(key), "change");
+        if (this.#primary.store.get(key) !== undefined) this.#wakeBy(change, key, "change");
       }
     }
   }
 
   async #work(queue: WorkQueue, abort: AbortSignal): Promise<void> {
-    const { metrics } = this.#options;
+    const { world, metrics, controller } = this.#options;
     const labels = { controller: this.name };
     for (;;) {
       const key = await queue.take();
       if (key === undefined) return;
-      metrics.activeWorkers.inc(labels);
-      const startedAtMs = this.#options.world.clock.monotonicMs();
-      try {
-        this.#settle(queue, key, await this.#pass(key, abort));
-      } catch (cause) {
-        this.#settleError(queue, key, cause, abort);
-      } finally {
-        const seconds = (this.#options.world.clock.monotonicMs() - startedAtMs) / 1000;
-        metrics.reconcileSeconds.observe(labels, seconds);
-        metrics.activeWorkers.dec(labels);
-        queue.done(key);
-      }
+      const timeoutMs = controller.spec.timeoutMs ?? PASS_TIMEOUT_MS;
+      let ended: Promise<void> = Promise.resolve();
+      const how = await runPass((signal) => (ended = this.#pass(queue, key, signal, abort)), {
+        timers: world.timers,
+        timeoutMs,
+        graceMs: PASS_GRACE_MS,
+        abort,
+        onTimeout: () => {
+          metrics.timeouts.inc(labels);
+          this.#log.warn("pass is over its time", { object: key, timeoutMs });
+        },
+      });
+      if (how === "ended") continue;
+      this.#stuck.add(key);
+      metrics.stuck.set(labels, this.#stuck.size);
+      this.#log.error("pass does not end; its object waits for it", { object: key });
+      if (this.#stuck.size >= STUCK_MAX && !abort.aborted) await ended;
     }
   }
 
-  /** The pass with its time limit. The limit asks; only an ended pass gives its key back. */
-  async #pass(key: string, abort: AbortSignal): Promise<PassResult> {
-    const { world, metrics, controller } = this.#options;
-    const limit = new AbortController();
-    const onAbort = (): void => limit.abort();
-    abort.addEventListener("abort", onAbort, { once: true });
-    if (abort.aborted) limit.abort();
-    const timeoutMs = controller.spec.timeoutMs ?? PASS_TIMEOUT_MS;
-    const cancel = world.timers.schedule(timeoutMs, () => {
-      metrics.timeouts.inc({ controller: this.name });
-      this.#log.warn("pass is over its time", { object: key, timeoutMs });
-      limit.abort();
-    });
+  /** One pass and what follows from it for the queue. Never rejects. */
+  async #pass(
+    queue: WorkQueue,
+    key: string,
+    signal: AbortSignal,
+    abort: AbortSignal,
+  ): Promise<void> {
+    const { metrics, world } = this.#options;
+    const labels = { controller: this.name };
+    metrics.activeWorkers.inc(labels);
+    const startedAtMs = world.clock.monotonicMs();
+    this.#ownWrites.begin(key);
     try {
-      return await this.#driver.pass(parseKey(key), limit.signal);
+      this.#settle(queue, key, await this.#driver.pass(parseKey(key), signal));
+    } catch (cause) {
+      this.#settleError(queue, key, cause, abort);
     } finally {
-      cancel();
-      abort.removeEventListener("abort", onAbort);
+      const seconds = (world.clock.monotonicMs() - startedAtMs) / 1000;
+      metrics.reconcileSeconds.observe(labels, seconds);
+      metrics.activeWorkers.dec(labels);
+      const own = this.#ownWrites.end(key);
+      queue.done(key, own);
+      if (this.#stuck.delete(key)) {
+        metrics.stuck.set(labels, this.#stuck.size);
+        this.#log.info("pass has ended after all", { object: key });
+        // A later term holds the key for this pass.
+        if (this.#queue !== queue) this.#queue?.done(key);
+      }
     }
   }
 
@@ -269,7 +318,8 @@ export class ControllerRunner {
       case "done":
         queue.succeeded(key);
         if (result.requeueAfterMs !== undefined) {
-          queue.addAfter(key, result.requeueAfterMs, "background");
+          const delayMs = this.#rest.requeueMs(key, result.requeueAfterMs);
+          queue.addAfter(key, delayMs, "background");
         }
         reconciles.inc({
           controller,

@@ -41,7 +41,10 @@ export interface Metrics {
   readonly driftReverted: Counter<"controller" | "kind">;
   readonly pruned: Counter<"controller" | "kind">;
   readonly statusSkipped: Counter<"controller">;
+  readonly restless: Counter<"controller" | "what">;
+  readonly stuck: Gauge<"controller">;
   readonly eventsDropped: Counter<"reason">;
+  readonly clusterUp: Gauge<"cluster">;
 }
 
 /** A fresh registry with all metrics at zero. */
@@ -92,7 +95,18 @@ export function createMetrics(): Metrics {
     statusSkipped: counter("status_skipped_total", "Status as before, not written.", [
       "controller",
     ]),
+    restless: counter(
+      "reconcile_restless_total",
+      "Writes and passes put off because an object does not come to rest.",
+      ["controller", "what"],
+    ),
+    stuck: gauge("reconcile_stuck", "Passes that go on although their time is over.", [
+      "controller",
+    ]),
     eventsDropped: counter("events_dropped_total", "Events not written, by why.", ["reason"]),
+    clusterUp: gauge("cluster_up", "0 while a cluster beside our own does not answer.", [
+      "cluster",
+    ]),
   };
 }
 

@@ -43,6 +43,15 @@ interface Waiting {
   readonly sinceMs: number;
 }
 
+interface Again {
+  priority: Priority;
+  /** Why, as long as every wish named a cause; undefined once one did not. */
+  causes: Set<string> | undefined;
+}
+
+/** More causes than a pass can have written: then it is woken in any case. */
+const CAUSES_MAX = 64;
+
 /** See the head of this file. Keys are the texts of object keys. */
 export class WorkQueue {
   readonly #options: WorkQueueOptions;
@@ -54,7 +63,7 @@ export class WorkQueue {
   };
   readonly #running = new Map<string, number>();
   /** Added while running. */
-  readonly #again = new Map<string, Priority>();
+  readonly #again = new Map<string, Again>();
   readonly #later = new Map<string, { readonly atMs: number; readonly cancel: CancelTimer }>();
   readonly #failures = new Map<string, Trouble>();
   readonly #fights = new Map<string, Trouble>();
@@ -77,11 +86,14 @@ export class WorkQueue {
     return this.depth === 0 && this.#running.size === 0 && this.#later.size === 0;
   }
 
-  /** Adds a key, or raises its priority if it waits already. Without effect once closed. */
-  add(key: string, priority: Priority): void {
+  /**
+   * Adds a key, or raises its priority if it waits already. Without effect once closed. `cause`
+   * names the news; a running pass that turns out to have caused it is not followed by another.
+   */
+  add(key: string, priority: Priority, cause?: string): void {
     if (this.#closed) return;
     if (this.#running.has(key)) {
-      this.#again.set(key, higher(this.#again.get(key), priority));
+      this.#addAgain(key, priority, cause);
       return;
     }
     const known = LEVELS.find((level) => this.#levels[level].has(key));
@@ -164,8 +176,13 @@ export class WorkQueue {
     return new Promise((resolve) => this.#takers.push(resolve));
   }
 
-  /** The pass of a taken key is over. */
-  done(key: string): void {
+  /** Counts the key as running without handing it out: a pass of an earlier term still holds it. */
+  hold(key: string): void {
+    this.#running.set(key, this.#options.world.clock.monotonicMs());
+  }
+
+  /** The pass of a taken key is over; `own` are the causes that it has made itself. */
+  done(key: string, own?: ReadonlySet<string>): void {
     const startedAtMs = this.#running.get(key);
     if (startedAtMs === undefined) return;
     this.#running.delete(key);
@@ -173,7 +190,7 @@ export class WorkQueue {
     this.#options.metrics.workSeconds.observe(this.#labels(), seconds);
     const again = this.#again.get(key);
     this.#again.delete(key);
-    if (again !== undefined) this.add(key, again);
+    if (again !== undefined && !isAllOf(again.causes, own)) this.add(key, again.priority);
     if (this.#running.size === 0) for (const resolve of this.#idle.splice(0)) resolve();
   }
 
@@ -220,6 +237,18 @@ export class WorkQueue {
           Math.min(TROUBLED_MS, (ITEM_BACKOFF.baseMs / 2) * 2 ** Math.min(one.count, 20)),
     );
     return Math.max(...ends);
+  }
+
+  #addAgain(key: string, priority: Priority, cause: string | undefined): void {
+    const known = this.#again.get(key);
+    if (known === undefined) {
+      const causes = cause === undefined ? undefined : new Set([cause]);
+      this.#again.set(key, { priority, causes });
+      return;
+    }
+    known.priority = higher(known.priority, priority);
+    if (cause === undefined || (known.causes?.size ?? 0) >= CAUSES_MAX) known.causes = undefined;
+    else known.causes?.add(cause);
   }
 
   #serve(): void {
@@ -269,10 +298,20 @@ export class WorkQueue {
   }
 }
 
+/** True if every cause is known and among `own`. */
+function isAllOf(
+  causes: ReadonlySet<string> | undefined,
+  own: ReadonlySet<string> | undefined,
+): boolean {
+  if (causes === undefined || own === undefined) return false;
+  for (const cause of causes) if (!own.has(cause)) return false;
+  return true;
+}
+
 function rank(priority: Priority): number {
   return LEVELS.indexOf(priority);
 }
 
-function higher(a: Priority | undefined, b: Priority): Priority {
-  return a !== undefined && rank(a) < rank(b) ? a : b;
+function higher(a: Priority, b: Priority): Priority {
+  return rank(a) < rank(b) ? a : b;
 }

@@ -1,0 +1,256 @@
+// A controller that never comes to rest must not take the cluster with it: what it writes is
+// bounded, the log says where it differs from pass to pass, and a metric counts.
+
+import { afterEach, describe, expect, it } from "@jest/globals";
+
+import { KINDS } from "../kinds/builtin.ts";
+import type { RunningManager, WidgetWorld } from "../testing/widgets.ts";
+import { inShop, WIDGET, widget, widgetWorld } from "../testing/widgets.ts";
+
+let running: RunningManager | undefined;
+
+afterEach(async () => {
+  await running?.stop();
+  running = undefined;
+});
+
+const READY = [{ type: "Ready", status: "True", reason: "Available", message: "" }] as const;
+const MINUTE_MS = 60_000;
+
+function patches(world: WidgetWorld, part: string): number {
+  return world.server.log.filter((one) => one.method === "PATCH" && one.path.includes(part)).length;
+}
+
+async function metric(manager: RunningManager["manager"], name: string): Promise<string> {
+  return manager.registry.getSingleMetricAsString(name);
+}
+
+/** The watch tells of a write before its answer is there, as a real one sometimes does. */
+function watchFirst(world: WidgetWorld): void {
+  const { server } = world;
+  const request = server.request.bind(server);
+  server.request = async (call) => {
+    const answer = await request(call);
+    if (call.method === "PATCH") await new Promise((resolve) => setImmediate(resolve));
+    return answer;
+  };
+}
+
+describe("a controller without rest", () => {
+  it("whose status differs on every pass writes a bounded number of times, and is named", async () => {
+    const world = widgetWorld();
+    watchFirst(world);
+    let count = 0;
+    world.server.userApply(WIDGET, widget("w", { text: "a" }));
+    running = world.start(
+      {},
+      {
+        computeStatus: () => ({ fields: { text: String(count++) }, conditions: READY }),
+        requeueAfterMs: () => 0,
+      },
+    );
+    await world.clock.advance(10 * MINUTE_MS);
+    const writes = patches(world, "/status");
+    expect(writes).toBeGreaterThan(30);
+    expect(writes).toBeLessThan(100);
+    expect(count).toBeLessThan(1_500);
+    const warning = world.logger.lines.find((one) => one.message.includes("does not come to rest"));
+    expect(warning).toMatchObject({ fields: { object: "shop/w", paths: ["status.text"] } });
+    const text = await metric(running.manager, "reconcile_restless_total");
+    expect(text).toMatch(/reconcile_restless_total\{controller="widget",what="status"\} [1-9]/);
+    // What a user edits is served at once all the same.
+    world.server.userApply(WIDGET, widget("w", { text: "b" }));
+    await world.clock.advance(100);
+    expect(world.server.read(KINDS.ConfigMap, inShop("w-map"))?.data).toEqual({ text: "b" });
+    expect(world.server.read(WIDGET, inShop("w"))?.status?.observedGeneration).toBe(2);
+  });
+
+  it("whose render is not repeatable writes its children a bounded number of times", async () => {
+    const world = widgetWorld();
+    watchFirst(world);
+    let count = 0;
+    const render = () => [
+      {
+        apiVersion: "v1",
+        kind: "ConfigMap",
+        metadata: { namespace: "shop", name: "w-map" },
+        data: { text: "a", count: String(count++) },
+      },
+    ];
+    world.server.userApply(WIDGET, widget("w", { text: "a" }));
+    running = world.start({}, { render });
+    await world.clock.advance(10 * MINUTE_MS);
+    const writes = patches(world, "/configmaps/");
+    expect(writes).toBeGreaterThan(30);
+    expect(writes).toBeLessThan(150);
+    const warning = world.logger.lines.find((one) => one.message.includes("does not come to rest"));
+    expect(warning).toMatchObject({ fields: { paths: ["ConfigMap w-map data.count"] } });
+  });
+
+  it("two that write over each other's status are bounded, whoever writes last", async () => {
+    const world = widgetWorld();
+    watchFirst(world);
+    world.server.userApply(WIDGET, widget("w", { text: "a" }));
+    running = world.start();
+    await world.clock.advance(1_000);
+    world.server.storage.subscribe((entry) => {
+      const { status } = entry.stored.object as { readonly status?: { readonly text?: string } };
+      if (entry.kind.plural !== "widgets" || status?.text !== "a") return;
+      queueMicrotask(() => {
+        world.server.userPatch(WIDGET, inShop("w"), { status: { text: "theirs" } }, "status");
+      });
+    });
+    world.server.userPatch(WIDGET, inShop("w"), { status: { text: "theirs" } }, "status");
+    await world.clock.advance(10 * MINUTE_MS);
+    expect(patches(world, "/status")).toBeLessThan(120);
+  });
+});
+
+describe("an object that comes to rest", () => {
+  it.each([
+    { name: "after the answer", first: false },
+    { name: "before it", first: true },
+  ])("costs one pass when the watch tells of its writes $name", async ({ first }) => {
+    const world = widgetWorld();
+    if (first) watchFirst(world);
+    running = world.start();
+    await world.clock.advance(1_000);
+    world.server.userApply(WIDGET, widget("w", { text: "a", service: true }));
+    await world.clock.advance(5_000);
+    expect(world.server.read(WIDGET, inShop("w"))?.status?.conditions?.[0]?.status).toBe("True");
+    const { manager } = running;
+    const passes = () => metric(manager, "controller_runtime_reconcile_total");
+    expect(await passes()).toMatch(/success"\} 1$/m);
+    world.server.userApply(WIDGET, widget("w", { text: "b", service: true }));
+    await world.clock.advance(5_000);
+    expect(await passes()).toMatch(/success"\} 2$/m);
+    world.server.userDelete(WIDGET, inShop("w"));
+    await world.clock.advance(5_000);
+    expect(world.server.readAll(KINDS.ConfigMap)).toEqual([]);
+  });
+
+  it("gets another pass when its render asks for more once the first child is there", async () => {
+    const world = widgetWorld();
+    const child = (name: string) => ({
+      apiVersion: "v1",
+      kind: "ConfigMap",
+      metadata: { namespace: "shop", name },
+      data: { text: "a" },
+    });
+    world.server.userApply(WIDGET, widget("w", { text: "a" }));
+    running = world.start(
+      {},
+      {
+        render: ({ texts }) =>
+          Array.from(["first", ...texts], (_, index) => child(`c${index}`)).slice(0, 3),
+      },
+    );
+    await world.clock.advance(1_000);
+    const names = world.server.readAll(KINDS.ConfigMap).map((one) => one.metadata.name);
+    expect(names).toEqual(["c0", "c1", "c2"]);
+  });
+
+  it("sees an edit that came in with the answer to its finalizer", async () => {
+    const world = widgetWorld();
+    const finalizer = {
+      name: "example.io/widget",
+      timeoutMs: 300_000,
+      escapeAnnotation: "example.io/abandon",
+      finalize: () => ({ kind: "done" }) as const,
+    };
+    world.server.userApply(WIDGET, widget("w", { text: "a" }));
+    let edited = false;
+    world.server.intercept = (request) => {
+      if (edited || request.method !== "PATCH" || !request.path.endsWith("/widgets/w"))
+        return undefined;
+      edited = true;
+      world.server.userApply(WIDGET, widget("w", { text: "b" }));
+      return undefined;
+    };
+    running = world.start({}, { finalizer });
+    await world.clock.advance(5_000);
+    expect(edited).toBe(true);
+    expect(world.server.read(KINDS.ConfigMap, inShop("w-map"))?.data).toEqual({ text: "b" });
+    expect(world.server.read(WIDGET, inShop("w"))?.status).toMatchObject({
+      observedGeneration: 2,
+      text: "b",
+    });
+  });
+});
+
+describe("a pass that does not end", () => {
+  it("holds up its own object only, never gets a second one beside it, and writes nothing", async () => {
+    const world = widgetWorld();
+    let release = (): void => undefined;
+    const gate = new Promise<void>((resolve) => (release = resolve));
+    let inside = 0;
+    let most = 0;
+    const names = ["w0", "w1", "w2", "w3", "w4", "w5"];
+    for (const name of names) world.server.userApply(WIDGET, widget(name, { text: "a" }));
+    running = world.start(
+      {},
+      {
+        concurrency: 2,
+        async observe(key, reader) {
+          const found = reader.get(WIDGET, key);
+          if (found === undefined) return undefined;
+          if (key.name === "w0") {
+            most = Math.max(most, ++inside);
+            await gate;
+            inside--;
+          }
+          const maps = reader.owned(KINDS.ConfigMap, found.metadata.uid);
+          return { widget: found, texts: maps.map((one) => one.data?.["text"] ?? "") };
+        },
+      },
+    );
+    await world.clock.advance(2 * MINUTE_MS);
+    world.server.userApply(WIDGET, widget("w0", { text: "b" }));
+    await world.clock.advance(2 * MINUTE_MS);
+    expect(await metric(running.manager, "reconcile_stuck")).toContain('"widget"} 1');
+    const made = () => world.server.readAll(KINDS.ConfigMap).map((one) => one.metadata.name);
+    expect(made()).toEqual(["w1-map", "w2-map", "w3-map", "w4-map", "w5-map"]);
+    world.server.log.length = 0;
+    release();
+    await world.clock.advance(0);
+    expect(most).toBe(1);
+    await world.clock.advance(MINUTE_MS);
+    expect(world.server.read(KINDS.ConfigMap, inShop("w0-map"))?.data).toEqual({ text: "b" });
+    expect(await metric(running.manager, "reconcile_stuck")).toContain('"widget"} 0');
+  });
+
+  it("does not keep the manager from stopping", async () => {
+    const world = widgetWorld();
+    world.server.userApply(WIDGET, widget("w", { text: "a" }));
+    const started = world.start({}, { observe: () => new Promise<undefined>(() => undefined) });
+    await world.clock.advance(1_000);
+    await started.stop();
+    expect(world.logger.lines.some((one) => one.message === "manager stopped")).toBe(true);
+  });
+
+  it.each([
+    {
+      name: "throws at once",
+      fault: () => {
+        throw new TypeError("bug");
+      },
+    },
+    { name: "rejects with no error", fault: () => Promise.reject(undefined) },
+  ])("or $name is tried again, later and later", async ({ fault }) => {
+    const world = widgetWorld();
+    let tries = 0;
+    world.server.userApply(WIDGET, widget("w", { text: "a" }));
+    running = world.start(
+      {},
+      {
+        observe: () => {
+          tries++;
+          return fault();
+        },
+      },
+    );
+    await world.clock.advance(MINUTE_MS);
+    expect(tries).toBeGreaterThan(5);
+    expect(tries).toBeLessThan(30);
+  });
+});
