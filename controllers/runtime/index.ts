@@ -73,7 +73,13 @@ export type {
 } from "./client/client.ts";
 export { useOf } from "./client/request-use.ts";
 export type { ResourceUse } from "./client/request-use.ts";
-export { ApiError, isStatus, NotLeaderError, TransportError } from "./client/errors.ts";
+export {
+  ApiError,
+  CircuitOpenError,
+  isStatus,
+  NotLeaderError,
+  TransportError,
+} from "./client/errors.ts";
 export type { KubeErrorCode, StatusCause } from "./client/errors.ts";
 export type { RequestLogEntry } from "./client/rest-client.ts";
 export type { InformerRequest } from "./cache/informers.ts";
@@ -82,6 +88,9 @@ export { computeKstatus } from "./conditions/kstatus.ts";
 export type { KStatus } from "./conditions/kstatus.ts";
 export { Manager } from "./lifecycle/operator-process.ts";
 export type { CacheView, Runnable } from "./lifecycle/operator-process.ts";
+export { Cluster, Clusters } from "./lifecycle/cluster.ts";
+export { shardFilter, shardLeaseName, shardOf } from "./lifecycle/shard.ts";
+export type { ShardOptions } from "./lifecycle/shard.ts";
 export { stampNames } from "./apply/stamp.ts";
 export type { StampNames } from "./apply/stamp.ts";
 export { readClusterUid } from "./lifecycle/cluster-uid.ts";

@@ -83,6 +83,27 @@ describe("calls", () => {
     expect(server.log).toHaveLength(1);
   });
 
+  it.each([
+    ["GET", 500, 2],
+    ["GET", 504, 2],
+    ["POST", 503, 2],
+    ["POST", 500, 1],
+    ["POST", 504, 1],
+    ["GET", 403, 1],
+  ] as const)("%s after %s is sent %s times", async (method, status, times) => {
+    const { client, server, world } = setUp();
+    let failures = 1;
+    server.intercept = () => (failures-- > 0 ? { kind: "answer", status } : undefined);
+    const call =
+      method === "GET"
+        ? client.get(KINDS.ConfigMap, key)
+        : client.create(KINDS.ConfigMap, map, manager);
+    const done = call.catch((cause: unknown) => cause);
+    await world.clock.advance(10_000);
+    await done;
+    expect(server.log).toHaveLength(times);
+  });
+
   it("are counted under the names of client-go", async () => {
     const { client, metrics } = setUp();
     await client.get(KINDS.ConfigMap, key);

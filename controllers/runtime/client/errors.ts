@@ -17,6 +17,7 @@ export type KubeErrorCode =
   | "KUBE_THROTTLED"
   | "KUBE_UNAVAILABLE"
   | "KUBE_TRANSPORT"
+  | "KUBE_CIRCUIT_OPEN"
   | "KUBE_NOT_LEADER";
 
 /** One cause in a Status, as the API server reports each field at fault. */
@@ -59,17 +60,30 @@ export class ApiError extends PlatformError {
 
 /** No answer: connection refused or lost, timeout, abort, or an answer that is not the protocol. */
 export class TransportError extends PlatformError {
-  override readonly name = "TransportError";
-  readonly code = "KUBE_TRANSPORT" satisfies KubeErrorCode;
+  override readonly name: string = "TransportError";
+  readonly code: "KUBE_TRANSPORT" | "KUBE_CIRCUIT_OPEN" = "KUBE_TRANSPORT";
   /** True if the caller's own signal ended it. */
   readonly aborted: boolean;
 
-  constructor(message: string, options?: { readonly cause?: unknown; readonly aborted?: boolean }) {
-    super(message, {
-      retry: options?.aborted === true ? { kind: "never" } : { kind: "backoff" },
-      cause: options?.cause,
-    });
-    this.aborted = options?.aborted ?? false;
+  constructor(
+    message: string,
+    options: { readonly cause?: unknown; readonly aborted?: boolean; readonly retry?: Retry } = {},
+  ) {
+    const { cause, aborted = false } = options;
+    super(message, { retry: options.retry ?? { kind: aborted ? "never" : "backoff" }, cause });
+    this.aborted = aborted;
+  }
+}
+
+/** This cluster has not answered lately, so nothing was sent; ask again after a while. */
+export class CircuitOpenError extends TransportError {
+  override readonly name = "CircuitOpenError";
+  override readonly code = "KUBE_CIRCUIT_OPEN" satisfies KubeErrorCode;
+  readonly cluster: string;
+
+  constructor(cluster: string, delayMs: number) {
+    super(`cluster ${cluster} does not answer`, { retry: { kind: "after", delayMs } });
+    this.cluster = cluster;
   }
 }
 

@@ -7,7 +7,7 @@ import type { Logger } from "#api/base/index.ts";
 import type { Metrics } from "../lifecycle/metrics.ts";
 import type { World } from "../lifecycle/timers.ts";
 import { backoffMs, sleep } from "../lifecycle/timers.ts";
-import { ApiError, TransportError } from "./errors.ts";
+import { ApiError, CircuitOpenError, TransportError } from "./errors.ts";
 import type { ApiRequest, ApiResponse, Transport, WatchResponse } from "./transport.ts";
 
 /** Says whether writes may go out. */
@@ -66,7 +66,7 @@ export class RestClient {
   /**
    * The answer with status 2xx. Throws {@link ApiError} for any other status,
    * {@link TransportError} where there was none, NotLeaderError behind the fence. Tries again after
-   * 429 and 503 (not executed), once after 401, and for GET after a broken connection.
+   * 429 and 503 (not executed), once after 401, and for GET after a broken connection or any 5xx.
    */
   async call(request: ApiRequest): Promise<ApiResponse> {
     const isRead = request.method === "GET";
@@ -82,9 +82,11 @@ export class RestClient {
           what: `${request.method} ${request.path}`,
           ...(response.retryAfterMs === undefined ? {} : { retryAfterMs: response.retryAfterMs }),
         });
-        if (last || !mayRetry(failure, attempt)) throw failure;
+        if (last || !mayRetry(failure, attempt, isRead)) throw failure;
       } catch (cause) {
         if (!(cause instanceof TransportError) || last || !isRead || cause.aborted) throw cause;
+        // Waiting is what the circuit is there to avoid.
+        if (cause instanceof CircuitOpenError) throw cause;
         failure = cause;
       }
       await this.#pause(request, failure, attempt);
@@ -177,9 +179,10 @@ export class RestClient {
   }
 }
 
-function mayRetry(failure: ApiError, attempt: number): boolean {
+function mayRetry(failure: ApiError, attempt: number, isRead: boolean): boolean {
   if (failure.status === 401) return attempt === 0;
-  return failure.status === 429 || failure.status === 503;
+  // Whether a write that met another 5xx was carried out, the caller finds out by looking again.
+  return failure.status === 429 || failure.status === 503 || (isRead && failure.status >= 500);
 }
 
 function codeText(status: number): string {

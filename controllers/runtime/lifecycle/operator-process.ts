@@ -7,18 +7,16 @@ import { collectDefaultMetrics } from "prom-client";
 import type { Registry } from "prom-client";
 
 import type { InformerRequest } from "../cache/informers.ts";
-import { Informers } from "../cache/informers.ts";
 import { CacheReader, ownerIndex, ownerIndexValues, viewOf } from "../cache/reader.ts";
 import type { StoreChange } from "../cache/store.ts";
-import { Client } from "../client/client.ts";
-import { openCredentials } from "../client/credentials.ts";
-import { RestClient } from "../client/rest-client.ts";
-import type { Transport } from "../client/transport.ts";
-import { UndiciTransport } from "../client/undici-transport.ts";
+import type { Client } from "../client/client.ts";
 import { ControllerRunner } from "../controller/runner.ts";
 import type { AnyController, Index, Reader } from "../controller/types.ts";
 import { KINDS } from "../kinds/builtin.ts";
+import type { Live } from "../kinds/kind.ts";
 import { kindId } from "../kinds/kind.ts";
+import type { ClusterDefaults } from "./cluster.ts";
+import { Cluster, Clusters } from "./cluster.ts";
 import { EventRecorder } from "./events.ts";
 import { LeaseFence, openFence } from "./fence.ts";
 import type { HealthServer } from "./health.ts";
@@ -27,6 +25,7 @@ import { LeaderElector } from "./leader-election.ts";
 import type { Metrics } from "./metrics.ts";
 import { createMetrics } from "./metrics.ts";
 import type { ManagerOptions } from "./options.ts";
+import { shardFilter, shardLeaseName } from "./shard.ts";
 import type { World } from "./timers.ts";
 import { sleep, systemClock, systemRng, systemTimers, whenAborted } from "./timers.ts";
 
@@ -57,9 +56,10 @@ export class Manager {
   readonly #options: ManagerOptions;
   readonly #world: World;
   readonly #metrics: Metrics;
-  readonly #transport: Transport;
+  /** The manager's own cluster and those beside it. */
+  readonly clusters: Clusters;
   readonly #fence: LeaseFence | undefined;
-  readonly #informers: Informers;
+  readonly #serves: (object: Live) => boolean;
   readonly #events: EventRecorder;
   readonly #elector: LeaderElector | undefined;
   readonly #runners: ControllerRunner[] = [];
@@ -77,24 +77,19 @@ export class Manager {
       rng: options.rng ?? systemRng,
     };
     this.#metrics = createMetrics();
-    this.#transport = openTransport(options, this.#world);
     this.#fence = options.leaderElection === undefined ? undefined : new LeaseFence(this.#world);
-    const base = { world: this.#world, logger: options.logger, metrics: this.#metrics };
-    const rest = new RestClient({
-      ...base,
-      transport: this.#transport,
-      fence: this.#fence ?? openFence(),
-      ...(options.onRequest === undefined ? {} : { onRequest: options.onRequest }),
-    });
-    this.client = new Client(rest);
-    this.#informers = new Informers({
-      ...base,
-      rest,
-      freeze: options.freezeObjects ?? false,
-      ...(options.watchNamespaces === undefined ? {} : { namespaces: options.watchNamespaces }),
-    });
+    this.#serves = shardFilter(options.shard ?? { index: 0, count: 1 });
+    const defaults = this.#clusterDefaults();
+    const home = new Cluster("", options.cluster, defaults);
+    this.clusters = new Clusters(home, defaults);
+    this.client = home.client;
+    for (const [name, access] of Object.entries(options.clusters ?? {})) {
+      this.clusters.add(name, access);
+    }
     this.#events = new EventRecorder({
-      ...base,
+      world: this.#world,
+      logger: options.logger,
+      metrics: this.#metrics,
       controller: options.name,
       instance: options.identity,
       client: this.client,
@@ -133,7 +128,9 @@ export class Manager {
       new ControllerRunner({
         controller,
         client: this.client,
-        informers: this.#informers,
+        informers: this.clusters.home.informers,
+        clusters: this.clusters,
+        serves: this.#serves,
         events: this.#events,
         world: this.#world,
         metrics: this.#metrics,
@@ -155,7 +152,7 @@ export class Manager {
     requests: readonly InformerRequest[],
     options: { readonly group?: string; readonly indexes?: readonly Index<never>[] } = {},
   ): CacheView {
-    const informers = requests.map((request) => this.#informers.want(request));
+    const informers = requests.map((request) => this.clusters.home.informers.want(request));
     const group = options.group ?? "";
     for (const informer of informers) {
       informer.store.addIndex(ownerIndex(group), ownerIndexValues(group));
@@ -194,7 +191,7 @@ export class Manager {
     let failure: Error | undefined;
     try {
       await this.#serveHealth();
-      this.#informers.start(watching.signal);
+      this.clusters.start(watching.signal);
       await Promise.all([
         ...this.#everywhere(stop),
         this.#elector === undefined
@@ -208,8 +205,7 @@ export class Manager {
     signal.removeEventListener("abort", onSignal);
     this.#kill.abort();
     watching.abort();
-    await this.#informers.stopped();
-    await this.#transport.close();
+    await this.clusters.close();
     await this.#health?.close();
     logger.info("manager stopped", failure === undefined ? {} : { cause: errorMessage(failure) });
     if (failure !== undefined) throw failure;
@@ -299,16 +295,33 @@ export class Manager {
     }
   }
 
+  #clusterDefaults(): ClusterDefaults {
+    const { name, identity, logger, watchNamespaces, watchSilenceMs, onRequest } = this.#options;
+    return {
+      world: this.#world,
+      logger,
+      metrics: this.#metrics,
+      userAgent: `${name}/${identity}`,
+      fence: this.#fence ?? openFence(),
+      freeze: this.#options.freezeObjects ?? false,
+      ...(watchNamespaces === undefined ? {} : { namespaces: watchNamespaces }),
+      ...(watchSilenceMs === undefined ? {} : { silenceMs: watchSilenceMs }),
+      ...(onRequest === undefined ? {} : { onRequest }),
+    };
+  }
+
   #createElector(): LeaderElector | undefined {
-    const { leaderElection, identity, logger } = this.#options;
+    const { leaderElection, identity, logger, shard } = this.#options;
     if (leaderElection === undefined || this.#fence === undefined) return undefined;
-    const lease = this.#informers.want({
+    const leaseName = shardLeaseName(leaderElection.leaseName, shard);
+    const lease = this.clusters.home.informers.want({
       kind: KINDS.Lease,
       namespaces: [leaderElection.leaseNamespace],
-      fieldSelector: `metadata.name=${leaderElection.leaseName}`,
+      fieldSelector: `metadata.name=${leaseName}`,
     });
     return new LeaderElector({
       ...leaderElection,
+      leaseName,
       identity,
       client: this.client.unfenced(),
       lease,
@@ -338,7 +351,7 @@ export class Manager {
   }
 
   #problems(): readonly string[] {
-    const waiting = this.#informers.all.filter((informer) => !informer.synced);
+    const waiting = this.clusters.home.informers.all.filter((informer) => !informer.synced);
     const overMs =
       this.#world.clock.monotonicMs() -
       (this.#startedAtMs ?? 0) -
@@ -348,12 +361,4 @@ export class Manager {
       ...informer.problems,
     ]);
   }
-}
-
-function openTransport(options: ManagerOptions, world: World): Transport {
-  if (!("kind" in options.cluster)) return options.cluster;
-  return new UndiciTransport({
-    credentials: openCredentials(options.cluster, () => world.clock.monotonicMs()),
-    userAgent: `${options.name}/${options.identity}`,
-  });
 }

@@ -6,6 +6,7 @@ import type { Clock, Logger, Rng } from "#api/base/index.ts";
 import type { ClusterConfig } from "../client/config.ts";
 import type { RequestLogEntry } from "../client/rest-client.ts";
 import type { Transport } from "../client/transport.ts";
+import type { ShardOptions } from "./shard.ts";
 import type { Timers } from "./timers.ts";
 
 /** Settings of a manager. */
@@ -16,6 +17,12 @@ export interface ManagerOptions {
   readonly identity: string;
   /** Where the API server is and how to authenticate, or a transport of one's own (tests). */
   readonly cluster: ClusterConfig | Transport;
+  /**
+   * Other clusters by name, in which controllers may have children. None of them holds up the
+   * manager: a cluster that does not answer is asked less and less often, and calls to it fail at
+   * once. More can be added to `Manager.clusters` at any time.
+   */
+  readonly clusters?: Readonly<Record<string, ClusterConfig | Transport>>;
   readonly logger: Logger;
   /** Without it this process leads from the start; for tests and one-replica development only. */
   readonly leaderElection?: LeaderElectionOptions;
@@ -24,6 +31,13 @@ export interface ManagerOptions {
    * as ever. All namespaces if not given. An empty list is a bug.
    */
   readonly watchNamespaces?: readonly string[];
+  /**
+   * The part of all objects that this process serves; all if not given. Each shard elects a leader
+   * of its own, with a Lease per shard.
+   */
+  readonly shard?: ShardOptions;
+  /** A watch without a byte for this long is dead; 70,000, above the server's 60 s bookmarks. */
+  readonly watchSilenceMs?: number;
   /** Where `/healthz`, `/readyz` and `/metrics` are served; nowhere if not given. */
   readonly health?: { readonly host?: string; readonly port: number };
   /** How long a stop waits for running reconciles; 20,000 if not given. */
