@@ -71,7 +71,8 @@ export function heldCredentials(
   kubeConfig: () => KubeConfig,
   monotonicMs: () => number,
 ): Credentials {
-  return refreshing(() => accessOf(kubeConfig()), monotonicMs);
+  // Async, so that what throws at once is a failed read like any other.
+  return refreshing(async () => accessOf(kubeConfig()), monotonicMs);
 }
 
 /** Shares one read between callers and keeps the last good one if a refresh fails. */
