@@ -172,6 +172,14 @@ describe("bring-up", () => {
     ]);
     expect(plan(observed({ members, identity: record("i0", "i1") }), now).calls).toEqual([]);
   });
+
+  it("proposes nothing to a voter that has committed what it does not tell", () => {
+    const members = new Map([
+      [0, ready(0, { metaGeneration: 7n })],
+      [1, ready(1)],
+    ]);
+    expect(plan(observed({ members, identity: record("i0", "i1") }), now).calls).toEqual([]);
+  });
 });
 
 describe("data is never taken for something else", () => {
