@@ -1,9 +1,10 @@
 // A kube-apiserver in the process, over the same transport port as the real one. It does exactly
 // what operators use: CRUD, server-side apply with field ownership, watch with bookmarks, streaming
 // list and 410, resourceVersions, finalizers, garbage collection, status and scale subresources.
-// Schemas, defaults and CEL stay with the real server. Faults are injected by `intercept` and by
-// the methods on watches.
+// Schemas, defaults and CEL stay with the real server; test/conformance/apiserver holds both to one
+// suite. Faults are injected by `intercept` and by the methods on watches.
 
+import { assert } from "#api/base/index.ts";
 import type { KindId } from "#api/meta/index.ts";
 import { apiVersionOf } from "#api/meta/index.ts";
 
@@ -14,12 +15,18 @@ import { KINDS } from "../kinds/builtin.ts";
 import type { Kind, KubeObject, Live, ObjectKey } from "../kinds/kind.ts";
 import { keyOf, kindId } from "../kinds/kind.ts";
 import type { FakeClock } from "./fake-clock.ts";
-import { managedFieldsOf } from "./field-ownership.ts";
-import { FakeStorage } from "./fake-storage.ts";
+import { FakeCollector } from "./fake-collector.ts";
 import type { Stored } from "./fake-storage.ts";
+import { FakeStorage } from "./fake-storage.ts";
 import { FakeWatch } from "./fake-watch.ts";
-import type { Answer, Write } from "./fake-writes.ts";
-import { FakeWrites, StatusError } from "./fake-writes.ts";
+import type { Write, Written } from "./fake-writes.ts";
+import { FakeWrites } from "./fake-writes.ts";
+import { managedFieldsOf } from "./field-ownership.ts";
+import { frozen } from "./json.ts";
+import type { Answer } from "./status-error.ts";
+import { StatusError } from "./status-error.ts";
+
+export { StatusError } from "./status-error.ts";
 
 /** What to do instead of, or around, a request. */
 export type Fault =
@@ -44,6 +51,10 @@ export interface FakeApiServerOptions {
   readonly kinds?: readonly KindId[];
   /** False: behaves like a server without streaming lists; true if not given. */
   readonly streamingLists?: boolean;
+  /** Field of spec behind the scale subresource, by {@link kindId}; `replicas` if not given. */
+  readonly scaleFields?: Readonly<Record<string, string>>;
+  /** How long the garbage collector takes to act; at once if not given. */
+  readonly collectorDelayMs?: () => number;
 }
 
 /** A request as the log has it. */
@@ -72,9 +83,14 @@ export class FakeApiServer implements Transport {
   readonly log: LoggedRequest[] = [];
   /** Asked before every request; undefined lets it through. */
   intercept: (request: ApiRequest, isWatch: boolean) => Fault | undefined = () => undefined;
+  /** How late the next line of a watch is, in milliseconds. */
+  lag: () => number = () => 0;
   readonly #clock: FakeClock;
   readonly #kinds = new Map<string, KindId>();
   readonly #writes: FakeWrites;
+  readonly #collector: FakeCollector;
+  readonly #collectorDelayMs: (() => number) | undefined;
+  readonly #scaleFields: Readonly<Record<string, string>>;
   readonly #streamingLists: boolean;
   readonly #watches = new Set<FakeWatch>();
   readonly #snapshots = new Map<number, readonly Stored[]>();
@@ -85,7 +101,10 @@ export class FakeApiServer implements Transport {
     for (const kind of [...Object.values<KindId>(KINDS), ...(options.kinds ?? [])]) {
       this.#kinds.set(kindId(kind), kind);
     }
-    this.#writes = new FakeWrites(this.storage, options.clock, this.#kinds);
+    this.#scaleFields = options.scaleFields ?? {};
+    this.#collectorDelayMs = options.collectorDelayMs;
+    this.#writes = new FakeWrites(this.storage, options.clock, () => this.#collectGarbage());
+    this.#collector = new FakeCollector(this.storage, this.#writes);
   }
 
   async request(request: ApiRequest): Promise<ApiResponse> {
@@ -132,6 +151,7 @@ export class FakeApiServer implements Transport {
       matches: this.#matcher(request),
       query: request.query ?? {},
       render: (stored) => this.#render(stored, request.accept),
+      lag: () => this.lag(),
       ended: () => this.#watches.delete(watch),
     });
     this.#watches.add(watch);
@@ -148,6 +168,17 @@ export class FakeApiServer implements Transport {
   /** Watches that are open now. */
   get openWatches(): number {
     return this.#watches.size;
+  }
+
+  /** Kinds of the watches that are open now, each once. */
+  get watchedKinds(): readonly KindId[] {
+    const kinds = [...this.#watches].map(({ kind }) => [kindId(kind), kind] as const);
+    return [...new Map(kinds).values()];
+  }
+
+  /** Open watches tell their last events once more. */
+  replayWatches(): void {
+    for (const watch of [...this.#watches]) watch.replay();
   }
 
   /** Every open watch breaks as if the connection were reset. */
@@ -196,8 +227,8 @@ export class FakeApiServer implements Transport {
 
   /** A user's `kubectl apply --server-side --force-conflicts`. Throws {@link StatusError}. */
   userApply(kind: KindId, object: KubeObject, manager = "kubectl"): void {
-    const base = this.#write(kind, keyOf(object), manager, object);
-    this.#writes.apply(base);
+    const write = this.#write(kind, keyOf(object), manager, object);
+    this.storage.as(manager, () => this.#writes.apply(write));
   }
 
   /** A user's `kubectl edit`, `patch` or a controller's update: a merge patch. */
@@ -208,7 +239,8 @@ export class FakeApiServer implements Transport {
     subresource = "",
     manager = "someone",
   ): void {
-    this.#writes.mergePatch({ ...this.#write(kind, key, manager, patch), subresource });
+    const write = { ...this.#write(kind, key, manager, patch), subresource };
+    this.storage.as(manager, () => this.#writes.mergePatch(write));
   }
 
   /** A user's `kubectl delete`. */
@@ -216,12 +248,21 @@ export class FakeApiServer implements Transport {
     kind: KindId,
     key: ObjectKey,
     propagationPolicy: "Background" | "Foreground" | "Orphan" = "Background",
+    manager = "someone",
   ): void {
-    this.#writes.delete(this.#write(kind, key, "someone", { propagationPolicy }));
+    const write = this.#write(kind, key, manager, { propagationPolicy });
+    this.storage.as(manager, () => this.#writes.delete(write));
   }
 
   #write(kind: KindId, key: ObjectKey, manager: string, body: unknown): Write {
-    return { kind, key, subresource: "", manager, force: true, dryRun: false, body: clone(body) };
+    const frozenBody = frozen(body);
+    return { kind, key, subresource: "", manager, force: true, dryRun: false, body: frozenBody };
+  }
+
+  #collectGarbage(): void {
+    if (!this.#collector.isBusy) return;
+    if (this.#collectorDelayMs === undefined) this.#collector.run();
+    else this.#clock.schedule(this.#collectorDelayMs(), () => this.#collector.run());
   }
 
   async #fault(request: ApiRequest, isWatch: boolean): Promise<Fault | undefined> {
@@ -245,8 +286,16 @@ export class FakeApiServer implements Transport {
     if (target.key.name === "") return this.#list(target, request);
     const stored = this.storage.get(target.kind, target.key);
     if (stored === undefined) {
-      const { plural } = target.kind;
-      throw new StatusError(404, "NotFound", `${plural} "${target.key.name}" not found`);
+      const { plural, group } = target.kind;
+      const what = `${plural}${group === "" ? "" : `.${group}`} "${target.key.name}"`;
+      throw new StatusError(404, "NotFound", `${what} not found`, {
+        name: target.key.name,
+        ...(group === "" ? {} : { group }),
+        kind: plural,
+      });
+    }
+    if (target.subresource === "scale") {
+      return { status: 200, body: scaleOf(stored, this.#scaleField(target.kind)) };
     }
     return { status: 200, body: this.#render(stored, request.accept) };
   }
@@ -274,7 +323,12 @@ export class FakeApiServer implements Transport {
         kind: `${target.kind.kind}List`,
         metadata: {
           resourceVersion: String(version),
-          ...(more ? { continue: `snapshot-${version}-${start + limit}` } : {}),
+          ...(more
+            ? {
+                continue: `snapshot-${version}-${start + limit}`,
+                remainingItemCount: found.length - start - limit,
+              }
+            : {}),
         },
         items: found.slice(start, start + limit).map((one) => this.#render(one, request.accept)),
       },
@@ -284,29 +338,37 @@ export class FakeApiServer implements Transport {
   #change(request: ApiRequest): Answer {
     const target = this.#target(request.path);
     const query = request.query ?? {};
-    const body = clone(request.body);
     const write: Write = {
       ...target,
-      manager: query["fieldManager"] ?? "unknown",
+      manager: query["fieldManager"] ?? (isApply(request) ? "" : "unknown"),
       force: query["force"] === "true",
       dryRun: query["dryRun"] === "All",
-      body,
+      body: frozen(request.body),
     };
-    if (target.subresource === "scale") {
-      const replicas = (body as { readonly spec?: { readonly replicas?: number } }).spec?.replicas;
-      return this.#writes.mergePatch({ ...write, subresource: "", body: { spec: { replicas } } });
-    }
-    const answer = this.#dispatch(request, write);
-    const isObject = (answer.body as { readonly kind?: string }).kind === target.kind.kind;
-    if (!isObject) return answer;
-    const name = (answer.body as { readonly metadata: { readonly name: string } }).metadata.name;
-    const stored = this.storage.get(target.kind, { ...target.key, name });
-    return stored === undefined || write.dryRun
-      ? answer
-      : { ...answer, body: this.#render(stored, undefined) };
+    if (target.subresource === "scale") return this.#scale(write);
+    const written = this.#dispatch(request, write);
+    return "body" in written
+      ? written
+      : { status: written.status, body: this.#render(written.stored, request.accept) };
   }
 
-  #dispatch(request: ApiRequest, write: Write): Answer {
+  /** Writes the replicas of a Scale into the spec of the object. */
+  #scale(write: Write): Answer {
+    const replicas = (write.body as { readonly spec?: { readonly replicas?: number } }).spec
+      ?.replicas;
+    const field = this.#scaleField(write.kind);
+    const body = frozen({ spec: { [field]: replicas } });
+    this.#writes.mergePatch({ ...write, subresource: "", body });
+    const stored = this.storage.get(write.kind, write.key);
+    assert(stored !== undefined, "scaled, so it is there");
+    return { status: 200, body: scaleOf(stored, field) };
+  }
+
+  #scaleField(kind: KindId): string {
+    return this.#scaleFields[kindId(kind)] ?? "replicas";
+  }
+
+  #dispatch(request: ApiRequest, write: Write): Written {
     switch (request.method) {
       case "POST":
         return this.#writes.create(write);
@@ -315,8 +377,7 @@ export class FakeApiServer implements Transport {
       case "DELETE":
         return this.#writes.delete(write);
       case "PATCH":
-        if (request.contentType === "application/apply-patch+yaml")
-          return this.#writes.apply(write);
+        if (isApply(request)) return this.#writes.apply(write);
         return request.contentType === "application/json-patch+json"
           ? this.#writes.jsonPatch(write)
           : this.#writes.mergePatch(write);
@@ -325,18 +386,16 @@ export class FakeApiServer implements Transport {
     }
   }
 
-  /** The document that goes out: with managedFields, or metadata only. */
+  /** The document that goes out: with managedFields, or metadata only. Frozen but for its top. */
   #render(stored: Stored, accept: string | undefined): unknown {
+    const { object, managers } = stored;
     const metadata = {
-      ...stored.object.metadata,
-      managedFields: managedFieldsOf(stored.managers),
+      ...object.metadata,
+      managedFields: managedFieldsOf(String(object["apiVersion"]), managers),
     };
-    const partial = accept?.includes("as=PartialObjectMetadata") === true;
-    return clone(
-      partial
-        ? { apiVersion: "meta.k8s.io/v1", kind: "PartialObjectMetadata", metadata }
-        : { ...stored.object, metadata },
-    );
+    return accept?.includes("as=PartialObjectMetadata") === true
+      ? { apiVersion: "meta.k8s.io/v1", kind: "PartialObjectMetadata", metadata }
+      : { ...object, metadata };
   }
 
   #matcher(request: ApiRequest): (stored: Stored) => boolean {
@@ -375,8 +434,20 @@ export class FakeApiServer implements Transport {
   }
 }
 
+/** What the real server calls these statuses. */
+const REASON_OF: Readonly<Record<number, string>> = {
+  401: "Unauthorized",
+  403: "Forbidden",
+  409: "Conflict",
+  410: "Expired",
+  429: "TooManyRequests",
+  500: "InternalError",
+  503: "ServiceUnavailable",
+};
+
 function answerOf(fault: Fault & { readonly kind: "answer" }): Answer {
-  const standard = new StatusError(fault.status, "Injected", "injected fault").answer.body;
+  const reason = REASON_OF[fault.status] ?? "Unknown";
+  const standard = new StatusError(fault.status, reason, "injected fault").answer.body;
   return { status: fault.status, body: fault.body ?? standard };
 }
 
@@ -388,6 +459,19 @@ function inNamespace(stored: Stored, namespace: string): boolean {
   return namespace === "" || stored.object.metadata.namespace === namespace;
 }
 
-function clone<T>(value: T): T {
-  return value === undefined ? value : (JSON.parse(JSON.stringify(value)) as T);
+function isApply(request: ApiRequest): boolean {
+  return request.contentType === "application/apply-patch+yaml";
+}
+
+function scaleOf({ object }: Stored, field: string): object {
+  const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
+  const spec = (object["spec"] ?? {}) as Readonly<Record<string, unknown>>;
+  const status = (object["status"] ?? {}) as { readonly replicas?: number };
+  return {
+    kind: "Scale",
+    apiVersion: "autoscaling/v1",
+    metadata: { name, namespace, uid, resourceVersion, creationTimestamp },
+    spec: { replicas: spec[field] ?? 0 },
+    status: { replicas: status.replicas ?? 0 },
+  };
 }

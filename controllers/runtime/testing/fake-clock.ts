@@ -8,7 +8,7 @@ import type { CancelTimer, Timers, World } from "../lifecycle/timers.ts";
 interface Entry {
   readonly atMs: number;
   readonly order: number;
-  readonly run: () => void;
+  run: (() => void) | undefined;
 }
 
 /** Turns of the event loop that count as "everything is done". */
@@ -19,7 +19,18 @@ export class FakeClock implements Clock, Timers {
   #nowMs = Date.UTC(2030, 0, 1);
   #elapsedMs = 0;
   #order = 0;
-  readonly #entries = new Set<Entry>();
+  #waiting = 0;
+  readonly #settleTurns: number;
+  /** A binary heap by due time, then by order; cancelled entries stay until they come up. */
+  readonly #heap: Entry[] = [];
+
+  /**
+   * `settleTurns`: turns of the event loop after each timer. One drains every promise; more are
+   * needed only by code under test that itself waits for turns of the event loop.
+   */
+  constructor(options: { readonly settleTurns?: number } = {}) {
+    this.#settleTurns = options.settleTurns ?? SETTLE_TURNS;
+  }
 
   nowMs(): number {
     return this.#nowMs;
@@ -30,30 +41,41 @@ export class FakeClock implements Clock, Timers {
   }
 
   schedule(delayMs: number, run: () => void): CancelTimer {
-    const entry = { atMs: this.#elapsedMs + Math.max(0, delayMs), order: this.#order++, run };
-    this.#entries.add(entry);
-    return () => this.#entries.delete(entry);
+    const entry: Entry = {
+      atMs: this.#elapsedMs + Math.max(0, delayMs),
+      order: this.#order++,
+      run,
+    };
+    this.#waiting += 1;
+    push(this.#heap, entry);
+    return () => {
+      if (entry.run === undefined) return;
+      entry.run = undefined;
+      this.#waiting -= 1;
+    };
   }
 
   /** Timers that wait; for finding leaks. */
   get waiting(): number {
-    return this.#entries.size;
+    return this.#waiting;
   }
 
   /** Moves time on, running what becomes due, and lets everything settle before and after. */
   async advance(ms: number): Promise<void> {
-    await settle();
+    await settle(this.#settleTurns);
     const untilMs = this.#elapsedMs + ms;
     for (;;) {
-      const next = this.#next();
-      if (next === undefined || next.atMs > untilMs) break;
-      this.#entries.delete(next);
+      const next = this.#next(untilMs);
+      if (next?.run === undefined) break;
+      const { run } = next;
+      next.run = undefined;
+      this.#waiting -= 1;
       this.#move(next.atMs);
-      next.run();
-      await settle();
+      run();
+      await settle(this.#settleTurns);
     }
     this.#move(untilMs);
-    await settle();
+    await settle(this.#settleTurns);
   }
 
   /** The process was stopped: time goes on, but no timer has fired yet when code runs again. */
@@ -61,16 +83,15 @@ export class FakeClock implements Clock, Timers {
     this.#move(this.#elapsedMs + ms);
   }
 
-  #next(): Entry | undefined {
-    let first: Entry | undefined;
-    for (const entry of this.#entries) {
-      const earlier =
-        first === undefined ||
-        entry.atMs < first.atMs ||
-        (entry.atMs === first.atMs && entry.order < first.order);
-      if (earlier) first = entry;
+  /** Takes out the first timer that is due by then. */
+  #next(untilMs: number): Entry | undefined {
+    for (;;) {
+      const first = this.#heap[0];
+      if (first === undefined) return undefined;
+      if (first.run !== undefined && first.atMs > untilMs) return undefined;
+      pop(this.#heap);
+      if (first.run !== undefined) return first;
     }
-    return first;
   }
 
   #move(toMs: number): void {
@@ -80,9 +101,46 @@ export class FakeClock implements Clock, Timers {
   }
 }
 
+function isBefore(a: Entry, b: Entry): boolean {
+  return a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order);
+}
+
+function push(heap: Entry[], entry: Entry): void {
+  let at = heap.length;
+  heap.push(entry);
+  while (at > 0) {
+    const up = (at - 1) >> 1;
+    const parent = heap[up];
+    if (parent === undefined || !isBefore(entry, parent)) break;
+    heap[at] = parent;
+    at = up;
+  }
+  heap[at] = entry;
+}
+
+function pop(heap: Entry[]): void {
+  const last = heap.pop();
+  if (last === undefined || heap.length === 0) return;
+  let at = 0;
+  for (;;) {
+    let down = 2 * at + 1;
+    let child = heap[down];
+    const right = heap[down + 1];
+    if (child === undefined) break;
+    if (right !== undefined && isBefore(right, child)) {
+      child = right;
+      down += 1;
+    }
+    if (!isBefore(child, last)) break;
+    heap[at] = child;
+    at = down;
+  }
+  heap[at] = last;
+}
+
 /** Lets all promises and immediates run that can run without a timer or a socket. */
-export async function settle(): Promise<void> {
-  for (let turn = 0; turn < SETTLE_TURNS; turn++) {
+export async function settle(turns = SETTLE_TURNS): Promise<void> {
+  for (let turn = 0; turn < turns; turn++) {
     await new Promise<void>((resolve) => setImmediate(resolve));
   }
 }

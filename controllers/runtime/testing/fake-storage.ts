@@ -1,11 +1,13 @@
 // What etcd and the watch cache are to the real server: objects, one counter of versions, and a
-// history from which watches resume until it is compacted.
+// history from which watches resume until it is compacted. Objects are frozen and shared.
 
 import type { KindId } from "#api/meta/index.ts";
 
 import { kindId, keyText } from "../kinds/kind.ts";
 import type { ObjectKey } from "../kinds/kind.ts";
-import type { Json, ManagerFields } from "./field-ownership.ts";
+import type { ManagerFields } from "./field-ownership.ts";
+import type { Json } from "./json.ts";
+import { frozen } from "./json.ts";
 
 /** Metadata as the fake server keeps it. */
 export interface StoredMeta {
@@ -13,7 +15,8 @@ export interface StoredMeta {
   readonly namespace?: string;
   readonly uid: string;
   readonly resourceVersion: string;
-  readonly generation: number;
+  /** Absent for kinds that the real server does not count. */
+  readonly generation?: number;
   readonly creationTimestamp: string;
   readonly deletionTimestamp?: string;
   readonly labels?: Readonly<Record<string, string>>;
@@ -42,16 +45,35 @@ export interface HistoryEntry {
   /** The new state, or the last one with the version of the deletion. */
   readonly stored: Stored;
   readonly previous: Stored | undefined;
+  /** `client` for requests, else who was said to write: `kubectl`, `garbage-collector`. */
+  readonly actor: string;
+}
+
+interface KindObjects {
+  readonly kind: KindId;
+  readonly byKey: Map<string, Stored>;
+  /** By key; undefined after an object came or went. */
+  sorted: readonly string[] | undefined;
+  /** Oldest first. */
+  history: HistoryEntry[];
+}
+
+/** An object with its kind. */
+export interface Found {
+  readonly kind: KindId;
+  readonly stored: Stored;
 }
 
 /** See the head of this file. */
 export class FakeStorage {
-  readonly #objects = new Map<string, Map<string, Stored>>();
-  #history: HistoryEntry[] = [];
-  readonly #uids = new Set<string>();
+  readonly #kinds = new Map<string, KindObjects>();
+  readonly #byUid = new Map<string, { readonly objects: KindObjects; readonly key: string }>();
+  /** Uids of objects that refer to an owner, by the owner's uid. */
+  readonly #dependents = new Map<string, Set<string>>();
   readonly #listeners = new Set<(entry: HistoryEntry) => void>();
   #version = 100;
   #compacted = 0;
+  #actor = "client";
 
   /** The version of the last change. */
   get version(): number {
@@ -63,60 +85,99 @@ export class FakeStorage {
     return this.#compacted;
   }
 
+  /** Does `deed` in the name of somebody. */
+  as<T>(actor: string, deed: () => T): T {
+    const before = this.#actor;
+    this.#actor = actor;
+    try {
+      return deed();
+    } finally {
+      this.#actor = before;
+    }
+  }
+
   get(kind: KindId, key: ObjectKey): Stored | undefined {
-    return this.#of(kind).get(keyText(key));
+    return this.#of(kind).byKey.get(keyText(key));
   }
 
   /** All of a kind, by namespace and name. */
   list(kind: KindId): readonly Stored[] {
-    return [...this.#of(kind)].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, stored]) => stored);
+    const objects = this.#of(kind);
+    objects.sorted ??= [...objects.byKey.keys()].sort();
+    return objects.sorted.flatMap((key) => objects.byKey.get(key) ?? []);
   }
 
   /** True if an object with this uid is stored. */
   has(uid: string): boolean {
-    return this.#uids.has(uid);
+    return this.#byUid.has(uid);
+  }
+
+  /** The object with this uid. */
+  byUid(uid: string): Found | undefined {
+    const place = this.#byUid.get(uid);
+    const stored = place?.objects.byKey.get(place.key);
+    return place === undefined || stored === undefined
+      ? undefined
+      : { kind: place.objects.kind, stored };
+  }
+
+  /** Objects that name this uid as an owner, in the order in which they came. */
+  dependentsOf(uid: string): readonly Found[] {
+    return [...(this.#dependents.get(uid) ?? [])].flatMap((one) => this.byUid(one) ?? []);
   }
 
   /** Everything of every kind. */
   *all(): Generator<{ readonly kind: string; readonly stored: Stored }> {
-    for (const [kind, objects] of this.#objects) {
-      for (const stored of [...objects.values()]) yield { kind, stored };
+    for (const [kind, { byKey }] of this.#kinds) {
+      for (const stored of [...byKey.values()]) yield { kind, stored };
     }
   }
 
   /** Stores a new state under the next version and tells the watches. */
   put(kind: KindId, stored: Stored): Stored {
-    const previous = this.get(kind, keyOfStored(stored));
+    const objects = this.#of(kind);
+    const key = keyText(keyOfStored(stored));
+    const previous = objects.byKey.get(key);
     const entry = this.#record(
-      kind,
+      objects,
       previous === undefined ? "ADDED" : "MODIFIED",
       stored,
       previous,
     );
-    this.#of(kind).set(keyText(keyOfStored(stored)), entry.stored);
-    this.#uids.add(stored.object.metadata.uid);
+    objects.byKey.set(key, entry.stored);
+    if (previous === undefined) objects.sorted = undefined;
+    const { uid } = entry.stored.object.metadata;
+    this.#byUid.set(uid, { objects, key });
+    this.#index(previous, entry.stored);
     this.#tell(entry);
     return entry.stored;
   }
 
   /** Removes an object and tells the watches. */
   remove(kind: KindId, stored: Stored): Stored {
-    const entry = this.#record(kind, "DELETED", stored, stored);
-    this.#of(kind).delete(keyText(keyOfStored(stored)));
-    this.#uids.delete(stored.object.metadata.uid);
+    const objects = this.#of(kind);
+    const key = keyText(keyOfStored(stored));
+    const previous = objects.byKey.get(key);
+    const entry = this.#record(objects, "DELETED", stored, previous ?? stored);
+    objects.byKey.delete(key);
+    objects.sorted = undefined;
+    this.#byUid.delete(stored.object.metadata.uid);
+    this.#index(previous, undefined);
     this.#tell(entry);
     return entry.stored;
   }
 
   /** Changes of a kind after a version, oldest first. */
   since(kind: KindId, version: number): readonly HistoryEntry[] {
-    const id = kindId(kind);
-    return this.#history.filter((entry) => entry.version > version && kindId(entry.kind) === id);
+    const { history } = this.#of(kind);
+    let from = history.length;
+    while (from > 0 && (history[from - 1]?.version ?? 0) > version) from -= 1;
+    return history.slice(from);
   }
 
   /** Forgets the history: watches that are not up to date get 410. */
   compact(): void {
-    this.#history = [];
+    for (const objects of this.#kinds.values()) objects.history = [];
     this.#compacted = this.#version;
   }
 
@@ -126,7 +187,7 @@ export class FakeStorage {
   }
 
   #record(
-    kind: KindId,
+    objects: KindObjects,
     type: HistoryEntry["type"],
     stored: Stored,
     previous: Stored | undefined,
@@ -134,27 +195,42 @@ export class FakeStorage {
     this.#version++;
     const version = String(this.#version);
     const metadata = { ...stored.object.metadata, resourceVersion: version };
+    const object = frozen({ ...stored.object, metadata });
     const entry: HistoryEntry = {
       version: this.#version,
-      kind,
+      kind: objects.kind,
       type,
-      stored: { ...stored, object: { ...stored.object, metadata } },
+      stored: { object, managers: stored.managers },
       previous,
+      actor: this.#actor,
     };
-    this.#history.push(entry);
+    objects.history.push(entry);
     return entry;
   }
 
-  #tell(entry: HistoryEntry): void {
-    for (const listener of [...this.#listeners]) listener(entry);
+  #index(before: Stored | undefined, after: Stored | undefined): void {
+    const old = before?.object.metadata.ownerReferences;
+    const now = after?.object.metadata.ownerReferences;
+    if (old === now) return;
+    const uid = (after ?? before)?.object.metadata.uid ?? "";
+    for (const owner of old ?? []) this.#dependents.get(owner.uid)?.delete(uid);
+    for (const owner of now ?? []) {
+      const known = this.#dependents.get(owner.uid);
+      if (known === undefined) this.#dependents.set(owner.uid, new Set([uid]));
+      else known.add(uid);
+    }
   }
 
-  #of(kind: KindId): Map<string, Stored> {
+  #tell(entry: HistoryEntry): void {
+    for (const listener of this.#listeners) listener(entry);
+  }
+
+  #of(kind: KindId): KindObjects {
     const id = kindId(kind);
-    let objects = this.#objects.get(id);
+    let objects = this.#kinds.get(id);
     if (objects === undefined) {
-      objects = new Map();
-      this.#objects.set(id, objects);
+      objects = { kind, byKey: new Map(), sorted: undefined, history: [] };
+      this.#kinds.set(id, objects);
     }
     return objects;
   }

@@ -2,12 +2,15 @@
 // at its timeout, and the ways in which real watches go wrong.
 
 import type { KindId } from "#api/meta/index.ts";
+import { apiVersionOf } from "#api/meta/index.ts";
 
 import type { WatchLine } from "../client/transport.ts";
 import type { FakeClock } from "./fake-clock.ts";
 import type { FakeStorage, HistoryEntry, Stored } from "./fake-storage.ts";
 
 const BOOKMARK_MS = 60_000;
+/** How many past events a replay tells again. */
+const REPLAYED = 3;
 
 /** What a watch is about. */
 export interface FakeWatchOptions {
@@ -18,6 +21,8 @@ export interface FakeWatchOptions {
   readonly matches: (stored: Stored) => boolean;
   readonly query: Readonly<Record<string, string>>;
   readonly render: (stored: Stored) => unknown;
+  /** How late the next line is, in milliseconds; lines of one watch never overtake each other. */
+  readonly lag: () => number;
   readonly ended: () => void;
 }
 
@@ -27,7 +32,11 @@ export class FakeWatch {
   readonly #options: FakeWatchOptions;
   readonly #lines: WatchLine[] = [];
   readonly #held: WatchLine[] = [];
+  readonly #told: WatchLine[] = [];
   #state: "open" | "held" | "silent" | "ended" = "open";
+  /** Lines that wait for their time. */
+  #late = 0;
+  #lateUntilMs = 0;
   #failure: Error | undefined;
   #wake: () => void = () => undefined;
   #cancelBookmark: () => void = () => undefined;
@@ -103,18 +112,18 @@ export class FakeWatch {
     for (const line of this.#held.splice(0)) this.#push(line);
   }
 
+  /** Tells the last few events once more, as a proxy or a server with a lagging cache may. */
+  replay(): void {
+    for (const line of this.#told.slice(-REPLAYED)) this.#push(copyOf(line));
+  }
+
   #begin(): void {
     const { storage, query, kind } = this.#options;
     const version = query["resourceVersion"] ?? "";
-    if (version !== "" && version !== "0") {
+    if (version !== "" && version !== "0" && query["sendInitialEvents"] !== "true") {
       if (Number(version) < storage.oldestVersion) {
-        const object = {
-          kind: "Status",
-          code: 410,
-          reason: "Expired",
-          message: "too old resource version",
-        };
-        this.#push({ type: "ERROR", object, bytes: 0 });
+        const object = expired(version, storage.oldestVersion);
+        this.#lines.push({ type: "ERROR", object, bytes: 0 });
         this.end();
         return;
       }
@@ -133,8 +142,13 @@ export class FakeWatch {
     if (entry.kind.plural !== this.kind.plural || entry.kind.group !== this.kind.group) return;
     const before = entry.previous !== undefined && this.#selects(entry.previous);
     const after = entry.type !== "DELETED" && this.#selects(entry.stored);
-    if (after) this.#push(this.#line(before ? "MODIFIED" : "ADDED", entry.stored));
-    else if (before) this.#push(this.#line("DELETED", entry.stored));
+    if (!before && !after) return;
+    const line = after
+      ? this.#line(before ? "MODIFIED" : "ADDED", entry.stored)
+      : this.#line("DELETED", deletionOf(entry));
+    this.#told.push(line);
+    if (this.#told.length > REPLAYED) this.#told.shift();
+    this.#push(copyOf(line));
   }
 
   #line(type: string, stored: Stored): WatchLine {
@@ -150,7 +164,8 @@ export class FakeWatch {
   #bookmark(annotations: Readonly<Record<string, string>>): void {
     const { storage, kind } = this.#options;
     const metadata = { resourceVersion: String(storage.version), annotations };
-    this.#push({ type: "BOOKMARK", object: { kind: kind.kind, metadata }, bytes: 0 });
+    const object = { apiVersion: apiVersionOf(kind), kind: kind.kind, metadata };
+    this.#push({ type: "BOOKMARK", object, bytes: 0 });
   }
 
   #scheduleBookmark(): void {
@@ -164,7 +179,48 @@ export class FakeWatch {
   #push(line: WatchLine): void {
     if (this.#state === "held") this.#held.push(line);
     if (this.#state !== "open") return;
-    this.#lines.push(line);
-    this.#wake();
+    const lagMs = this.#options.lag();
+    if (lagMs === 0 && this.#late === 0) {
+      this.#lines.push(line);
+      this.#wake();
+      return;
+    }
+    const { clock } = this.#options;
+    const nowMs = clock.monotonicMs();
+    this.#lateUntilMs = Math.max(this.#lateUntilMs, nowMs + lagMs);
+    this.#late += 1;
+    clock.schedule(this.#lateUntilMs - nowMs, () => {
+      this.#late -= 1;
+      if (this.#state === "ended" || this.#state === "silent") return;
+      if (this.#state === "held") this.#held.push(line);
+      else this.#lines.push(line);
+      this.#wake();
+    });
   }
+}
+
+/** Readers may change the top of what they get, as those of real bytes do. */
+function copyOf(line: WatchLine): WatchLine {
+  const object = line.object as { readonly metadata: object };
+  return { ...line, object: { ...object, metadata: { ...object.metadata } } };
+}
+
+/** What left the selection is told as it was, under the version at which it left. */
+function deletionOf({ type, stored, previous }: HistoryEntry): Stored {
+  if (type === "DELETED" || previous === undefined) return stored;
+  const { resourceVersion } = stored.object.metadata;
+  const metadata = { ...previous.object.metadata, resourceVersion };
+  return { ...previous, object: { ...previous.object, metadata } };
+}
+
+function expired(version: string, oldest: number): object {
+  return {
+    kind: "Status",
+    apiVersion: "v1",
+    metadata: {},
+    status: "Failure",
+    message: `too old resource version: ${version} (${oldest})`,
+    reason: "Expired",
+    code: 410,
+  };
 }

@@ -1,23 +1,26 @@
-// The write path of the fake server: create, replace, patch, apply, delete, and the garbage
-// collector's part, over a FakeStorage. Answers are statuses and documents as the real server
-// gives them.
+// The write path of the fake server: create, replace, patch, apply and delete over a FakeStorage.
+// Answers are statuses and documents as the real server gives them; test/conformance/apiserver holds
+// both to one suite.
 
 import type { Clock } from "#api/base/index.ts";
 import type { KindId } from "#api/meta/index.ts";
 import { apiVersionOf } from "#api/meta/index.ts";
 
 import type { ObjectKey } from "../kinds/kind.ts";
-import { kindId } from "../kinds/kind.ts";
-import type { Json, ManagerFields } from "./field-ownership.ts";
-import { applyFields, updateFields } from "./field-ownership.ts";
-import type { FakeStorage, Stored, StoredMeta } from "./fake-storage.ts";
+import { FOREGROUND, ORPHAN } from "./fake-collector.ts";
+import type { Stored, StoredMeta } from "./fake-storage.ts";
+import type { FakeStorage } from "./fake-storage.ts";
 import { keyOfStored } from "./fake-storage.ts";
+import type { ManagerFields } from "./field-ownership.ts";
+import { applyFields, parseFields, sameFields, updateFields } from "./field-ownership.ts";
+import type { Json } from "./json.ts";
+import { frozen, jsonPatch, mergePatch, sameJson } from "./json.ts";
+import { StatusError } from "./status-error.ts";
 
-/** Status code and document. */
-export interface Answer {
-  readonly status: number;
-  readonly body: unknown;
-}
+/** What a write leads to: an object (on a dry-run, as it would be), or a Status. */
+export type Written =
+  | { readonly status: number; readonly stored: Stored }
+  | { readonly status: number; readonly body: object };
 
 /** One write. */
 export interface Write {
@@ -27,278 +30,244 @@ export interface Write {
   readonly manager: string;
   readonly force: boolean;
   readonly dryRun: boolean;
+  /** Frozen. */
   readonly body: unknown;
 }
 
-/** Raised inside and turned into an answer at the edge. */
-export class StatusError extends Error {
-  override readonly name = "StatusError";
-  readonly answer: Answer;
+type Document = Json & { readonly metadata: StoredMeta };
 
-  constructor(status: number, reason: string, message: string, details: Json = {}) {
-    super(message);
-    const body = {
-      kind: "Status",
-      apiVersion: "v1",
-      metadata: {},
-      status: "Failure",
-      code: status,
-      reason,
-      message,
-      details,
-    };
-    this.answer = { status, body };
-  }
-}
-
-const FOREGROUND = "foregroundDeletion";
-const ORPHAN = "orphan";
+/** Groups whose kinds the real server counts generations of, besides custom ones. */
+const COUNTED_GROUPS = new Set(["apps", "batch", "policy", "networking.k8s.io"]);
+const BUILT_IN_GROUPS = new Set([
+  "",
+  "apps",
+  "autoscaling",
+  "batch",
+  "coordination.k8s.io",
+  "discovery.k8s.io",
+  "events.k8s.io",
+  "networking.k8s.io",
+  "policy",
+  "rbac.authorization.k8s.io",
+  "storage.k8s.io",
+]);
 
 /** See the head of this file. */
 export class FakeWrites {
   readonly #storage: FakeStorage;
   readonly #clock: Clock;
-  readonly #kinds: ReadonlyMap<string, KindId>;
+  /** Called after a write that may leave something for the garbage collector. */
+  readonly #garbage: () => void;
   #uids = 0;
 
-  constructor(storage: FakeStorage, clock: Clock, kinds: ReadonlyMap<string, KindId>) {
+  constructor(storage: FakeStorage, clock: Clock, garbage: () => void) {
     this.#storage = storage;
     this.#clock = clock;
-    this.#kinds = kinds;
+    this.#garbage = garbage;
   }
 
-  create(write: Write): Answer {
-    const body = write.body as Json & { readonly metadata: StoredMeta };
-    const key = { namespace: write.key.namespace, name: body.metadata.name };
-    if (this.#storage.get(write.kind, key) !== undefined) {
+  create(write: Write): Written {
+    const body = write.body as Document;
+    const { generateName } = body.metadata as { readonly generateName?: string };
+    const name =
+      body.metadata.name ?? (generateName === undefined ? "" : this.#generated(generateName));
+    if (name === "") {
+      throw invalid(write, "metadata.name", "Required value: name or generateName is required");
+    }
+    if (body.metadata.resourceVersion !== undefined && body.metadata.resourceVersion !== "") {
       throw new StatusError(
-        409,
-        "AlreadyExists",
-        `${write.kind.plural} "${key.name}" already exists`,
+        400,
+        "BadRequest",
+        "resourceVersion should not be set on objects to be created",
       );
+    }
+    const key = { namespace: write.key.namespace, name };
+    if (this.#storage.get(write.kind, key) !== undefined) {
+      throw new StatusError(409, "AlreadyExists", `${nameOf(write, name)} already exists`);
     }
     const object = this.#initial(write.kind, key, withoutStatus(body));
     const managers = updateFields({ metadata: {} }, object, [], write);
-    return { status: 201, body: this.#store(write, { object, managers }).object };
+    return { status: 201, stored: this.#store(write, { object, managers }) };
   }
 
-  replace(write: Write): Answer {
-    const live = this.#existing(write);
-    const body = write.body as Json & { readonly metadata: StoredMeta };
-    this.#checkVersion(live, body.metadata.resourceVersion, write);
+  replace(write: Write): Written {
+    const body = write.body as Document;
+    const version = body.metadata.resourceVersion;
+    const live = this.#storage.get(write.kind, write.key);
+    if (live === undefined) {
+      // A Lease may be made by PUT.
+      const mayCreate = write.kind.group === "coordination.k8s.io" && (version ?? "") === "";
+      if (mayCreate) return this.create(write);
+      throw notFound(write);
+    }
+    if ((version ?? "") === "" && isCustom(write.kind)) {
+      const message = "Invalid value: 0: must be specified for an update";
+      throw invalid(write, "metadata.resourceVersion", message);
+    }
+    if (body.metadata.uid !== undefined && body.metadata.uid !== live.object.metadata.uid) {
+      const { uid } = body.metadata;
+      throw new StatusError(
+        409,
+        "Conflict",
+        `Operation cannot be fulfilled on ${nameOf(write)}: Precondition failed: UID in precondition: ${uid}, UID in object meta: ${live.object.metadata.uid}`,
+      );
+    }
+    this.#checkVersion(live, version, write);
     return this.#update(write, live, body);
   }
 
-  mergePatch(write: Write): Answer {
+  mergePatch(write: Write): Written {
     const live = this.#existing(write);
-    const given = (write.body as { readonly metadata?: Partial<StoredMeta> } | null)?.metadata;
-    this.#checkVersion(live, given?.resourceVersion, write);
-    return this.#update(write, live, mergeJson(live.object, write.body) as Json);
+    const { metadata } = write.body as {
+      readonly metadata?: { readonly resourceVersion?: string };
+    };
+    this.#checkVersion(live, metadata?.resourceVersion, write);
+    return this.#update(write, live, mergePatch(this.#shown(live), write.body) as Json);
   }
 
-  jsonPatch(write: Write): Answer {
+  jsonPatch(write: Write): Written {
     const live = this.#existing(write);
-    const object = structuredClone(live.object) as Record<string, unknown>;
-    for (const operation of write.body as readonly Json[]) patchJson(object, operation);
-    return this.#update(write, live, object);
+    const patched = jsonPatch(this.#shown(live), write.body as readonly Json[]);
+    if (patched === undefined) {
+      throw new StatusError(
+        422,
+        "Invalid",
+        "the server rejected our request due to an error in our request",
+      );
+    }
+    const { resourceVersion } = (patched["metadata"] ?? {}) as {
+      readonly resourceVersion?: string;
+    };
+    this.#checkVersion(live, resourceVersion, write);
+    return this.#update(write, live, patched);
   }
 
-  apply(write: Write): Answer {
+  apply(write: Write): Written {
     const desired = write.body as Json & { readonly metadata: Partial<StoredMeta> };
     const live = this.#storage.get(write.kind, write.key);
     const { uid, resourceVersion } = desired.metadata;
-    const what = `${write.kind.plural} "${write.key.name}"`;
+    if (write.manager === "") {
+      throw new StatusError(400, "BadRequest", "fieldManager is required for apply patch");
+    }
+    if ("managedFields" in desired.metadata) {
+      throw new StatusError(400, "BadRequest", "metadata.managedFields must be nil");
+    }
     if (live === undefined) {
       if (write.subresource !== "") throw notFound(write);
       if (uid !== undefined) {
         throw new StatusError(
           409,
           "Conflict",
-          `${what}: uid mismatch, and no existing object was found`,
+          `Operation cannot be fulfilled on ${nameOf(write)}: uid mismatch: the provided object specified uid ${uid}, and no existing object was found`,
         );
       }
       const base = this.#initial(write.kind, write.key, { metadata: {} });
-      return { status: 201, body: this.#applied(write, { object: base, managers: [] }, desired) };
+      return { status: 201, stored: this.#applied(write, { object: base, managers: [] }, desired) };
     }
     if (uid !== undefined && uid !== live.object.metadata.uid && write.subresource === "") {
-      const cause = {
-        reason: "FieldValueInvalid",
-        message: "field is immutable",
-        field: "metadata.uid",
-      };
-      throw new StatusError(422, "Invalid", `${what} is invalid: metadata.uid`, {
-        causes: [cause],
-      });
+      const value = `Invalid value: "${uid}": field is immutable`;
+      throw invalid(write, "metadata.uid", value);
     }
     this.#checkVersion(live, resourceVersion, write);
-    return { status: 200, body: this.#applied(write, live, desired) };
+    return { status: 200, stored: this.#applied(write, live, desired) };
   }
 
-  delete(write: Write): Answer {
+  delete(write: Write): Written {
     const live = this.#existing(write);
     const options = (write.body ?? {}) as {
       readonly propagationPolicy?: string;
       readonly preconditions?: { readonly uid?: string; readonly resourceVersion?: string };
     };
-    const { uid, resourceVersion } = options.preconditions ?? {};
-    if (uid !== undefined && uid !== live.object.metadata.uid) {
-      throw new StatusError(409, "Conflict", "the UID in the precondition does not match");
-    }
-    this.#checkVersion(live, resourceVersion, write);
-    const added =
-      options.propagationPolicy === "Foreground"
-        ? [FOREGROUND]
-        : options.propagationPolicy === "Orphan"
-          ? [ORPHAN]
-          : [];
-    const finalizers = [...new Set([...(live.object.metadata.finalizers ?? []), ...added])];
+    this.#checkPreconditions(live, options.preconditions ?? {}, write);
+    const finalizers = finalizersAfter(live, options.propagationPolicy);
+    const { metadata } = live.object;
     if (finalizers.length === 0) {
       if (!write.dryRun) {
         this.#storage.remove(write.kind, live);
-        this.collectGarbage();
+        this.#garbage();
       }
+      const { group, plural } = write.kind;
       const details = {
         name: write.key.name,
-        kind: write.kind.plural,
-        uid: live.object.metadata.uid,
+        ...(group === "" ? {} : { group }),
+        kind: plural,
+        uid: metadata.uid,
       };
-      return {
-        status: 200,
-        body: { kind: "Status", apiVersion: "v1", status: "Success", details },
-      };
+      const status = { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", details };
+      return { status: 200, body: status };
     }
-    const metadata: StoredMeta = {
-      ...live.object.metadata,
+    const isNew = metadata.deletionTimestamp === undefined;
+    if (!isNew && sameJson(finalizers, metadata.finalizers)) {
+      return { status: 200, stored: live };
+    }
+    const next: StoredMeta = {
+      ...metadata,
       finalizers,
-      deletionTimestamp: live.object.metadata.deletionTimestamp ?? this.#time(),
-      generation: live.object.metadata.generation + 1,
+      deletionTimestamp: metadata.deletionTimestamp ?? this.#time(),
+      ...(isNew ? { deletionGracePeriodSeconds: 0 } : {}),
+      ...(isNew && metadata.generation !== undefined
+        ? { generation: metadata.generation + 1 }
+        : {}),
     };
-    const object = { ...live.object, metadata };
-    if (write.dryRun) return { status: 200, body: object };
+    const object = { ...live.object, metadata: next };
+    if (write.dryRun) return { status: 200, stored: { ...live, object } };
     const stored = this.#storage.put(write.kind, { ...live, object });
-    this.collectGarbage();
-    return { status: 200, body: stored.object };
+    this.#garbage();
+    return { status: 200, stored };
   }
 
-  /** What the garbage collector does, until it finds nothing more to do. */
-  collectGarbage(): void {
-    for (let again = true; again;) {
-      again = false;
-      const owners = new Map<string, Stored>();
-      for (const { stored } of this.#storage.all()) owners.set(stored.object.metadata.uid, stored);
-      for (const { kind: id, stored } of this.#storage.all()) {
-        const kind = this.#kinds.get(id);
-        if (kind !== undefined && this.#collect(kind, stored, owners)) {
-          again = true;
-          break;
-        }
-      }
-    }
+  /** The collector's changes of metadata. */
+  change(kind: KindId, live: Stored, metadata: StoredMeta): void {
+    const object = { ...live.object, metadata };
+    const write = { manager: "kube-controller-manager", subresource: "" };
+    const managers = updateFields(live.object, frozen(object), live.managers, write);
+    this.#finish(kind, { object, managers });
   }
 
-  /** True if something was done. */
-  #collect(kind: KindId, stored: Stored, owners: ReadonlyMap<string, Stored>): boolean {
-    const { metadata } = stored.object;
-    const references = metadata.ownerReferences ?? [];
-    const alive = references.filter((one) => {
-      const owner = owners.get(one.uid)?.object.metadata;
-      return owner !== undefined && !(owner.finalizers?.includes(FOREGROUND) ?? false);
-    });
-    if (references.length > 0 && alive.length === 0 && metadata.deletionTimestamp === undefined) {
-      const body = { propagationPolicy: "Background" };
-      this.delete({ ...internal(kind, stored), body });
-      return true;
-    }
-    if (metadata.deletionTimestamp === undefined) return false;
-    const dependents = [...owners.values()].filter((one) =>
-      one.object.metadata.ownerReferences?.some((reference) => reference.uid === metadata.uid),
-    );
-    if (metadata.finalizers?.includes(ORPHAN) === true) {
-      for (const dependent of dependents) this.#orphan(dependent, metadata.uid);
-      this.#dropFinalizer(kind, stored, ORPHAN);
-      return true;
-    }
-    if (metadata.finalizers?.includes(FOREGROUND) === true && dependents.length === 0) {
-      this.#dropFinalizer(kind, stored, FOREGROUND);
-      return true;
-    }
-    return false;
+  /** The object as a patch sees it: with its managed fields left out, which no patch here names. */
+  #shown(live: Stored): Json {
+    return live.object;
   }
 
-  #orphan(dependent: Stored, uid: string): void {
-    const kind = this.#kindOf(dependent);
-    const left = dependent.object.metadata.ownerReferences?.filter((one) => one.uid !== uid) ?? [];
-    const { ownerReferences: _old, ...metadata } = dependent.object.metadata;
-    const object = {
-      ...dependent.object,
-      metadata: left.length === 0 ? metadata : { ...metadata, ownerReferences: left },
-    };
-    const managers = updateFields(dependent.object, object, dependent.managers, {
-      manager: "garbage-collector",
-      subresource: "",
-    });
-    this.#storage.put(kind, { object, managers });
-  }
-
-  #dropFinalizer(kind: KindId, stored: Stored, name: string): void {
-    const live = this.#storage.get(kind, keyOfStored(stored)) ?? stored;
-    const finalizers = live.object.metadata.finalizers?.filter((one) => one !== name) ?? [];
-    const metadata = { ...live.object.metadata, finalizers };
-    this.#finish(kind, { ...live, object: { ...live.object, metadata } });
-  }
-
-  #kindOf(stored: Stored): KindId {
-    for (const kind of this.#kinds.values()) {
-      const { apiVersion, kind: name } = stored.object;
-      if (kind.kind === name && apiVersionOf(kind) === apiVersion) return kind;
-    }
-    throw new Error("stored object of an unknown kind");
-  }
-
-  #applied(write: Write, live: Stored, desired: Json & { readonly metadata: object }): unknown {
+  #applied(write: Write, live: Stored, desired: Json & { readonly metadata: object }): Stored {
     const part: Json =
       write.subresource === "status"
         ? { metadata: {}, status: desired["status"] ?? {} }
         : withoutStatus(desired);
-    const result = applyFields(live.object, live.managers, part, write);
-    if (result.kind === "conflict") {
-      const causes = result.conflicts.map((one) => ({
-        reason: "FieldManagerConflict",
-        message: `conflict with "${one.manager}"`,
-        field: one.field,
-      }));
-      throw new StatusError(409, "Conflict", `Apply failed with ${causes.length} conflicts`, {
-        causes,
-      });
-    }
+    const result = applyFields(live.object, live.managers, frozen(part), write);
+    if (result.kind === "conflict") throw conflictError(result.conflicts);
     const object = result.object as Stored["object"];
-    return this.#store(write, { object, managers: result.managers }, live).object;
+    return this.#store(write, { object, managers: result.managers }, live);
   }
 
-  #update(write: Write, live: Stored, body: Json): Answer {
+  #update(write: Write, live: Stored, body: Json): Written {
     const isStatus = write.subresource === "status";
+    const { status: _status, ...spec } = body;
     const wanted = isStatus
       ? { ...live.object, status: body["status"] }
-      : { ...body, ...("status" in live.object ? { status: live.object["status"] } : {}) };
-    const given = (isStatus ? live.object.metadata : (body["metadata"] as StoredMeta)) ?? {};
+      : { ...spec, ...("status" in live.object ? { status: live.object["status"] } : {}) };
+    const given = ((isStatus ? undefined : body["metadata"]) ?? live.object.metadata) as StoredMeta;
+    const { managedFields, ...metadata } = given as StoredMeta & {
+      readonly managedFields?: readonly Json[];
+    };
     const { uid, creationTimestamp, deletionTimestamp, generation, resourceVersion } =
       live.object.metadata;
-    const metadata: StoredMeta = {
-      ...given,
+    const next: StoredMeta = {
+      ...metadata,
       uid,
       creationTimestamp,
-      generation,
+      ...(generation === undefined ? {} : { generation }),
       resourceVersion,
       ...(deletionTimestamp === undefined ? {} : { deletionTimestamp }),
     };
-    const object = {
+    const object = frozen({
       ...wanted,
       apiVersion: apiVersionOf(write.kind),
       kind: write.kind.kind,
-      metadata,
-    };
-    const managers = updateFields(live.object, object, live.managers, write);
-    return { status: 200, body: this.#store(write, { object, managers }, live).object };
+      metadata: next,
+    }) as Stored["object"];
+    const managers = updateFields(live.object, object, managersGiven(live, managedFields), write);
+    return { status: 200, stored: this.#store(write, { object, managers }, live) };
   }
 
   /** Stores what has changed: generation, no-op check, and the end of a finalised object. */
@@ -308,17 +277,19 @@ export class FakeWrites {
       return this.#put(write.kind, next);
     }
     if (sameState(live, next)) return live;
-    const specChanged = specOf(live.object) !== specOf(next.object);
-    const generation = live.object.metadata.generation + (specChanged ? 1 : 0);
-    const metadata = { ...next.object.metadata, generation };
+    const { generation } = live.object.metadata;
+    if (generation === undefined || sameSpec(live.object, next.object)) {
+      return this.#finish(write.kind, next);
+    }
+    const metadata = { ...next.object.metadata, generation: generation + 1 };
     return this.#finish(write.kind, { ...next, object: { ...next.object, metadata } });
   }
 
-  /** Stores; an object whose owner is not there is collected at once. */
+  /** Stores; an object whose owner is not there is garbage from the beginning. */
   #put(kind: KindId, next: Stored): Stored {
     const stored = this.#storage.put(kind, next);
     const owners = next.object.metadata.ownerReferences ?? [];
-    if (owners.some((owner) => !this.#storage.has(owner.uid))) this.collectGarbage();
+    if (owners.some((owner) => !this.#storage.has(owner.uid))) this.#garbage();
     return stored;
   }
 
@@ -326,7 +297,7 @@ export class FakeWrites {
     const { metadata } = next.object;
     if (metadata.deletionTimestamp !== undefined && (metadata.finalizers ?? []).length === 0) {
       const gone = this.#storage.remove(kind, next);
-      this.collectGarbage();
+      this.#garbage();
       return gone;
     }
     return this.#put(kind, next);
@@ -339,26 +310,50 @@ export class FakeWrites {
   }
 
   #checkVersion(live: Stored, version: string | undefined, write: Write): void {
-    if (version === undefined || version === live.object.metadata.resourceVersion) return;
+    if (version === undefined || version === "") return;
+    if (version === live.object.metadata.resourceVersion) return;
     throw new StatusError(
       409,
       "Conflict",
-      `Operation cannot be fulfilled on ${write.kind.plural} "${write.key.name}": the object has been modified`,
+      `Operation cannot be fulfilled on ${nameOf(write)}: the object has been modified; please apply your changes to the latest version and try again`,
     );
+  }
+
+  #checkPreconditions(
+    live: Stored,
+    wanted: { readonly uid?: string; readonly resourceVersion?: string },
+    write: Write,
+  ): void {
+    const { uid, resourceVersion } = live.object.metadata;
+    const found =
+      wanted.uid !== undefined && wanted.uid !== uid
+        ? `UID in precondition: ${wanted.uid}, UID in object meta: ${uid}`
+        : wanted.resourceVersion !== undefined && wanted.resourceVersion !== resourceVersion
+          ? `ResourceVersion in precondition: ${wanted.resourceVersion}, ResourceVersion in object meta: ${resourceVersion}`
+          : undefined;
+    if (found === undefined) return;
+    const what = `Operation cannot be fulfilled on ${nameOf(write)}`;
+    throw new StatusError(409, "Conflict", `${what}: Precondition failed: ${found}`);
   }
 
   #initial(kind: KindId, key: ObjectKey, body: Json): Stored["object"] {
     this.#uids++;
+    const { managedFields: _managers, ...given } = (body["metadata"] ?? {}) as Json;
     const metadata: StoredMeta = {
-      ...(body["metadata"] as object),
+      ...given,
       name: key.name,
       ...(key.namespace === "" ? {} : { namespace: key.namespace }),
       uid: `uid-${this.#uids}`,
       resourceVersion: "",
-      generation: 1,
+      ...(isCounted(kind) ? { generation: 1 } : {}),
       creationTimestamp: this.#time(),
     };
-    return { ...body, apiVersion: apiVersionOf(kind), kind: kind.kind, metadata };
+    return frozen({ ...body, apiVersion: apiVersionOf(kind), kind: kind.kind, metadata });
+  }
+
+  /** Five characters, as the real server adds; counted, so that a run repeats. */
+  #generated(base: string): string {
+    return `${base}${(this.#uids + 1).toString(36).padStart(5, "x")}`;
   }
 
   #time(): string {
@@ -366,92 +361,108 @@ export class FakeWrites {
   }
 }
 
-function internal(kind: KindId, stored: Stored): Write {
-  return {
-    kind,
-    key: keyOfStored(stored),
-    subresource: "",
-    manager: "garbage-collector",
-    force: false,
-    dryRun: false,
-    body: undefined,
-  };
+/** True for kinds that come from a CustomResourceDefinition. */
+export function isCustom(kind: KindId): boolean {
+  return !BUILT_IN_GROUPS.has(kind.group);
 }
 
-function notFound(write: Write): StatusError {
-  return new StatusError(404, "NotFound", `${write.kind.plural} "${write.key.name}" not found`, {
-    name: write.key.name,
-    kind: kindId(write.kind),
+function isCounted(kind: KindId): boolean {
+  return COUNTED_GROUPS.has(kind.group) || isCustom(kind) || kind.kind === "Pod";
+}
+
+function finalizersAfter(live: Stored, policy: string | undefined): readonly string[] {
+  const present = live.object.metadata.finalizers ?? [];
+  // A later policy takes the place of an earlier one.
+  const others = present.filter((one) => one !== FOREGROUND && one !== ORPHAN);
+  switch (policy) {
+    case "Foreground":
+      return [...others, FOREGROUND];
+    case "Orphan":
+      return [...others, ORPHAN];
+    case "Background":
+      return others;
+    default:
+      return present;
+  }
+}
+
+/** What the writer sent back as managers: none if it emptied the list, else as they were. */
+function managersGiven(live: Stored, given: readonly Json[] | undefined): readonly ManagerFields[] {
+  if (given === undefined) return live.managers;
+  const isReset = given.length === 0 || (given.length === 1 && !("manager" in (given[0] ?? {})));
+  if (isReset) return [];
+  return given.map((entry) => ({
+    manager: String(entry["manager"]),
+    operation: entry["operation"] === "Apply" ? "Apply" : "Update",
+    subresource: String(entry["subresource"] ?? ""),
+    fields: parseFields((entry["fieldsV1"] ?? {}) as Json),
+  }));
+}
+
+function conflictError(
+  conflicts: readonly { readonly manager: string; readonly field: string }[],
+): StatusError {
+  const causes = conflicts.map((one) => ({
+    reason: "FieldManagerConflict",
+    message: `conflict with "${one.manager}"`,
+    field: one.field,
+  }));
+  const plural = causes.length === 1 ? "conflict" : "conflicts";
+  const message = `Apply failed with ${causes.length} ${plural}`;
+  return new StatusError(409, "Conflict", message, { causes });
+}
+
+function invalid(write: Write, field: string, message: string): StatusError {
+  const name = write.key.name;
+  const cause = { reason: "FieldValueInvalid", message, field };
+  const what = `${write.kind.kind}${write.kind.group === "" ? "" : `.${write.kind.group}`}`;
+  return new StatusError(422, "Invalid", `${what} "${name}" is invalid: ${field}: ${message}`, {
+    name,
+    kind: write.kind.kind,
+    causes: [cause],
   });
 }
 
+function notFound(write: Write): StatusError {
+  const { group, plural } = write.kind;
+  return new StatusError(404, "NotFound", `${nameOf(write)} not found`, {
+    name: write.key.name,
+    ...(group === "" ? {} : { group }),
+    kind: plural,
+  });
+}
+
+function nameOf(write: Write, name = write.key.name): string {
+  const { group, plural } = write.kind;
+  return `${plural}${group === "" ? "" : `.${group}`} "${name}"`;
+}
+
 function withoutStatus(body: Json): Json {
+  if (!("status" in body)) return body;
   const { status: _status, ...rest } = body;
   return rest;
 }
 
-function specOf(object: Json): string {
-  const { metadata: _metadata, status: _status, ...rest } = object;
-  return JSON.stringify(rest);
+function sameSpec(a: Json, b: Json): boolean {
+  const { metadata: _a, status: _aStatus, ...left } = a;
+  const { metadata: _b, status: _bStatus, ...right } = b;
+  return sameJson(left, right);
 }
 
 function sameState(a: Stored, b: Stored): boolean {
+  return sameJson(a.object, b.object) && sameManagers(a.managers, b.managers);
+}
+
+function sameManagers(a: readonly ManagerFields[], b: readonly ManagerFields[]): boolean {
+  if (a === b) return true;
+  return a.length === b.length && a.every((one) => b.some((other) => isSameManager(one, other)));
+}
+
+function isSameManager(a: ManagerFields, b: ManagerFields): boolean {
   return (
-    JSON.stringify(sorted(a.object)) === JSON.stringify(sorted(b.object)) &&
-    JSON.stringify(a.managers.map(managerText).sort()) ===
-      JSON.stringify(b.managers.map(managerText).sort())
+    a.manager === b.manager &&
+    a.operation === b.operation &&
+    a.subresource === b.subresource &&
+    sameFields(a.fields, b.fields)
   );
-}
-
-function managerText(one: ManagerFields): string {
-  const fields = [...one.fields].sort().join();
-  return `${one.manager}|${one.operation}|${one.subresource}|${fields}`;
-}
-
-function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted);
-  if (typeof value !== "object" || value === null) return value;
-  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-  return Object.fromEntries(entries.map(([key, part]) => [key, sorted(part)]));
-}
-
-/** RFC 7396. */
-function mergeJson(target: unknown, patch: unknown): unknown {
-  if (typeof patch !== "object" || patch === null || Array.isArray(patch)) return patch;
-  const merged: Record<string, unknown> =
-    typeof target === "object" && target !== null && !Array.isArray(target) ? { ...target } : {};
-  for (const [key, value] of Object.entries(patch)) {
-    if (value === null) delete merged[key];
-    else merged[key] = mergeJson(merged[key], value);
-  }
-  return merged;
-}
-
-/** RFC 6902, the operations that the runtime uses. */
-function patchJson(object: Record<string, unknown>, operation: Json): void {
-  const steps = String(operation["path"])
-    .split("/")
-    .slice(1)
-    .map((step) => step.replaceAll("~1", "/").replaceAll("~0", "~"));
-  const last = steps.pop() ?? "";
-  let holder: unknown = object;
-  for (const step of steps) holder = (holder as Json | undefined)?.[step];
-  const map = holder as Record<string, unknown> | undefined;
-  const invalid = new StatusError(422, "Invalid", "the server rejected our request");
-  if (map === undefined) throw invalid;
-  switch (operation["op"]) {
-    case "test":
-      if (JSON.stringify(map[last]) !== JSON.stringify(operation["value"])) throw invalid;
-      return;
-    case "remove":
-      if (!(last in map)) throw invalid;
-      delete map[last];
-      return;
-    case "add":
-    case "replace":
-      map[last] = operation["value"];
-      return;
-    default:
-      throw invalid;
-  }
 }

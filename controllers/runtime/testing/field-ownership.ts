@@ -1,28 +1,31 @@
-// Server-side apply as far as operators use it: who owns which leaf, what a new apply takes over,
-// what it lets go. A leaf is a scalar, an atomic list or map, an empty map or list, or an element of a
-// list map (its existence). Source: Kubernetes docs "Server-Side Apply"; held to the real server
-// by the conformance test of this folder.
+// Server-side apply as far as operators use it: who owns which part, what a new apply takes over,
+// what it lets go. Sets of fields have the shape of fieldsV1: `f:<field>`, `k:<keys>` for elements
+// of list maps, `v:<value>` for elements of sets, and a mark for the place itself.
+// Source: Kubernetes docs "Server-Side Apply" and structured-merge-diff; held to the real server by
+// test/conformance/apiserver.
 
-import { elementKey, isAtomicMap, isSet, listKeys } from "../apply/list-keys.ts";
+import { isAtomicMap, isSet, listKeys } from "../apply/list-keys.ts";
+import type { Json } from "./json.ts";
+import { frozen, isMap, sameJson } from "./json.ts";
 
-/** Plain JSON. */
-export type Json = Readonly<Record<string, unknown>>;
-
-/** A leaf's place: field names, `k:<key>` for elements of list maps, `v:<value>` for sets. */
-type Path = readonly string[];
+/** Which places are owned: this one (`self`), and what is below. */
+export interface FieldSet {
+  readonly self: boolean;
+  readonly parts: ReadonlyMap<string, FieldSet>;
+}
 
 /** One writer's fields in one part of the object. */
 export interface ManagerFields {
   readonly manager: string;
   readonly operation: "Apply" | "Update";
   readonly subresource: string;
-  /** JSON of each {@link Path}. */
-  readonly fields: ReadonlySet<string>;
+  readonly fields: FieldSet;
 }
 
 /** A field that somebody else owns with another value. */
 export interface Conflict {
   readonly manager: string;
+  /** As the server writes it: `.spec.containers[name="a"].image`. */
   readonly field: string;
 }
 
@@ -30,6 +33,10 @@ export interface Conflict {
 export type Applied =
   | { readonly kind: "merged"; readonly object: Json; readonly managers: readonly ManagerFields[] }
   | { readonly kind: "conflict"; readonly conflicts: readonly Conflict[] };
+
+const NOTHING: ReadonlyMap<string, FieldSet> = new Map();
+const LEAF: FieldSet = { self: true, parts: NOTHING };
+const EMPTY: FieldSet = { self: false, parts: NOTHING };
 
 /** Metadata that the server alone sets and that nobody owns. */
 const SYSTEM_METADATA = new Set([
@@ -41,6 +48,7 @@ const SYSTEM_METADATA = new Set([
   "name",
   "namespace",
   "resourceVersion",
+  "selfLink",
   "uid",
 ]);
 
@@ -51,35 +59,41 @@ export function applyFields(
   desired: Json,
   options: { readonly manager: string; readonly subresource: string; readonly force: boolean },
 ): Applied {
-  const wanted = leaves(desired);
+  const wanted = fieldsOf(desired);
   const isMine = (one: ManagerFields): boolean =>
     one.manager === options.manager &&
     one.operation === "Apply" &&
     one.subresource === options.subresource;
-  const conflicts = findConflicts(live, managers, wanted, isMine);
+  const contested = changedFields(live, mergeFields(live, desired, "", true) as Json);
+  const conflicts = managers
+    .filter((one) => !isMine(one))
+    .flatMap((one) => {
+      const shared = intersection(one.fields, contested);
+      return places(shared, "").map((field) => ({ manager: one.manager, field }));
+    });
   if (conflicts.length > 0 && !options.force) return { kind: "conflict", conflicts };
-  const contested = new Set(conflicts.map((one) => one.field));
   const others = managers
     .filter((one) => !isMine(one))
-    .map((one) => ({
-      ...one,
-      fields: new Set([...one.fields].filter((field) => !contested.has(field))),
-    }))
-    .filter((one) => one.fields.size > 0);
-  const mine = managers.find(isMine);
-  const object = structuredClone(live) as Record<string, unknown>;
-  for (const field of mine?.fields ?? []) {
-    const stillOwned = wanted.has(field) || others.some((one) => one.fields.has(field));
-    if (!stillOwned) removeLeaf(object, parse(field));
-  }
-  for (const [field, value] of wanted) setLeaf(object, parse(field), value, desired);
+    .flatMap((one) =>
+      conflicts.length === 0 ? one : keepIfAny(one, difference(one.fields, contested)),
+    );
   const entry: ManagerFields = {
     manager: options.manager,
     operation: "Apply",
     subresource: options.subresource,
-    fields: new Set(wanted.keys()),
+    fields: wanted,
   };
-  return { kind: "merged", object, managers: wanted.size === 0 ? others : [...others, entry] };
+  const left = others.reduce(
+    (fields, one) => abandoned(fields, one.fields),
+    abandoned(managers.find(isMine)?.fields ?? EMPTY, wanted),
+  );
+  const merged = mergeFields(live, desired, "", true);
+  const object = isEmpty(left) ? merged : (removeFields(merged, left) ?? {});
+  return {
+    kind: "merged",
+    object: frozen(object) as Json,
+    managers: isEmpty(wanted) ? others : [...others, entry],
+  };
 }
 
 /** Ownership after a write that is no apply: what it changed is the writer's, as `Update`. */
@@ -89,221 +103,357 @@ export function updateFields(
   managers: readonly ManagerFields[],
   options: { readonly manager: string; readonly subresource: string },
 ): readonly ManagerFields[] {
-  const old = leaves(before);
-  const now = leaves(after);
-  const changed = new Set<string>();
-  for (const [field, value] of now) {
-    if (!old.has(field) || !same(old.get(field), value)) changed.add(field);
-  }
+  const changed = changedFields(before, after);
+  const removed = removedFields(before, after);
+  if (isEmpty(changed) && isEmpty(removed)) return managers;
   const isMine = (one: ManagerFields): boolean =>
     one.manager === options.manager &&
     one.operation === "Update" &&
     one.subresource === options.subresource;
   const others = managers
     .filter((one) => !isMine(one))
-    .map((one) => ({
-      ...one,
-      fields: new Set([...one.fields].filter((field) => now.has(field) && !changed.has(field))),
-    }))
-    .filter((one) => one.fields.size > 0);
-  const kept = [...(managers.find(isMine)?.fields ?? [])].filter((field) => now.has(field));
-  const fields = new Set([...kept, ...changed]);
-  if (fields.size === 0) return others;
-  return [...others, { ...options, operation: "Update", fields }];
+    .flatMap((one) => keepIfAny(one, difference(difference(one.fields, changed), removed)));
+  const kept = difference(managers.find(isMine)?.fields ?? EMPTY, removed);
+  const fields = union(kept, changed);
+  if (isEmpty(fields)) return others;
+  const { manager, subresource } = options;
+  return [...others, { manager, subresource, operation: "Update", fields }];
 }
 
-/** As `metadata.managedFields` shows it; the field sets are summarised. */
-export function managedFieldsOf(managers: readonly ManagerFields[]): readonly Json[] {
+/** As `metadata.managedFields` shows it, without times. */
+export function managedFieldsOf(
+  apiVersion: string,
+  managers: readonly ManagerFields[],
+): readonly Json[] {
   return managers.map((one) => ({
     manager: one.manager,
     operation: one.operation,
+    apiVersion,
     ...(one.subresource === "" ? {} : { subresource: one.subresource }),
     fieldsType: "FieldsV1",
-    fieldsV1: Object.fromEntries([...one.fields].sort().map((field) => [field, {}])),
+    fieldsV1: documentOf(one.fields),
   }));
 }
 
-function findConflicts(
-  live: Json,
-  managers: readonly ManagerFields[],
-  wanted: ReadonlyMap<string, unknown>,
-  isMine: (one: ManagerFields) => boolean,
-): readonly Conflict[] {
-  const present = leaves(live);
-  const conflicts: Conflict[] = [];
-  for (const other of managers) {
-    if (isMine(other)) continue;
-    for (const [field, value] of wanted) {
-      if (!other.fields.has(field) || same(present.get(field), value)) continue;
-      conflicts.push({ manager: other.manager, field });
-    }
+/** Inverse of what {@link managedFieldsOf} writes into `fieldsV1`. */
+export function parseFields(document: Json): FieldSet {
+  let self = false;
+  const parts = new Map<string, FieldSet>();
+  for (const [step, below] of Object.entries(document)) {
+    if (step === ".") self = true;
+    else parts.set(step, parseFields(below as Json));
   }
-  return conflicts;
+  return parts.size === 0 ? LEAF : { self, parts };
 }
 
-/** Every leaf with its value; system metadata and the type are nobody's. */
-function leaves(object: Json): ReadonlyMap<string, unknown> {
+/** True if both own the same places. */
+export function sameFields(a: FieldSet, b: FieldSet): boolean {
+  if (a === b) return true;
+  if (a.self !== b.self || a.parts.size !== b.parts.size) return false;
+  for (const [step, below] of a.parts) {
+    const other = b.parts.get(step);
+    if (other === undefined || !sameFields(below, other)) return false;
+  }
+  return true;
+}
+
+/** The top of an object: type and what the server sets in metadata are nobody's. */
+function isOwnable(depth: "top" | "metadata" | "below", name: string): boolean {
+  if (depth === "top") return name !== "apiVersion" && name !== "kind";
+  return depth === "below" || !SYSTEM_METADATA.has(name);
+}
+
+function depthBelow(depth: "top" | "metadata" | "below", name: string): "metadata" | "below" {
+  return depth === "top" && name === "metadata" ? "metadata" : "below";
+}
+
+/** Every place that a document mentions. */
+function fieldsOf(document: Json): FieldSet {
+  return mapFields(document, "top");
+}
+
+function mapFields(map: Json, depth: "top" | "metadata" | "below"): FieldSet {
+  const parts = new Map<string, FieldSet>();
+  for (const name in map) {
+    if (!isOwnable(depth, name)) continue;
+    const below = valueFields(map[name], name, depthBelow(depth, name));
+    if (!isEmpty(below)) parts.set(`f:${name}`, below);
+  }
+  return { self: false, parts };
+}
+
+function valueFields(value: unknown, name: string, depth: "metadata" | "below"): FieldSet {
+  if (Array.isArray(value)) {
+    const keyed = elements(value, name);
+    if (keyed === undefined || value.length === 0) return LEAF;
+    const parts = new Map<string, FieldSet>();
+    for (const [step, item] of keyed) {
+      parts.set(step, isMap(item) ? { ...mapFields(item, "below"), self: true } : LEAF);
+    }
+    return { self: false, parts };
+  }
+  if (!isMap(value) || isAtomicMap(name, value)) return LEAF;
+  if (depth === "metadata") return mapFields(value, "metadata");
+  for (const _part in value) return mapFields(value, "below");
+  return LEAF;
+}
+
+/** Elements by their step if the list is a map or a set; undefined if it is atomic. */
+function elements(
+  list: readonly unknown[],
+  name: string,
+): ReadonlyMap<string, unknown> | undefined {
+  if (isSet(name)) return new Map(list.map((item) => [`v:${JSON.stringify(item)}`, item]));
+  const keys = listKeys(name, list[0]);
+  if (keys === undefined) return undefined;
   const found = new Map<string, unknown>();
-  for (const [field, value] of Object.entries(object)) {
-    if (field === "apiVersion" || field === "kind") continue;
-    if (field !== "metadata") {
-      collect(value, [field], field, found);
-      continue;
-    }
-    for (const [name, part] of Object.entries(value as Json)) {
-      if (!SYSTEM_METADATA.has(name)) collect(part, [field, name], name, found);
-    }
+  for (const item of list) {
+    const step = elementStep(item, keys);
+    if (step === undefined) return undefined;
+    found.set(step, item);
   }
   return found;
 }
 
-function collect(value: unknown, path: Path, field: string, found: Map<string, unknown>): void {
-  if (value === undefined || value === null) return;
-  if (Array.isArray(value)) {
-    const keys = listKeys(field, value[0]);
-    if (isSet(field)) {
-      for (const item of value) found.set(text([...path, `v:${String(item)}`]), item);
-    } else if (keys === undefined || value.length === 0) {
-      found.set(text(path), value);
-    } else {
-      for (const item of value) {
-        const below = [...path, `k:${elementKey(item, keys) ?? ""}`];
-        found.set(text([...below, "."]), null);
-        collectFields(item as Json, below, found);
-      }
+function elementStep(item: unknown, keys: readonly string[]): string | undefined {
+  if (!isMap(item)) return undefined;
+  const parts: string[] = [];
+  for (const key of keys) {
+    const value = item[key] ?? (key === "protocol" ? "TCP" : undefined);
+    if (value === undefined) return undefined;
+    parts.push(`${JSON.stringify(key)}:${JSON.stringify(value)}`);
+  }
+  return `k:{${parts.join()}}`;
+}
+
+/** `over` laid on `base`, with everything of `base` that `over` does not mention. */
+function mergeFields(base: unknown, over: unknown, name: string, top = false): unknown {
+  if (base === over) return base;
+  if (Array.isArray(over)) return mergeLists(base, over, name);
+  if (!isMap(over) || !isMap(base) || (!top && isAtomicMap(name, over))) return over;
+  let merged: Record<string, unknown> | undefined;
+  for (const key in over) {
+    const next = mergeFields(base[key], over[key], key);
+    if (next === base[key]) continue;
+    merged ??= { ...base };
+    if (next === null) delete merged[key];
+    else merged[key] = next;
+  }
+  return merged ?? base;
+}
+
+function mergeLists(base: unknown, over: readonly unknown[], name: string): unknown {
+  if (sameJson(base, over)) return base;
+  if (!Array.isArray(base) || base.length === 0) return over;
+  const old = elements(base, name);
+  const wanted = elements(over, name);
+  if (old === undefined || wanted === undefined) return over;
+  // What both have keeps the order of the apply; what only the live list has stays where it is.
+  const result: unknown[] = [];
+  const pending = [...wanted];
+  for (const [step, item] of old) {
+    if (!wanted.has(step)) {
+      result.push(item);
+      continue;
     }
-  } else if (typeof value === "object" && isAtomicMap(field, value)) {
-    found.set(text(path), value);
-  } else if (typeof value === "object" && Object.keys(value).length > 0) {
-    collectFields(value as Json, path, found);
-  } else {
-    found.set(text(path), value);
+    for (;;) {
+      const next = pending[0];
+      if (next === undefined || (old.has(next[0]) && !sharedBefore(old, next[0], step))) break;
+      pending.shift();
+      result.push(mergeFields(old.get(next[0]), next[1], ""));
+    }
   }
+  for (const [step, item] of pending) result.push(mergeFields(old.get(step), item, ""));
+  return result;
 }
 
-function collectFields(map: Json, path: Path, found: Map<string, unknown>): void {
-  for (const [name, part] of Object.entries(map)) collect(part, [...path, name], name, found);
-}
-
-/** Writes one leaf, making what is above it. */
-function setLeaf(object: Record<string, unknown>, path: Path, value: unknown, from: Json): void {
-  const last = path[path.length - 1] ?? "";
-  let holder: unknown = object;
-  for (let depth = 0; depth < path.length - 1; depth++) {
-    holder = descend(
-      holder,
-      path[depth] ?? "",
-      path[depth + 1] ?? "",
-      from,
-      path.slice(0, depth + 1),
-    );
+/** True if `step` stands at or before `limit` in the live list. */
+function sharedBefore(old: ReadonlyMap<string, unknown>, step: string, limit: string): boolean {
+  for (const one of old.keys()) {
+    if (one === step) return true;
+    if (one === limit) return false;
   }
-  if (last === ".") return;
-  if (last.startsWith("v:") && Array.isArray(holder)) {
-    if (!holder.includes(value)) holder.push(value);
-    return;
+  return false;
+}
+
+/** Places whose value is new or another one in `after`. */
+function changedFields(before: Json, after: Json): FieldSet {
+  return changedMap(before, after, "top");
+}
+
+function changedMap(before: Json, after: Json, depth: "top" | "metadata" | "below"): FieldSet {
+  if (before === after) return EMPTY;
+  const parts = new Map<string, FieldSet>();
+  for (const name in after) {
+    if (!isOwnable(depth, name) || before[name] === after[name]) continue;
+    const below = changedValue(before[name], after[name], name, depthBelow(depth, name));
+    if (!isEmpty(below)) parts.set(`f:${name}`, below);
   }
-  (holder as Record<string, unknown>)[last] = structuredClone(value);
+  return { self: false, parts };
 }
 
-/** The value under one step, made if it is not there. */
-function descend(holder: unknown, step: string, next: string, from: Json, path: Path): unknown {
-  if (step.startsWith("k:")) {
-    const list = holder as unknown[];
-    const existing = findElement(list, step);
-    if (existing !== undefined) return existing;
-    const made = keyFields(from, path);
-    list.push(made);
-    return made;
+function changedValue(
+  before: unknown,
+  after: unknown,
+  name: string,
+  depth: "metadata" | "below",
+): FieldSet {
+  if (before === undefined) {
+    const all = valueFields(after, name, depth);
+    return isMap(after) && depth !== "metadata" ? { ...all, self: true } : all;
   }
-  const map = holder as Record<string, unknown>;
-  const isList = next.startsWith("k:") || next.startsWith("v:");
-  const value = map[step];
-  const fits = isList ? Array.isArray(value) : typeof value === "object" && value !== null;
-  if (!fits) map[step] = isList ? [] : {};
-  return map[step];
-}
-
-function findElement(list: readonly unknown[], step: string): unknown {
-  // The field name is not known here; an element is found by whichever keys give this text.
-  return list.find((item) => candidateKeys(item).some((key) => `k:${key}` === step));
-}
-
-function candidateKeys(item: unknown): readonly string[] {
-  const tries = [
-    ["name"],
-    ["type"],
-    ["uid"],
-    ["ip"],
-    ["mountPath"],
-    ["devicePath"],
-    ["containerPort", "protocol"],
-    ["port", "protocol"],
-    ["topologyKey", "whenUnsatisfiable"],
-  ];
-  return tries.flatMap((keys) => elementKey(item, keys) ?? []);
-}
-
-/** A new element starts as a copy of the key fields of the desired one. */
-function keyFields(from: Json, path: Path): Record<string, unknown> {
-  let value: unknown = from;
-  for (const step of path) {
-    value = step.startsWith("k:")
-      ? findElement(value as readonly unknown[], step)
-      : (value as Json)[step];
+  if (Array.isArray(after)) {
+    const old = Array.isArray(before) ? elements(before, name) : undefined;
+    const now = elements(after, name);
+    if (old === undefined || now === undefined || after.length === 0 || old.size === 0) {
+      if (sameJson(before, after)) return EMPTY;
+      return valueFields(after, name, depth);
+    }
+    const parts = new Map<string, FieldSet>();
+    for (const [step, item] of now) {
+      const below = changedElement(old, step, item);
+      if (!isEmpty(below)) parts.set(step, below);
+    }
+    return { self: false, parts };
   }
-  const keep = Object.entries(value as Json).filter(([, part]) => typeof part !== "object");
-  return Object.fromEntries(keep);
-}
-
-function removeLeaf(object: Record<string, unknown>, path: Path): void {
-  const holders: unknown[] = [object];
-  for (const step of path.slice(0, -1)) {
-    const holder = holders[holders.length - 1];
-    const next = step.startsWith("k:")
-      ? Array.isArray(holder)
-        ? findElement(holder, step)
-        : undefined
-      : (holder as Json | undefined)?.[step];
-    if (typeof next !== "object" || next === null) return;
-    holders.push(next);
+  if (isMap(after) && isMap(before) && !isAtomicMap(name, after)) {
+    if (Object.keys(after).length === 0) return sameJson(before, after) ? EMPTY : LEAF;
+    return changedMap(before, after, depth);
   }
-  const last = path[path.length - 1] ?? "";
-  const holder = holders[holders.length - 1];
-  if (last === ".") {
-    const list = holders[holders.length - 2];
-    if (Array.isArray(list)) list.splice(list.indexOf(holder), 1);
-  } else if (last.startsWith("v:") && Array.isArray(holder)) {
-    const index = holder.findIndex((item) => `v:${String(item)}` === last);
-    if (index >= 0) holder.splice(index, 1);
-  } else {
-    // The path was made from an object of this shape.
-    delete (holder as Record<string, unknown>)[last];
+  if (sameJson(before, after)) return EMPTY;
+  return valueFields(after, name, depth);
+}
+
+function changedElement(old: ReadonlyMap<string, unknown>, step: string, item: unknown): FieldSet {
+  if (!old.has(step)) {
+    return isMap(item) ? { ...mapFields(item, "below"), self: true } : LEAF;
   }
-  dropEmpty(holders, path);
+  const was = old.get(step);
+  return isMap(item) && isMap(was) ? changedMap(was, item, "below") : EMPTY;
 }
 
-/** Maps and lists that the removal has emptied go too, up to the first that has content. */
-function dropEmpty(holders: readonly unknown[], path: Path): void {
-  for (let depth = holders.length - 1; depth > 0; depth--) {
-    const value = holders[depth];
-    const empty = typeof value === "object" && value !== null && Object.keys(value).length === 0;
-    if (!empty) return;
-    const above = holders[depth - 1];
-    const step = path[depth - 1] ?? "";
-    if (Array.isArray(above)) above.splice(above.indexOf(value), 1);
-    else delete (above as Record<string, unknown>)[step];
+/** Places of `before` that are not there any more. */
+function removedFields(before: Json, after: Json): FieldSet {
+  return difference(fieldsWithParents(before), fieldsWithParents(after));
+}
+
+/** As {@link fieldsOf}, and every map and list on the way too. */
+function fieldsWithParents(document: Json): FieldSet {
+  return withParents(fieldsOf(document));
+}
+
+function withParents(fields: FieldSet): FieldSet {
+  const parts = new Map<string, FieldSet>();
+  for (const [step, below] of fields.parts) parts.set(step, withParents(below));
+  return { self: true, parts };
+}
+
+function union(a: FieldSet, b: FieldSet): FieldSet {
+  if (isEmpty(a)) return b;
+  if (isEmpty(b) || a === b) return a;
+  const parts = new Map(a.parts);
+  for (const [step, below] of b.parts) {
+    const mine = parts.get(step);
+    parts.set(step, mine === undefined ? below : union(mine, below));
   }
+  return { self: a.self || b.self, parts };
 }
 
-function text(path: Path): string {
-  return JSON.stringify(path);
+function difference(a: FieldSet, b: FieldSet): FieldSet {
+  if (isEmpty(b)) return a;
+  const parts = new Map<string, FieldSet>();
+  for (const [step, below] of a.parts) {
+    const other = b.parts.get(step);
+    const left = other === undefined ? below : difference(below, other);
+    if (!isEmpty(left)) parts.set(step, left);
+  }
+  return { self: a.self && !b.self, parts };
 }
 
-function parse(field: string): Path {
-  return JSON.parse(field) as Path;
+function intersection(a: FieldSet, b: FieldSet): FieldSet {
+  const parts = new Map<string, FieldSet>();
+  for (const [step, below] of a.parts) {
+    const other = b.parts.get(step);
+    if (other === undefined) continue;
+    const both = intersection(below, other);
+    if (!isEmpty(both)) parts.set(step, both);
+  }
+  return { self: a.self && b.self, parts };
 }
 
-function same(a: unknown, b: unknown): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
+/** What `mine` holds and `other` does not touch at all: a place with something of theirs stays. */
+function abandoned(mine: FieldSet, other: FieldSet): FieldSet {
+  const parts = new Map<string, FieldSet>();
+  for (const [step, below] of mine.parts) {
+    const theirs = other.parts.get(step);
+    const left = theirs === undefined ? below : abandoned(below, theirs);
+    if (!isEmpty(left)) parts.set(step, left);
+  }
+  return { self: mine.self && isEmpty(other), parts };
+}
+
+/** `value` without these places; undefined if nothing is left of it. */
+function removeFields(value: unknown, fields: FieldSet, name = ""): unknown {
+  if (fields.self) return undefined;
+  if (Array.isArray(value)) return removeElements(value, fields, name);
+  if (!isMap(value)) return value;
+  const result: Record<string, unknown> = { ...value };
+  for (const [step, below] of fields.parts) {
+    const field = step.slice(2);
+    const next = removeFields(value[field], below, field);
+    if (next === undefined) delete result[field];
+    else result[field] = next;
+  }
+  return Object.keys(result).length === 0 ? undefined : result;
+}
+
+function removeElements(list: readonly unknown[], fields: FieldSet, name: string): unknown {
+  const keyed = elements(list, name);
+  if (keyed === undefined) return list;
+  const result = [...keyed].flatMap(([step, item]) => {
+    const below = fields.parts.get(step);
+    if (below === undefined) return [item];
+    const next = removeFields(item, below);
+    return next === undefined ? [] : [next];
+  });
+  return result.length === 0 ? undefined : result;
+}
+
+function isEmpty(fields: FieldSet): boolean {
+  return !fields.self && fields.parts.size === 0;
+}
+
+function keepIfAny(one: ManagerFields, fields: FieldSet): readonly ManagerFields[] {
+  if (isEmpty(fields)) return [];
+  return [fields === one.fields ? one : { ...one, fields }];
+}
+
+const documents = new WeakMap<FieldSet, Json>();
+
+function documentOf(fields: FieldSet): Json {
+  const made = documents.get(fields);
+  if (made !== undefined) return made;
+  const document: Record<string, unknown> = {};
+  if (fields.self && fields.parts.size > 0) document["."] = {};
+  for (const [step, below] of fields.parts) document[step] = documentOf(below);
+  const result = frozen(document);
+  documents.set(fields, result);
+  return result;
+}
+
+/** Places as the server names them in messages. */
+function places(fields: FieldSet, path: string): readonly string[] {
+  const found = fields.self ? [path] : [];
+  for (const [step, below] of fields.parts) {
+    found.push(...places(below, `${path}${placeOf(step)}`));
+  }
+  return found;
+}
+
+function placeOf(step: string): string {
+  const text = step.slice(2);
+  if (step.startsWith("f:")) return `.${text}`;
+  if (step.startsWith("v:")) return `[=${text}]`;
+  const keys = Object.entries(JSON.parse(text) as Json);
+  return `[${keys.map(([key, value]) => `${key}=${JSON.stringify(value)}`).join()}]`;
 }

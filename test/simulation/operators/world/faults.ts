@@ -4,7 +4,7 @@ import type { ApiRequest } from "#controllers/runtime/index.ts";
 import type { FakeApiServer, Fault } from "#controllers/runtime/testing/fake-api-server.ts";
 import type { FakeClock } from "#controllers/runtime/testing/fake-clock.ts";
 
-import type { Dice } from "./dice.ts";
+import type { Dice } from "../../world/dice.ts";
 import { OWN_KINDS } from "./kinds.ts";
 import { isOwnWrite } from "./process.ts";
 

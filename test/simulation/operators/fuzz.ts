@@ -1,4 +1,4 @@
-// `node hack/bootstrap.mjs test/simulation/fuzz.ts [--seed N] [--seeds COUNT] [--steps M]
+// `node hack/bootstrap.mjs test/simulation/operators/fuzz.ts [--seed N] [--seeds COUNT] [--steps M]
 // [--bug NAME]`: runs
 // seeds and prints those that fail with all that was done; `--seed N` alone replays one exactly.
 import { parseArgs } from "node:util";

@@ -1,5 +1,5 @@
 // A bounded number of seeds; a failing one is printed and replays exactly by
-// `node hack/bootstrap.mjs test/simulation/fuzz.ts --seed N --steps M`.
+// `node hack/bootstrap.mjs test/simulation/operators/fuzz.ts --seed N --steps M`.
 import { describe, expect, it } from "@jest/globals";
 
 import { simulate } from "./simulate.ts";

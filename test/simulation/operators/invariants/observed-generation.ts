@@ -13,7 +13,7 @@ export const observedGeneration: Invariant = {
     const seen = new Map<string, number>();
     world.server.storage.subscribe(({ kind, type, stored }) => {
       if (!OURS.has(kind.plural) || type === "DELETED") return;
-      const { name, uid, generation } = stored.object.metadata;
+      const { name, uid, generation = 0 } = stored.object.metadata;
       const status = stored.object["status"] as
         { readonly observedGeneration?: number } | undefined;
       if (status === undefined || Object.keys(status).length === 0) return;

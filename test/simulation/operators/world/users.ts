@@ -7,7 +7,7 @@ import { keyOf, KINDS } from "#controllers/runtime/index.ts";
 import type { FakeApiServer } from "#controllers/runtime/testing/fake-api-server.ts";
 
 import type { SimCluster } from "./cluster.ts";
-import type { Dice } from "./dice.ts";
+import type { Dice } from "../../world/dice.ts";
 import type { Fleet } from "./fleet.ts";
 import { COLLECTIONS, NAMESPACE, PACKAGES, RUNTIMES } from "./kinds.ts";
 import { all, one } from "./look.ts";

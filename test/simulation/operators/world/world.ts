@@ -13,7 +13,7 @@ import type { LogLine } from "#controllers/runtime/testing/memory-logger.ts";
 import { memoryLogger } from "#controllers/runtime/testing/memory-logger.ts";
 
 import { SimCluster } from "./cluster.ts";
-import { Dice } from "./dice.ts";
+import { Dice } from "../../world/dice.ts";
 import { FaultInjector } from "./faults.ts";
 import { Fleet } from "./fleet.ts";
 import { LEASE, OWN_KINDS, SYSTEM_NAMESPACE } from "./kinds.ts";

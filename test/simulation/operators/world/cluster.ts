@@ -10,7 +10,7 @@ import { KINDS, keyOf } from "#controllers/runtime/index.ts";
 import type { FakeApiServer } from "#controllers/runtime/testing/fake-api-server.ts";
 import type { FakeClock } from "#controllers/runtime/testing/fake-clock.ts";
 
-import type { Dice } from "./dice.ts";
+import type { Dice } from "../../world/dice.ts";
 import type { Fleet } from "./fleet.ts";
 import { all, one } from "./look.ts";
 

@@ -18,7 +18,7 @@ import {
 import type { Client } from "#controllers/runtime/index.ts";
 import { ApiError, KINDS, sleep } from "#controllers/runtime/index.ts";
 
-import type { Dice } from "./dice.ts";
+import type { Dice } from "../../world/dice.ts";
 import type { Fleet } from "./fleet.ts";
 import { MemberError } from "./stores.ts";
 import type { SimProcess } from "./process.ts";

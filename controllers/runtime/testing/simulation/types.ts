@@ -1,0 +1,105 @@
+// What one hands to a simulation and what comes back. `W` is the world that actions, invariants and
+// scripts get: the simulator's own, or one's own around it, with people, machines and ports in it.
+import type { KindId } from "#api/meta/index.ts";
+
+import type { Client } from "../../client/client.ts";
+import type { ApiRequest } from "../../client/transport.ts";
+import type { AnyController } from "../../controller/types.ts";
+import type { Dice } from "./dice.ts";
+import type { SimProcess } from "./process.ts";
+import type { SimWorld } from "./world.ts";
+
+/** What the controllers of one process are made with. */
+export interface Host<W> {
+  readonly world: W;
+  /** The process: its timers, its clock, and whether it runs. */
+  readonly process: SimProcess;
+  /** The process's client, for ports. Only to be used while the process leads. */
+  readonly client: Client;
+  /** For ports that need chance; not the world's. */
+  readonly dice: Dice;
+}
+
+/** Something that people, or machines, may do at any time. */
+export interface Action<W> {
+  readonly name: string;
+  /** How often it is drawn beside the others; 1 if not given. */
+  readonly weight?: number;
+  /** Does it, through `world.server.user...`; may say what it did, for the trace. */
+  run(world: W, dice: Dice): string | undefined;
+}
+
+/** Says that something happened that must not. */
+export type Violated = (what: string) => void;
+
+/** One rule. */
+export interface Invariant<W> {
+  readonly name: string;
+  /** Where the rule is from. */
+  readonly source: string;
+  /** Begins to listen; returns a look at the settled world, if there is one to take. */
+  begin(world: W, violated: Violated): (() => void) | undefined;
+}
+
+/** A deliberate bug, to show that an invariant sees it. */
+export interface Sabotage {
+  /** Replaces the controllers of every process. */
+  readonly controllers?: (controllers: readonly AnyController[]) => readonly AnyController[];
+  /** Changes requests on their way. */
+  readonly request?: (request: ApiRequest) => ApiRequest;
+  /** No lease: every process leads. */
+  readonly withoutLease?: boolean;
+}
+
+/** A simulation: what runs in it, who does what, and what must hold. */
+export interface Simulation<W> {
+  /** The same seed gives the same run, to the last request. */
+  readonly seed: number;
+  /** The controllers of one process; called for each process, so that ports are its own. */
+  readonly controllers: (host: Host<W>) => readonly AnyController[];
+  /** Custom kinds that the API server serves: one's own and those of children. */
+  readonly kinds: readonly KindId[];
+  /** What people do; drawn in the safety phase. */
+  readonly actions: readonly Action<W>[];
+  /** Rules besides those that hold for every operator. */
+  readonly invariants?: readonly Invariant<W>[];
+  /** The world around the API server; may write what is there to begin with. */
+  readonly setup?: (sim: SimWorld, dice: Dice) => W;
+  /**
+   * After the last fault: people leave their objects in a state that can become well. Called again
+   * every ten seconds until everything is settled; what it returns is noted.
+   */
+  readonly mend?: (world: W, round: number) => readonly string[];
+  /** What is not well yet; if not given, objects of the controllers' kinds that are not Ready. */
+  readonly troubles?: (world: W) => readonly string[];
+  /** Steps of the safety phase; 8 if not given. */
+  readonly steps?: number;
+  /** Operator processes beside each other, with leader election; 2 if not given. */
+  readonly processes?: number;
+  /** False: nothing fails; true if not given. */
+  readonly faults?: boolean;
+  /** Instead of drawn steps: exactly this. For named scenarios. */
+  readonly script?: (world: W) => Promise<void>;
+  readonly sabotage?: Sabotage;
+  /** Ends the run once this invariant is violated. */
+  readonly stopAt?: string;
+  /** Keeps every request and change in the trace. */
+  readonly traceAll?: boolean;
+}
+
+/** How often each fault was injected. */
+export type FaultCounts = Readonly<Record<string, number>>;
+
+/** How a run went. */
+export interface SimulationReport {
+  readonly seed: number;
+  /** `<invariant>: <what>`, in order; empty if all is well. */
+  readonly violations: readonly string[];
+  /** What was done, with virtual seconds. */
+  readonly trace: readonly string[];
+  readonly faults: FaultCounts;
+  /** Writes of operators, leases and Events apart. */
+  readonly writes: number;
+  /** Of every change of every object and every request: equal for equal runs. */
+  readonly digest: string;
+}

@@ -1,0 +1,136 @@
+// One simulated world: an API server, time, faults, and the operator processes in it. Everything that
+// happens follows from the seed.
+import type { KindId } from "#api/meta/index.ts";
+
+import type { ApiRequest, Transport } from "../../client/transport.ts";
+import type { AnyController } from "../../controller/types.ts";
+import { Manager } from "../../lifecycle/operator-process.ts";
+import { FakeApiServer } from "../fake-api-server.ts";
+import { FakeClock } from "../fake-clock.ts";
+import type { LogLine } from "../memory-logger.ts";
+import { memoryLogger } from "../memory-logger.ts";
+import { Dice } from "./dice.ts";
+import { FaultInjector } from "./faults.ts";
+import { SimProcess } from "./process.ts";
+import type { Host, Sabotage } from "./types.ts";
+
+/** Something that watches controllers from inside a process. */
+export type Probe = (controller: AnyController, process: SimProcess) => AnyController;
+
+/** The operators' Lease. */
+export const SIM_LEASE = { namespace: "sim-system", name: "sim-operator" } as const;
+
+/** Wall clocks of processes are wrong by at most this much. */
+const SKEW_MS_MAX = 30_000;
+
+/** See the head of this file. */
+export class SimWorld {
+  readonly clock = new FakeClock({ settleTurns: 1 });
+  readonly kinds: readonly KindId[];
+  readonly server: FakeApiServer;
+  readonly dice: Dice;
+  readonly faults: FaultInjector;
+  readonly processes: SimProcess[] = [];
+  readonly lines: LogLine[] = [];
+  readonly witnesses: ((process: SimProcess, request: ApiRequest) => void)[] = [];
+  readonly probes: Probe[] = [];
+  /** Runs of processes that failed; there must be none. */
+  readonly failures: unknown[] = [];
+  /** As declared, of the last process that was started. */
+  controllers: readonly AnyController[] = [];
+  readonly #sabotage: Sabotage;
+  #make: (host: Host<SimWorld>) => readonly AnyController[] = () => [];
+  #started = 0;
+  #acting = 0;
+
+  constructor(seed: number, kinds: readonly KindId[], sabotage: Sabotage = {}) {
+    this.#sabotage = sabotage;
+    this.kinds = kinds;
+    this.dice = new Dice(seed);
+    this.server = new FakeApiServer({ clock: this.clock, kinds });
+    this.faults = new FaultInjector(this.server, this.clock, this.dice.fork());
+  }
+
+  /** Processes that were not killed. */
+  get alive(): readonly SimProcess[] {
+    return this.processes.filter((process) => process.isAlive);
+  }
+
+  /** True while somebody else than an operator writes. */
+  get foreignHand(): boolean {
+    return this.#acting > 0;
+  }
+
+  /** Does what a person or another controller does. Every write of such goes through here. */
+  act<T>(deed: () => T): T {
+    this.#acting += 1;
+    try {
+      return deed();
+    } finally {
+      this.#acting -= 1;
+    }
+  }
+
+  /** Says what runs in every process; before the first one is started. */
+  runs(make: (host: Host<SimWorld>) => readonly AnyController[]): void {
+    this.#make = make;
+  }
+
+  /** Starts an operator process with empty memory. */
+  startProcess(): SimProcess {
+    this.#started += 1;
+    const identity = `operator-${this.#started}`;
+    const dice = this.dice.fork();
+    const process = new SimProcess({
+      identity,
+      server: this.server,
+      clock: this.clock,
+      skewMs: dice.chance(0.5) ? 0 : dice.int(-SKEW_MS_MAX, SKEW_MS_MAX),
+      witness: (sender, request) => {
+        for (const witness of this.witnesses) witness(sender, request);
+      },
+    });
+    const { namespace: leaseNamespace, name: leaseName } = SIM_LEASE;
+    const manager = new Manager({
+      name: "sim-operator",
+      identity,
+      cluster: this.#transportOf(process),
+      logger: memoryLogger(this.lines, { process: identity }),
+      clock: process,
+      timers: process,
+      rng: dice.rng,
+      freezeObjects: true,
+      ...(this.#sabotage.withoutLease === true
+        ? {}
+        : { leaderElection: { leaseName, leaseNamespace } }),
+    });
+    process.manager = manager;
+    const host = { world: this, process, client: manager.client, dice };
+    const made = this.#make(host);
+    this.controllers = this.#sabotage.controllers?.(made) ?? made;
+    for (const controller of this.controllers) {
+      manager.add(this.probes.reduce((seen, probe) => probe(seen, process), controller));
+    }
+    this.processes.push(process);
+    manager.run(new AbortController().signal).catch((cause: unknown) => {
+      this.failures.push(cause);
+    });
+    return process;
+  }
+
+  /** Ends all processes: nothing is left that could run. */
+  end(): void {
+    for (const process of this.alive) process.kill();
+  }
+
+  #transportOf(process: SimProcess): Transport {
+    const { request: spoil } = this.#sabotage;
+    if (spoil === undefined) return process;
+    return {
+      host: process.host,
+      request: (request) => process.request(spoil(request)),
+      watch: (request) => process.watch(spoil(request)),
+      close: () => process.close(),
+    };
+  }
+}
