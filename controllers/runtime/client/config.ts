@@ -1,6 +1,6 @@
 // Where an API server is and how to authenticate there, as plain data. Three origins: a pod's
-// service account (files that the kubelet rotates), a kubeconfig file (parsed by client-node,
-// loaded only then: it costs 90 MB), and inline data from a Secret.
+// service account (files that the kubelet rotates), a kubeconfig file, and inline data from a
+// Secret.
 
 /** How to reach a cluster. */
 export type ClusterConfig = InClusterConfig | KubeconfigFile | InlineConfig;
@@ -15,7 +15,7 @@ export interface InClusterConfig {
   readonly caFile: string;
 }
 
-/** A kubeconfig with anything that client-node understands, exec plugins included. */
+/** A kubeconfig: certificates, tokens, exec plugins, and what else client-node understands. */
 export interface KubeconfigFile {
   readonly kind: "kubeconfig";
   readonly path: string;

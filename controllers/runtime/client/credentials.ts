@@ -1,5 +1,6 @@
 // Turns a ClusterConfig into what a connection needs, again and again: tokens and CAs are rotated
-// under a running process. Files are read at most once per `REFRESH_MS`, and at once after a 401.
+// under a running process. Files are read at most once per `REFRESH_MS`, and at once after a 401 or
+// a connection that failed, for which a CA that was replaced is one reason.
 
 import { readFile } from "node:fs/promises";
 
@@ -8,6 +9,10 @@ import type { KubeConfig } from "@kubernetes/client-node";
 import { assertNever } from "#api/base/index.ts";
 
 import type { ClusterConfig, InClusterConfig, KubeconfigFile } from "./config.ts";
+import type { ExecCredential } from "./exec-plugin.ts";
+import { ExecPlugin } from "./exec-plugin.ts";
+import type { KubeconfigAccess } from "./kubeconfig.ts";
+import { readKubeconfigFile } from "./kubeconfig.ts";
 
 /** What a connection needs now. */
 export interface Access {
@@ -31,8 +36,11 @@ export interface TlsMaterial {
 export interface Credentials {
   /** Rejects with the file system's or the plugin's error. */
   current(): Promise<Access>;
-  /** The server refused what `current` returned: read everything again next time. */
-  invalidate(): void;
+  /**
+   * What `current` returned is in doubt: read it again next time. `Refused`: the server answered
+   * 401, so that plugins are run as well. `Unreachable`: there was no connection.
+   */
+  invalidate(why: "Refused" | "Unreachable"): void;
 }
 
 /** Pods' tokens live an hour and are replaced after 80 % of that; client-go reads each minute. */
@@ -57,7 +65,7 @@ export function openCredentials(config: ClusterConfig, monotonicMs: () => number
     case "in-cluster":
       return refreshing(() => readInCluster(config), monotonicMs);
     case "kubeconfig":
-      return refreshing(() => readKubeconfig(config), monotonicMs);
+      return kubeconfigCredentials(config, monotonicMs);
     default:
       return assertNever(config);
   }
@@ -81,20 +89,20 @@ function refreshing(read: () => Promise<Access>, monotonicMs: () => number): Cre
   let readAtMs = 0;
   let running: Promise<Access> | undefined;
   const refresh = async (): Promise<Access> => {
+    // In a turn of its own, so that `running` is set before it is cleared.
+    await Promise.resolve();
+    const startedAtMs = monotonicMs();
     try {
-      const access = await read();
-      known = access;
-      readAtMs = monotonicMs();
-      return access;
+      known = await read();
     } catch (cause) {
       // A file that is just being replaced must not stop a process whose token is still good;
       // without a last good one there is nothing to go on with.
       if (known === undefined) throw cause;
-      readAtMs = monotonicMs();
-      return known;
     } finally {
       running = undefined;
     }
+    readAtMs = startedAtMs;
+    return known;
   };
   return {
     current(): Promise<Access> {
@@ -107,6 +115,46 @@ function refreshing(read: () => Promise<Access>, monotonicMs: () => number): Cre
     invalidate(): void {
       readAtMs = Number.NEGATIVE_INFINITY;
     },
+  };
+}
+
+/** A kubeconfig file whose plugin, if it has one, outlives the readings of the file. */
+function kubeconfigCredentials(config: KubeconfigFile, monotonicMs: () => number): Credentials {
+  let plugin: { readonly text: string; readonly run: ExecPlugin } | undefined;
+  const read = async (): Promise<Access> => {
+    const found = await readKubeconfigFile(config.path, config.context);
+    if (found.authProvider) return readByClientNode(config);
+    if (found.exec === undefined) return accessFrom(found, {});
+    const text = JSON.stringify(found.exec);
+    if (plugin?.text !== text) {
+      plugin = { text, run: new ExecPlugin(found.exec, { nowMs: () => Date.now(), monotonicMs }) };
+    }
+    return accessFrom(found, await plugin.run.current());
+  };
+  const { current, invalidate } = refreshing(read, monotonicMs);
+  return {
+    current,
+    invalidate(why) {
+      if (why === "Refused") plugin?.run.invalidate();
+      invalidate(why);
+    },
+  };
+}
+
+function accessFrom(found: KubeconfigAccess, given: ExecCredential): Access {
+  const cert = given.certificate ?? found.certificate;
+  const key = given.key ?? found.key;
+  const authorization = given.token === undefined ? found.authorization : `Bearer ${given.token}`;
+  return {
+    server: found.server.replace(/\/+$/, ""),
+    tls: {
+      ...(found.ca === undefined ? {} : { ca: found.ca }),
+      ...(cert === undefined ? {} : { cert }),
+      ...(key === undefined ? {} : { key }),
+      ...(found.tlsServerName === undefined ? {} : { servername: found.tlsServerName }),
+      ...(found.insecure ? { rejectUnauthorized: false } : {}),
+    },
+    ...(authorization === undefined ? {} : { authorization }),
   };
 }
 
@@ -123,7 +171,8 @@ async function readInCluster(config: InClusterConfig): Promise<Access> {
   };
 }
 
-async function readKubeconfig(config: KubeconfigFile): Promise<Access> {
+/** Auth providers, which Kubernetes has retired. */
+async function readByClientNode(config: KubeconfigFile): Promise<Access> {
   const { KubeConfig } = await import("@kubernetes/client-node");
   const kubeconfig = new KubeConfig();
   kubeconfig.loadFromFile(config.path);

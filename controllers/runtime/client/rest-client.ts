@@ -2,12 +2,16 @@
 // act, metrics, a log for tests. What may be retried without knowing whether the server acted is
 // decided by the caller's own loop (queue, reflector), which looks at the world again first.
 
+import type { Attributes, Span } from "@opentelemetry/api";
+
 import type { Logger } from "#api/base/index.ts";
 
 import type { Metrics } from "../lifecycle/metrics.ts";
 import type { World } from "../lifecycle/timers.ts";
 import { backoffMs, sleep } from "../lifecycle/timers.ts";
+import { traced } from "../lifecycle/tracing.ts";
 import { ApiError, CircuitOpenError, TransportError } from "./errors.ts";
+import { useOf } from "./request-use.ts";
 import type { ApiRequest, ApiResponse, Transport, WatchResponse } from "./transport.ts";
 
 /** Says whether writes may go out. */
@@ -68,13 +72,22 @@ export class RestClient {
    * {@link TransportError} where there was none, NotLeaderError behind the fence. Tries again after
    * 429 and 503 (not executed), once after 401, and for GET after a broken connection or any 5xx.
    */
-  async call(request: ApiRequest): Promise<ApiResponse> {
+  call(request: ApiRequest): Promise<ApiResponse> {
+    const name = (): string => `${request.method} ${resourceOf(request.path)}`;
+    return traced({ name, kind: "Client", attributes: () => this.#attributes(request) }, (span) =>
+      this.#call(request, span),
+    );
+  }
+
+  async #call(request: ApiRequest, span: Span | undefined): Promise<ApiResponse> {
     const isRead = request.method === "GET";
     for (let attempt = 0; ; attempt++) {
+      if (attempt > 0) span?.setAttribute("http.request.resend_count", attempt);
       const last = attempt >= ATTEMPTS_MAX - 1;
       let failure: ApiError | TransportError;
       try {
         const response = await this.#once(request, isRead);
+        span?.setAttribute("http.response.status_code", response.status);
         if (response.status >= 200 && response.status < 300) return response;
         failure = new ApiError({
           status: response.status,
@@ -149,6 +162,17 @@ export class RestClient {
     }
   }
 
+  /** Names of the semantic conventions. The query may hold nothing secret, and is left out. */
+  #attributes(request: ApiRequest): Attributes {
+    const { transport, cluster = "" } = this.#options;
+    return {
+      "http.request.method": request.method,
+      "url.path": request.path,
+      "server.address": transport.host,
+      ...(cluster === "" ? {} : { "k8s.cluster.name": cluster }),
+    };
+  }
+
   async #pause(
     request: ApiRequest,
     failure: ApiError | TransportError,
@@ -183,6 +207,13 @@ function mayRetry(failure: ApiError, attempt: number, isRead: boolean): boolean 
   if (failure.status === 401) return attempt === 0;
   // Whether a write that met another 5xx was carried out, the caller finds out by looking again.
   return failure.status === 429 || failure.status === 503 || (isRead && failure.status >= 500);
+}
+
+/** Resource and subresource of a path, without names: spans are told apart by few names. */
+function resourceOf(path: string): string {
+  const { resource = path } =
+    useOf({ method: "", path, query: {}, cluster: "", status: 0, watch: false }) ?? {};
+  return resource;
 }
 
 function codeText(status: number): string {

@@ -8,6 +8,7 @@ import { Agent } from "undici";
 
 import { errorMessage } from "#api/base/index.ts";
 
+import { traceHeaders } from "../lifecycle/tracing.ts";
 import type { Access, Credentials } from "./credentials.ts";
 import { TransportError } from "./errors.ts";
 import { LineDecoder } from "./line-decoder.ts";
@@ -50,7 +51,7 @@ export class UndiciTransport implements Transport {
       const options = this.#compose(access, request, limit);
       const response = await connections.calls.request(options);
       const bytes = Buffer.from(await response.body.arrayBuffer());
-      if (response.statusCode === 401) this.#options.credentials.invalidate();
+      if (response.statusCode === 401) this.#options.credentials.invalidate("Refused");
       return {
         status: response.statusCode,
         ...retryAfter(response),
@@ -59,7 +60,7 @@ export class UndiciTransport implements Transport {
         sentBytes: typeof options.body === "string" ? options.body.length : 0,
       };
     } catch (cause) {
-      throw limit.explain(cause, `${request.method} ${request.path}`);
+      throw this.#failed(limit.explain(cause, `${request.method} ${request.path}`));
     } finally {
       limit.end();
     }
@@ -75,7 +76,7 @@ export class UndiciTransport implements Transport {
       if (response.statusCode !== 200) {
         const bytes = Buffer.from(await response.body.arrayBuffer());
         limit.end();
-        if (response.statusCode === 401) this.#options.credentials.invalidate();
+        if (response.statusCode === 401) this.#options.credentials.invalidate("Refused");
         return {
           status: response.statusCode,
           ...retryAfter(response),
@@ -91,8 +92,14 @@ export class UndiciTransport implements Transport {
       };
     } catch (cause) {
       limit.end();
-      throw limit.explain(cause, what);
+      throw this.#failed(limit.explain(cause, what));
     }
+  }
+
+  /** The CA may have been replaced, or the server have moved: look at the files again. */
+  #failed(failure: TransportError): TransportError {
+    if (!failure.aborted) this.#options.credentials.invalidate("Unreachable");
+    return failure;
   }
 
   async close(): Promise<void> {
@@ -160,6 +167,7 @@ export class UndiciTransport implements Transport {
       headers: {
         accept: request.accept ?? "application/json",
         "user-agent": this.#options.userAgent,
+        ...traceHeaders(),
         ...(access.authorization === undefined ? {} : { authorization: access.authorization }),
         ...(request.body === undefined
           ? {}

@@ -20,6 +20,7 @@ import type { Clusters } from "../lifecycle/cluster.ts";
 import type { EventRecorder } from "../lifecycle/events.ts";
 import type { Metrics } from "../lifecycle/metrics.ts";
 import type { World } from "../lifecycle/timers.ts";
+import { traced } from "../lifecycle/tracing.ts";
 import type { Priority } from "../queue/work-queue.ts";
 import { WorkQueue } from "../queue/work-queue.ts";
 import type { PassResult } from "./driver.ts";
@@ -289,7 +290,7 @@ export class ControllerRunner {
     const startedAtMs = world.clock.monotonicMs();
     this.#ownWrites.begin(key);
     try {
-      this.#settle(queue, key, await this.#driver.pass(parseKey(key), signal));
+      this.#settle(queue, key, await this.#traced(key, signal));
     } catch (cause) {
       this.#settleError(queue, key, cause, abort);
     } finally {
@@ -305,6 +306,21 @@ export class ControllerRunner {
         if (this.#queue !== queue) this.#queue?.done(key);
       }
     }
+  }
+
+  #traced(text: string, signal: AbortSignal): Promise<PassResult> {
+    const key = parseKey(text);
+    const attributes = () => ({
+      "k8s.controller": this.name,
+      "k8s.namespace.name": key.namespace,
+      "k8s.object.name": key.name,
+    });
+    const name = () => `reconcile ${this.name}`;
+    return traced({ name, kind: "Internal", attributes }, async (span) => {
+      const result = await this.#driver.pass(key, signal);
+      span?.setAttribute("k8s.reconcile.result", result.kind);
+      return result;
+    });
   }
 
   #settle(queue: WorkQueue, key: string, result: PassResult): void {
