@@ -3,8 +3,16 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { createHash } from "node:crypto";
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync } from "node:fs";
-import { renameSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from "node:fs";
 import { join } from "node:path";
 
 import { build } from "esbuild";
@@ -40,16 +48,20 @@ const BANNER = [
 
 /** Our operator as one file, bundled as an image's program is. `nodeFlags` for experiments. */
 export async function buildOurs(nodeFlags: readonly string[]): Promise<Subject> {
-  const outfile = join(ROOT, ".build", "bench-operator", "main.mjs");
+  const outdir = join(ROOT, ".build", "bench-operator", "app");
+  rmSync(outdir, { recursive: true, force: true });
   await build({
     absWorkingDir: ROOT,
     entryPoints: [join(FOLDER, "ours.ts")],
-    outfile,
+    outdir,
+    outExtension: { ".js": ".mjs" },
+    entryNames: "main",
     bundle: true,
+    splitting: true,
     platform: "node",
     target: "node24",
     format: "esm",
-    charset: "utf8",
+    charset: "ascii",
     logLevel: "error",
     banner: { js: BANNER },
   });
@@ -57,7 +69,7 @@ export async function buildOurs(nodeFlags: readonly string[]): Promise<Subject> 
   return {
     name: "ours",
     version: `${commit.stdout.trim()}, Node ${process.versions.node}`,
-    argv: [process.execPath, ...nodeFlags, outfile],
+    argv: [process.execPath, ...nodeFlags, join(outdir, "main.mjs")],
   };
 }
 
