@@ -1,5 +1,5 @@
-// `npm run mutants -- LIST`: proves that the tests bite. Each deliberate bug of the list is put into
-// the sources as they are loaded, and the tests that are named for it must turn red.
+// `npm run mutants -- LIST`: proves that the tests bite. Each deliberate bug of the list is put
+// into the sources as they are loaded, and the tests that are named for it must turn red.
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 

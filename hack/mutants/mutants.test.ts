@@ -29,7 +29,7 @@ function report(
     status,
     failureMessages: says === undefined ? [] : [says],
   }));
-  return JSON.stringify({ testResults: [{ message, assertionResults }] });
+  return JSON.stringify({ testResults: [{ name: "/r/a.test.ts", message, assertionResults }] });
 }
 
 describe("a list of mutants is stale", () => {
@@ -96,6 +96,9 @@ describe("without a mutant", () => {
     expect(notGreen(report([{ name: "a b", status: "pending" }]), killers)).toHaveLength(1);
     expect(notGreen(report([{ name: "a c", status: "passed" }]), killers)).toHaveLength(1);
     expect(notGreen(undefined, killers)).toHaveLength(1);
+    expect(notGreen(report([], "\n  SyntaxError: x\n  at y"), killers)).toEqual([
+      "/r/a.test.ts: SyntaxError: x",
+    ]);
   });
 });
 

@@ -13,7 +13,8 @@ import { verdictOf } from "./verdict.ts";
 export const ROOT = join(import.meta.dirname, "..", "..");
 const REPORTS = join(ROOT, ".build", "mutants");
 /** A process of tests that takes longer hangs; that is no kill. */
-const PROCESS_MS_MAX = 60_000;
+const PROCESS_MS_MAX = 40_000;
+const TEST_MS_MAX = 15_000;
 const FOLDER_PROJECT = /^test\/(conformance|simulation|integration)\//;
 
 /** How a started program ended and what it said. */
@@ -65,20 +66,19 @@ export async function runTests(options: {
   const path = join(REPORTS, `${label}.json`);
   await mkdir(REPORTS, { recursive: true });
   await rm(path, { force: true });
-  const { output } = await runNode(
-    jestArguments(projects, [
-      `--maxWorkers=${workers}`,
-      ...["--silent", "--json", `--outputFile=${path}`],
-      ...["--testNamePattern", `^(${names.join("|")})$`],
-      ...["--runTestsByPath", ...files],
-    ]),
-    mutant,
-  );
+  const usual = jestArguments(projects, [
+    `--maxWorkers=${workers}`,
+    ...["--silent", "--json", `--outputFile=${path}`],
+    ...["--testNamePattern", `^(${names.join("|")})$`],
+    ...["--runTestsByPath", ...files],
+  ]).filter((argument) => !argument.startsWith("--testTimeout="));
+  const { output } = await runNode([...usual, `--testTimeout=${TEST_MS_MAX}`], mutant);
   try {
     return await readFile(path, "utf8");
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== "ENOENT") throw cause;
-    console.error(output.split("\n").slice(-20).join("\n"));
+    // Jest itself failed, or hung: what it said last is all there is to go by.
+    console.error(`${label}: ${output.trim().split("\n").slice(-5).join("\n")}`);
     return undefined;
   }
 }

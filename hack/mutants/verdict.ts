@@ -3,6 +3,8 @@ import type { Killer, Verdict } from "./model.ts";
 
 interface Report {
   readonly testResults: readonly {
+    /** Absolute path of the test file. */
+    readonly name: string;
     readonly message: string;
     readonly assertionResults: readonly {
       readonly fullName: string;
@@ -24,8 +26,7 @@ export function verdictOf(report: string | undefined, killers: readonly Killer[]
   const { testResults } = JSON.parse(report) as Report;
   const results = testResults.flatMap((file) => file.assertionResults);
   if (results.length === 0) {
-    const [line = "no test ran"] = (testResults[0]?.message ?? "").split("\n").filter(isTelling);
-    return { kind: "survived", why: line.trim() };
+    return { kind: "survived", why: firstLine(testResults[0]?.message ?? "") };
   }
   const failed = results.filter((one) => one.status === "failed");
   const real = failed.filter((one) => !one.failureMessages.some((text) => NOT_A_KILL.test(text)));
@@ -44,15 +45,24 @@ export function notGreen(
   if (report === undefined) return ["the tests died without a report"];
   const { testResults } = JSON.parse(report) as Report;
   const results = testResults.flatMap((file) => file.assertionResults);
-  return killers.flatMap(({ file, test }) => {
+  const broken = testResults.filter((file) => file.assertionResults.length === 0);
+  const wanted = killers.filter(({ file }) =>
+    broken.every(({ name }) => !name.endsWith(`/${file}`)),
+  );
+  const unread = broken.map(({ name, message }) => `${name}: ${firstLine(message)}`);
+  const missing = wanted.flatMap(({ file, test }) => {
     const found = results.filter((one) => one.fullName === test);
     const ran = found.filter((one) => one.status !== "pending");
     if (ran.length === 0) return [`${file}: there is no test "${test}"`];
     const bad = ran.find((one) => one.status !== "passed");
     return bad === undefined ? [] : [`${file}: "${test}" is ${bad.status} without any mutant`];
   });
+  return [...unread, ...missing];
 }
 
-function isTelling(line: string): boolean {
-  return line.trim() !== "" && !line.includes("Test suite failed to run");
+/** The line of Jest's message that says something. */
+function firstLine(message: string): string {
+  const lines = message.split("\n").map((line) => line.trim());
+  const telling = lines.filter((line) => line !== "" && !line.includes("suite failed to run"));
+  return telling[0] ?? "no test ran";
 }

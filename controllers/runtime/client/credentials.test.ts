@@ -12,7 +12,7 @@ function setUp() {
       if (now.broken) throw new Error("half a file");
       const kubeconfig = new KubeConfig();
       kubeconfig.loadFromClusterAndUser(
-        { name: "c", server: "https://api.example.com" },
+        { name: "c", server: "https://api.example.com", skipTLSVerify: false },
         { name: "u", token: now.token },
       );
       return kubeconfig;
@@ -39,7 +39,7 @@ describe("credentials", () => {
     const { now, credentials, bearer } = setUp();
     await bearer();
     now.token = "second";
-    credentials.invalidate();
+    credentials.invalidate("Refused");
     expect(await bearer()).toBe("Bearer second");
   });
 

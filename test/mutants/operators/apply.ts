@@ -5,6 +5,7 @@ import { testsOf } from "./killer.ts";
 
 const APPLY = "controllers/runtime/apply/apply-set.ts";
 const DRIVER = "controllers/runtime/controller/driver.ts";
+const inSafety = testsOf("controllers/runtime/controller/safety.test.ts");
 const inRunner = testsOf("controllers/runtime/controller/runner.test.ts");
 
 /** Apply, prune, drift, finalizers. */
@@ -55,7 +56,9 @@ export const APPLY_MUTANTS: readonly Mutant[] = [
     file: APPLY,
     find: "client.delete(declared.kind, key, { uid, signal })",
     replace: "client.delete(declared.kind, key, { signal })",
-    killers: [inRunner("faults prunes only the very object that it had seen")],
+    killers: [
+      inSafety("an object that somebody has made anew under the name of a child is not pruned"),
+    ],
   },
   {
     id: "apply-without-uid",
@@ -63,7 +66,9 @@ export const APPLY_MUTANTS: readonly Mutant[] = [
     file: APPLY,
     find: '      one.step.kind === "update" ? { uid: one.step.live.metadata.uid } : ("Create" as const);',
     replace: '      one.step.kind === "update" ? {} : ("Create" as const);',
-    killers: [inRunner("faults applies only to the very object that it had seen")],
+    killers: [
+      inSafety("an object that somebody has made anew under the name of a child is not written to"),
+    ],
   },
   {
     id: "create-takes-what-is-there",
@@ -121,16 +126,11 @@ export const APPLY_MUTANTS: readonly Mutant[] = [
   },
   {
     id: "foreign-field-is-drift",
-    breaks: "a label that somebody has added makes the controller write again and again",
+    breaks: "fields of others count as drift, so that every restart writes every child",
     file: "controllers/runtime/apply/match.ts",
     find: "if (foreign && isAtomicMap(step.field, desired)) found.push",
     replace: "if (foreign) found.push",
-    killers: [
-      inRunner("a controller on an API server writes and reads nothing at rest, for hours"),
-      inRunner(
-        "a controller on an API server reverts a foreign change of its own field and leaves a foreign label",
-      ),
-    ],
+    killers: [inRunner("a controller on an API server writes nothing after a restart")],
   },
   {
     id: "applied-though-equal",
@@ -144,8 +144,8 @@ export const APPLY_MUTANTS: readonly Mutant[] = [
     id: "dropped-field-stays",
     breaks: "a field that is no longer rendered stays on the child after a restart",
     file: "controllers/runtime/apply/stamp.ts",
-    find: "      update(`${key.length}:${key}`);\n",
-    replace: "",
+    find: "  else hashPaths(object, (text) => hash.update(text));\n",
+    replace: "  else hash.update(object.kind);\n",
     killers: [
       inRunner(
         "a controller on an API server removes a field that is no longer rendered, also after a restart",
@@ -158,9 +158,7 @@ export const APPLY_MUTANTS: readonly Mutant[] = [
     file: APPLY,
     find: '      return { kind: "wait", why: "is being deleted" };\n',
     replace: '      return { kind: "unchanged" };\n',
-    killers: [
-      inRunner("objects that change under a pass a child that goes is waited for and made anew"),
-    ],
+    killers: [inSafety("a child that goes is waited for and made anew")],
   },
   {
     id: "dry-run-ignored",
@@ -176,8 +174,9 @@ export const APPLY_MUTANTS: readonly Mutant[] = [
     id: "children-of-the-dead",
     breaks: "children are made for an object that is being deleted",
     file: DRIVER,
-    find: '    if (deleting && (finalizer === undefined || !hasFinalizer(live, finalizer.name))) {\n      return { kind: "done" };\n    }\n',
-    replace: "",
+    find: "    const deleting = live.metadata.deletionTimestamp !== undefined;\n",
+    replace:
+      "    const deleting = live.metadata.deletionTimestamp !== undefined && finalizer !== undefined;\n",
     killers: [inRunner("objects that change under a pass are not made anew while they go")],
   },
   {
@@ -200,11 +199,11 @@ export const APPLY_MUTANTS: readonly Mutant[] = [
     id: "finalizer-without-undo",
     breaks: "the finalizer goes before anything was undone",
     file: DRIVER,
-    find: "    const { problem, failure } = await this.#undo(pass, verdict, signal);\n",
+    find: "    const { problem, failure, changed = false } = await this.#undo(pass, verdict, signal);\n",
     replace:
-      "    const { problem, failure }: { problem?: undefined; failure?: unknown } = {};\n" +
-      '    if (verdict.kind === "waiting") await this.#undo(pass, verdict, signal);\n',
-    killers: [inRunner("finalizers is added once, holds the object, and goes last")],
+      '    if (verdict.kind === "done") return this.#release(pass, finalizer.name, signal);\n' +
+      "    const { problem, failure, changed = false } = await this.#undo(pass, verdict, signal);\n",
+    killers: [inSafety("a finalizer takes children along that nobody else collects")],
   },
   {
     id: "finalizer-never-overdue",

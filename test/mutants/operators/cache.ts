@@ -7,6 +7,7 @@ const STORE = "controllers/runtime/cache/store.ts";
 const REFLECTOR = "controllers/runtime/cache/reflector.ts";
 const inStore = testsOf("controllers/runtime/cache/store.test.ts");
 const inReflector = testsOf("controllers/runtime/cache/reflector.test.ts");
+const inSafety = testsOf("controllers/runtime/controller/safety.test.ts");
 const inRunner = testsOf("controllers/runtime/controller/runner.test.ts");
 
 /** Stores, reflectors, order of versions. */
@@ -23,7 +24,7 @@ export const CACHE_MUTANTS: readonly Mutant[] = [
     id: "own-write-not-cached",
     breaks: "a pass acts on a cache that is older than the controller's own last write",
     file: STORE,
-    find: '    this.#set(text, object, "OwnWrite", writer);\n',
+    find: '    this.#set(keyText(keyOf(object)), object, "OwnWrite", writer);\n',
     replace: "",
     killers: [
       inStore("own writes count at once and hold against older news"),
@@ -32,22 +33,18 @@ export const CACHE_MUTANTS: readonly Mutant[] = [
   },
   {
     id: "older-news-believed",
-    breaks: "a late watch event takes the cache back behind the controller's own write",
+    breaks: "news that cannot be ordered takes the cache back behind the controller's own write",
     file: STORE,
     find: "    if (order === undefined || order < 0) return true;\n    this.#floors.delete(text);\n",
-    replace: "    this.#floors.delete(text);\n    if (order === undefined) return true;\n",
-    killers: [
-      inStore(
-        "own writes and late answers in any order never show anything but a state at least as new",
-      ),
-      inStore("own writes with opaque versions wait for exactly the one that was written"),
-    ],
+    replace:
+      "    if (order !== undefined && order < 0) return true;\n    this.#floors.delete(text);\n",
+    killers: [inStore("own writes with opaque versions wait for exactly the one that was written")],
   },
   {
     id: "late-answer-revives",
     breaks: "an answer that arrives after the watch told the object's end brings it back",
     file: STORE,
-    find: "    if (this.#isPassed(object)) return;\n",
+    find: "    if (this.#isPassed(object)) return false;\n",
     replace: "",
     killers: [
       inStore(
@@ -71,7 +68,7 @@ export const CACHE_MUTANTS: readonly Mutant[] = [
     id: "predecessor-ends-successor",
     breaks: "the end of an earlier object of this name removes the later one from the cache",
     file: STORE,
-    find: "      if (order === undefined || order < 0) return;\n",
+    find: "      if (order === undefined ? floor.uid !== object.metadata.uid : order < 0) return;\n",
     replace: "",
     killers: [inStore("own writes the end of a predecessor does not remove what was made anew")],
   },
@@ -140,14 +137,14 @@ export const CACHE_MUTANTS: readonly Mutant[] = [
     find: '    this.#version = version;\n    this.#seen = version;\n    this.#lastError = "";\n',
     replace:
       '    this.#version = this.#seen === "" ? version : this.#seen;\n    this.#lastError = "";\n',
-    killers: [inReflector("a reflector relists after 410 and tells what vanished meanwhile")],
+    killers: [inSafety("a watch resumes from its newest list")],
   },
   {
     id: "dead-stream-trusted",
     breaks: "a watch whose connection died silently is waited for, for ever",
     file: REFLECTOR,
-    find: "        silent = true;\n        response.close();\n",
-    replace: "        silent = true;\n",
+    find: "      silent = true;\n      response.close();\n",
+    replace: "      silent = true;\n",
     killers: [inReflector("a reflector leaves a silent stream and misses nothing")],
   },
   {
@@ -178,8 +175,8 @@ export const CACHE_MUTANTS: readonly Mutant[] = [
     id: "secrets-cached-whole",
     breaks: "a metadata-only cache holds the data of what the controller has just written",
     file: "controllers/runtime/cache/informers.ts",
-    find: "informer.metadataOnly ? metadataOf(object) : object",
-    replace: "object",
-    killers: [inRunner("children of which only metadata is cached hold no data in the cache")],
+    find: "    if (!this.metadataOnly) return object;\n",
+    replace: '    if (object.kind !== "") return object;\n',
+    killers: [inSafety("a cache of metadata never holds data, not even of an own write")],
   },
 ];

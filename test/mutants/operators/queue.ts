@@ -5,7 +5,8 @@ import { testsOf } from "./killer.ts";
 
 const QUEUE = "controllers/runtime/queue/work-queue.ts";
 const inQueue = testsOf("controllers/runtime/queue/work-queue.test.ts");
-const inRunner = testsOf("controllers/runtime/controller/runner.test.ts");
+const inSafety = testsOf("controllers/runtime/controller/safety.test.ts");
+const inRestless = testsOf("controllers/runtime/controller/restless.test.ts");
 
 /** The work queue and what feeds it. */
 export const QUEUE_MUTANTS: readonly Mutant[] = [
@@ -34,13 +35,9 @@ export const QUEUE_MUTANTS: readonly Mutant[] = [
     id: "wake-lost-while-running",
     breaks: "a change that arrives during the object's pass is forgotten",
     file: QUEUE,
-    find: "      this.#again.set(key, higher(this.#again.get(key), priority));\n",
+    find: "      this.#again.set(key, { priority, causes });\n",
     replace: "",
-    killers: [
-      inQueue(
-        "a work queue does not hand out a key that is being worked on, and hands it out again after",
-      ),
-    ],
+    killers: [inQueue("a work queue never loses a key and never runs one twice at a time")],
   },
   {
     id: "backoff-never-reset",
@@ -103,14 +100,12 @@ export const QUEUE_MUTANTS: readonly Mutant[] = [
     killers: [inQueue("a work queue keeps the sooner of two wishes")],
   },
   {
-    id: "own-status-wakes",
-    breaks: "the controller's own status write makes another pass",
-    file: "controllers/runtime/controller/runner.ts",
-    find: " || change.writer === statusWriterName(this.name)) return;",
-    replace: ") return;",
-    killers: [
-      inRunner("objects that change under a pass their own status and finalizer do not wake them"),
-    ],
+    id: "own-write-wakes",
+    breaks: "news of a pass's own write that is faster than its answer makes another pass",
+    file: "controllers/runtime/controller/own-writes.ts",
+    find: "    this.#running.get(keyText(by))?.add(stateId(object, false));\n",
+    replace: "",
+    killers: [inSafety("a pass is not followed by another one because of its own status")],
   },
   {
     id: "retry-after-not-passed-on",
@@ -118,15 +113,23 @@ export const QUEUE_MUTANTS: readonly Mutant[] = [
     file: "controllers/runtime/controller/runner.ts",
     find: 'queue.addFailed(key, retry?.kind === "after" ? retry.delayMs : 0)',
     replace: "queue.addFailed(key, 0)",
-    killers: [inRunner("faults a pass comes back no sooner than the server asks")],
+    killers: [inSafety("a pass comes back no sooner than the server asks, for the status")],
+  },
+  {
+    id: "retry-after-of-a-child-lost",
+    breaks: "a child that the server throttled is tried again before the server wants it",
+    file: "controllers/runtime/controller/runner.ts",
+    find: "queue.addFailed(key, result.retryAfterMs ?? 0)",
+    replace: "queue.addFailed(key, 0)",
+    killers: [inSafety("a pass comes back no sooner than the server asks, for a child")],
   },
   {
     id: "endless-pass",
     breaks: "a pass that hangs is never told to end, and holds its worker and its object",
-    file: "controllers/runtime/controller/runner.ts",
-    find: "      limit.abort();\n    });\n",
-    replace: "    });\n",
-    killers: [inRunner("faults a pass that hangs is told to end and made again")],
+    file: "controllers/runtime/controller/pass-limit.ts",
+    find: "      limit.onTimeout();\n      end();\n",
+    replace: "      limit.onTimeout();\n",
+    killers: [inSafety("a pass that hangs is told to end and made again")],
   },
   {
     id: "successor-waits-for-nobody",
@@ -135,7 +138,44 @@ export const QUEUE_MUTANTS: readonly Mutant[] = [
     find: "      if (owner?.startsWith(`${kind}/`) !== true) continue;\n",
     replace: "      if (owner !== undefined) continue;\n",
     killers: [
-      inRunner("objects that change under a pass a successor goes on when what was left is gone"),
+      inSafety("a child that goes and was left by a predecessor wakes the successor with its end"),
+    ],
+  },
+  {
+    id: "deaf-pass-gets-a-second",
+    breaks: "a pass that does not listen to its limit gets a second one beside it",
+    file: "controllers/runtime/controller/runner.ts",
+    find: "      this.#stuck.add(key);\n",
+    replace:
+      '      this.#stuck.add(key);\n      queue.done(key);\n      queue.add(key, "change");\n',
+    killers: [
+      inRestless(
+        "a pass that does not end holds up its own object only, never gets a second one beside it, and writes nothing",
+      ),
+    ],
+  },
+  {
+    id: "restless-status-unbounded",
+    breaks: "a status that differs on every pass is written for ever, as fast as the server can",
+    file: "controllers/runtime/controller/rest.ts",
+    find: "    if (this.#status.take(key)) return true;\n",
+    replace: "    if (this.#status.waitMs(key) >= 0) return true;\n",
+    killers: [
+      inRestless(
+        "a controller without rest whose status differs on every pass writes a bounded number of times, and is named",
+      ),
+    ],
+  },
+  {
+    id: "own-write-hides-more-work",
+    breaks: "what follows from a pass's own writes waits for somebody else's change",
+    file: "controllers/runtime/controller/driver.ts",
+    find: "    const follows = changed && this.#follows(pass, { rendered, calls });\n",
+    replace: "    const follows = changed && rendered === calls;\n",
+    killers: [
+      inRestless(
+        "an object that comes to rest gets another pass when its render asks for more once the first child is there",
+      ),
     ],
   },
 ];

@@ -15,8 +15,8 @@ export const STATUS_MUTANTS: readonly Mutant[] = [
     id: "status-written-though-equal",
     breaks: "every pass writes the status, which wakes everybody who watches",
     file: WRITER,
-    find: "    if (this.#isAsWanted(live, wanted, content)) {\n",
-    replace: "    if (this.#isAsWanted(live, wanted, content) && content === wanted) {\n",
+    find: "found.length === 0 || this.#wasAccepted(live, content, found)",
+    replace: "false",
     killers: [inRunner("a controller on an API server writes nothing after a restart")],
   },
   {
@@ -35,9 +35,10 @@ export const STATUS_MUTANTS: readonly Mutant[] = [
     id: "old-status-fields-stay",
     breaks: "a status field that is no longer true stays",
     file: WRITER,
-    find: "return JSON.stringify(exactDifferences(wanted, status));",
+    find: "  return exactDifferences(wanted, (live as { readonly status?: unknown }).status);\n",
     replace:
-      "return JSON.stringify(exactDifferences(wanted, { ...Object(status), ...Object(wanted) }));",
+      "  const { status } = live as { readonly status?: object };\n" +
+      "  return exactDifferences(wanted, { ...status, ...(wanted as object) });\n",
     killers: [
       inRunner("objects that change under a pass a status wiped by somebody is written again"),
     ],
@@ -84,9 +85,8 @@ export const STATUS_MUTANTS: readonly Mutant[] = [
     id: "status-of-before-the-write",
     breaks: "the status tells what was there before the pass wrote",
     file: DRIVER,
-    find: "      this.#tell(pass, result.changeSet);\n      if (result.changeSet.changed) await this.#observeAgain(pass);\n    }\n    await this.#writeStatus(pass, outcome, signal);\n",
-    replace:
-      "      this.#tell(pass, result.changeSet);\n    }\n    await this.#writeStatus(pass, outcome, signal);\n",
+    find: "      if (changed) await this.#observeAgain(pass);\n    }\n    const statusWaitMs",
+    replace: "    }\n    const statusWaitMs",
     killers: [
       inRunner(
         "a controller on an API server brings an object to Ready with one request per child and one for status",
