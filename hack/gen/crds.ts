@@ -6,21 +6,17 @@ import { join } from "node:path";
 
 import { stringify } from "yaml";
 
-import { compileKinds } from "./crd/compile.ts";
+import { compileCrds } from "./crd/compile.ts";
 import { repositoryRoot, settle } from "./generator.ts";
 import type { GeneratedFile, Generator } from "./generator.ts";
 
-/** The kinds, by name of their interface. */
-export const KINDS = [
-  "Environment",
-  "OPackage",
-  "ClassRuntime",
-  "OdgmCollection",
-  "OstTarget",
-  "RawstorVolume",
-] as const;
+const SOURCE_FOLDERS = ["api/oaas/v1alpha1", "api/rawstor/v1alpha1"];
 
-const SOURCE_FOLDERS = ["api/meta", "api/oaas/v1alpha1", "api/rawstor/v1alpha1"];
+/** Deleting a CRD deletes every object of the kind, and with it data. */
+const METADATA = {
+  annotations: { "argocd.argoproj.io/sync-options": "Prune=false,Delete=false" },
+  labels: { "app.kubernetes.io/part-of": "oaas-operator" },
+};
 
 const HEADER = "# Generated from the types in api/ by `npm run gen`. Do not edit.\n";
 
@@ -38,20 +34,23 @@ export const crds: Generator = {
 
 /** The files of `crds/`, sorted by name. */
 export async function crdFiles(): Promise<readonly GeneratedFile[]> {
-  const compiled = compileKinds({
-    tsconfig: join(repositoryRoot, "hack/gen/tsconfig.json"),
-    files: await sourceFiles(),
-    kinds: KINDS,
+  const compiled = compileCrds({
+    programs: [
+      { files: await sourceFiles(), tsconfig: join(repositoryRoot, "hack/gen/tsconfig.json") },
+    ],
+    metadata: METADATA,
+    requireDescriptions: true,
   });
-  const files = compiled
-    .map(({ name, document }) => ({ path: `crds/${name}.yaml`, content: yamlText(document) }))
-    .sort((a, b) => (a.path < b.path ? -1 : 1));
+  const files = compiled.map(({ name, document }) => ({
+    path: `crds/${name}.yaml`,
+    content: HEADER + yamlText(document),
+  }));
   const kustomization = {
     apiVersion: "kustomize.config.k8s.io/v1beta1",
     kind: "Kustomization",
     resources: files.map((file) => file.path.slice("crds/".length)),
   };
-  return [...files, { path: "crds/kustomization.yaml", content: yamlText(kustomization) }];
+  return [...files, { path: "crds/kustomization.yaml", content: HEADER + yamlText(kustomization) }];
 }
 
 async function sourceFiles(): Promise<readonly string[]> {
@@ -59,14 +58,13 @@ async function sourceFiles(): Promise<readonly string[]> {
   for (const folder of SOURCE_FOLDERS) {
     const names = await readdir(join(repositoryRoot, folder));
     for (const name of names.sort()) {
-      const types = /^[a-z-]+\.ts$/.test(name) && name !== "index.ts";
-      const holdsKinds = folder !== "api/meta" || name === "kube-types.ts";
-      if (types && holdsKinds) found.push(join(folder, name));
+      if (/^[a-z-]+\.ts$/.test(name) && name !== "index.ts") found.push(join(folder, name));
     }
   }
   return found.map((path) => join(repositoryRoot, path));
 }
 
-function yamlText(document: unknown): string {
-  return HEADER + stringify(document, { lineWidth: 100, aliasDuplicateObjects: false });
+/** A document as it stands in a file. */
+export function yamlText(document: unknown): string {
+  return stringify(document, { lineWidth: 100, aliasDuplicateObjects: false });
 }

@@ -3,34 +3,47 @@
 // Rules: apiextensions-apiserver pkg/apiserver/schema/validation.go and
 // pkg/apis/apiextensions/validation/validation.go; conventions of kubernetes/community.
 
+import { valueProblems } from "./defaults.ts";
+import { rootPlace } from "./place.ts";
+import type { Place } from "./place.ts";
+import { ruleList, rulesOf } from "./rules.ts";
 import type { Schema } from "./schema.ts";
 import type { Sources } from "./source.ts";
-import { growOnlyRules, immutableRules } from "./transitions.ts";
-import type { HeldField } from "./transitions.ts";
+import { mergeVariants } from "./unions.ts";
 
 /** What the generator made: named types that refer to each other. */
 export interface Definitions {
   readonly [name: string]: Schema;
 }
 
-interface Place {
-  /** JSON path of the field, for messages. */
-  readonly path: string;
-  /** The type and member in whose source the schema is written. */
-  readonly type: string;
-  readonly member?: string;
-  /** True for items of lists and values of maps: they need no description. */
-  readonly item?: boolean;
-  /** Named types that are being inlined, outermost first. */
-  readonly inside: readonly string[];
-  /** False below a list that is not a map: transition rules cannot work there. */
-  readonly correlatable: boolean;
+/** What may differ from project to project. */
+export interface StructuralOptions {
+  /** Refuses members without a description. */
+  readonly requireDescriptions: boolean;
+  /** Descriptions are cut to so many characters, at the end of a sentence if there is one. */
+  readonly descriptionMax?: number;
 }
 
 /** Words that YAML 1.1, and so kubectl, reads as a boolean or as null where they are not quoted. */
 const YAML_WORDS = /^(y|n|yes|no|on|off|true|false|null)$/i;
 
-const FORMATS = new Set(["int32", "int64", "date-time", "date", "byte", "duration"]);
+/** CamelCase words, a word of acronyms in front or behind; a size is written as a Quantity. */
+const ENUM_VALUE = /^([A-Z]|([A-Z]+[a-z0-9]+)+[A-Z]*|[0-9]+[KMGT]i)$/;
+
+/** What every API server checks; any other is ignored without a word. */
+const STRING_FORMATS = new Set(
+  (
+    "bsonobjectid uri email hostname ipv4 ipv6 cidr mac uuid uuid3 uuid4 uuid5 isbn isbn10 " +
+    "isbn13 creditcard ssn hexcolor rgbcolor byte password date duration date-time"
+  ).split(" "),
+);
+
+/** Formats that bound the length by themselves, also where the cost of a rule is estimated. */
+const BOUNDED_FORMATS = new Set(["date", "duration", "date-time"]);
+
+const COST =
+  ": the API server estimates the cost of CEL rules by the largest value, and takes the size of a " +
+  "whole request where there is no bound";
 
 /** Keys that pass as they are. */
 const PASSED = [
@@ -49,53 +62,46 @@ const PASSED = [
   "x-kubernetes-map-type",
 ] as const;
 
-/** Keys that are turned into something or looked at elsewhere. */
+/** Keys that are turned into something, looked at elsewhere or for readers of the source only. */
 const KNOWN = new Set<string>([
   ...PASSED,
-  "type",
-  "description",
-  "format",
-  "default",
-  "enum",
-  "const",
-  "anyOf",
-  "properties",
-  "required",
-  "additionalProperties",
-  "items",
-  "nullable",
-  "uniqueItems",
+  ..."type description format default enum const anyOf properties required".split(" "),
+  ..."additionalProperties items uniqueItems anyCase growonly immutable recursionDepth".split(" "),
+  ..."deprecated examples title".split(" "),
   "x-kubernetes-int-or-string",
   "x-kubernetes-preserve-unknown-fields",
   "x-kubernetes-validations",
-  "immutable",
-  "growonly",
 ]);
+
+const OPAQUE: Schema = { type: "object", "x-kubernetes-preserve-unknown-fields": true };
 
 /** Turns named types into structural schemas. Throws one error that lists every problem. */
 export class StructuralCompiler {
   readonly #definitions: Definitions;
   readonly #sources: Sources;
+  readonly #options: StructuralOptions;
   readonly #problems: string[] = [];
 
-  constructor(definitions: Definitions, sources: Sources) {
+  constructor(definitions: Definitions, sources: Sources, options: StructuralOptions) {
     this.#definitions = definitions;
     this.#sources = sources;
+    this.#options = options;
   }
 
   /** The structural schema of a named type, written under `path`. */
-  compile(type: string, path: string): Schema {
+  compile(type: string, path: "spec" | "status"): Schema {
     const schema = this.#definitions[type];
     if (schema === undefined) throw new Error(`no schema of type ${type}`);
-    const place = { path, type, inside: [type], correlatable: true };
-    const result = this.#node(schema, place);
+    const result = this.#node(schema, rootPlace(type, path));
     if (this.#problems.length > 0) throw new Error(this.#problems.join("\n"));
     return result;
   }
 
   #refuse(place: Place, problem: string): Schema {
-    const where = this.#sources.locate(place.type, place.member);
-    this.#problems.push(`${where}: ${place.path}: ${problem}`);
+    const where = this.#sources.locate(place.type, place.trail);
+    const line = `${where}: ${place.path}: ${problem}`;
+    // Variants of a union are met once more when they are merged.
+    if (!this.#problems.includes(line)) this.#problems.push(line);
     return {};
   }
 
@@ -109,16 +115,20 @@ export class StructuralCompiler {
     if (schema["uniqueItems"] !== undefined) {
       this.#refuse(inner, "uniqueItems is quadratic; use @x-kubernetes-list-type set");
     }
-    const named = place.member !== undefined && place.item !== true;
-    if (named && typeof schema["description"] !== "string") {
-      this.#refuse(place, "has no description");
+    if (this.#options.requireDescriptions && place.item !== true && place.trail.length > 0) {
+      if (typeof schema["description"] !== "string") this.#refuse(place, "has no description");
     }
-    const out: Record<string, unknown> = { ...this.#text(schema), ...this.#shape(schema, inner) };
+    const { bare, nullable } = this.#withoutNull(schema, inner);
+    const shape = this.#shape(bare, inner);
+    const out: Record<string, unknown> = { ...this.#text(schema), ...shape };
     for (const key of PASSED) if (schema[key] !== undefined) out[key] = schema[key];
-    if (schema["nullable"] === true) out["nullable"] = true;
-    const rules = this.#rules(schema, inner);
-    if (rules.length > 0) out["x-kubernetes-validations"] = rules;
-    if (schema["default"] !== undefined) this.#default(schema, out, inner);
+    if (nullable) out["nullable"] = true;
+    const { rules, problems } = rulesOf(schema, inner.correlatable);
+    for (const problem of problems) this.#refuse(inner, problem);
+    const all = [...ruleList(shape), ...rules];
+    if (all.length > 0) out["x-kubernetes-validations"] = all;
+    else delete out["x-kubernetes-validations"];
+    if (schema["default"] !== undefined) this.#default(schema["default"], out, inner);
     return out;
   }
 
@@ -127,13 +137,24 @@ export class StructuralCompiler {
     const ref = given["$ref"];
     if (typeof ref !== "string") return [given, place];
     const name = decodeURIComponent(ref.replace("#/definitions/", ""));
-    if (place.inside.includes(name)) {
-      this.#refuse(place, `${[...place.inside, name].join(" -> ")} is recursive; a CRD cannot be`);
-      return undefined;
-    }
     const target = this.#definitions[name];
     if (target === undefined) throw new Error(`no definition of ${name}`);
     const { $ref: _ref, ...site } = given;
+    if (site["x-kubernetes-preserve-unknown-fields"] === true) return [site, place];
+    if (place.inside.includes(name)) {
+      const depth = target["recursionDepth"];
+      const levels = place.inside.filter((one) => one === name).length;
+      if (typeof depth === "number" && levels >= depth) return [{ ...site, ...OPAQUE }, place];
+      if (typeof depth !== "number") {
+        const circle = [...place.inside.slice(place.inside.indexOf(name)), name].join(" -> ");
+        this.#refuse(
+          place,
+          `${circle} is recursive; a CRD cannot be: tag the type @recursionDepth N, below which ` +
+            "anything goes",
+        );
+        return undefined;
+      }
+    }
     const rules = [...ruleList(target), ...ruleList(site)];
     const merged = {
       ...target,
@@ -147,26 +168,66 @@ export class StructuralCompiler {
     const text = schema["description"];
     if (typeof text !== "string") return {};
     const clean = text
-      .replace(/\{@link\s+([^}|]+?)\s*(\|[^}]*)?\}(\s+(?=[.,;:)]))?/g, "$1")
+      .replace(/\{@link(?:code|plain)?\s+([^}|]+?)\s*(\|[^}]*)?\}(\s+(?=[.,;:)]))?/g, "$1")
       .replace(/\s+/g, " ")
       .trim();
-    return clean === "" ? {} : { description: clean };
+    return clean === "" ? {} : { description: shortened(clean, this.#options.descriptionMax) };
+  }
+
+  /** Null is taken out where the source asks for it by its tag, and refused elsewhere. */
+  #withoutNull(
+    schema: Schema,
+    place: Place,
+  ): { readonly bare: Schema; readonly nullable: boolean } {
+    const { type, enum: values, anyOf } = schema;
+    const isNull = (member: unknown): boolean => (member as Schema)["type"] === "null";
+    const bare: Record<string, unknown> = { ...schema };
+    let found = false;
+    if (Array.isArray(type) && type.includes("null")) {
+      found = true;
+      const others = type.filter((one) => one !== "null");
+      bare["type"] = others.length === 1 ? (others[0] as unknown) : others;
+    }
+    if (Array.isArray(values) && values.includes(null)) {
+      found = true;
+      bare["enum"] = values.filter((value) => value !== null);
+    }
+    if (Array.isArray(anyOf) && anyOf.some(isNull)) {
+      found = true;
+      const others = anyOf.filter((member) => !isNull(member)) as readonly Schema[];
+      const [only] = others;
+      if (others.length === 1 && only !== undefined) {
+        delete bare["anyOf"];
+        const resolved = this.#resolve({ ...only, ...bare }, place);
+        if (resolved !== undefined) Object.assign(bare, resolved[0]);
+      } else {
+        bare["anyOf"] = others;
+      }
+    }
+    if (!found || this.#sources.isTagged(place.type, place.trail, "nullable")) {
+      return { bare, nullable: found };
+    }
+    this.#refuse(
+      place,
+      "null is discouraged and breaks merges; make the field optional, or tag it @nullable",
+    );
+    return { bare, nullable: false };
   }
 
   #shape(schema: Schema, place: Place): Schema {
     if (schema["x-kubernetes-int-or-string"] === true) return this.#intOrString(schema, place);
     if (schema["x-kubernetes-preserve-unknown-fields"] === true) {
-      return { type: "object", "x-kubernetes-preserve-unknown-fields": true };
+      return schema["type"] === "array"
+        ? this.#refuse(place, "an opaque list has no structural form; tag the type of its items")
+        : OPAQUE;
     }
-    if (schema["const"] !== undefined) return this.#enumeration([schema["const"]], place);
-    if (Array.isArray(schema["enum"])) return this.#enumeration(schema["enum"], place);
+    if (schema["const"] !== undefined) return this.#enumeration([schema["const"]], schema, place);
+    if (Array.isArray(schema["enum"])) return this.#enumeration(schema["enum"], schema, place);
     if (Array.isArray(schema["anyOf"])) return this.#union(schema["anyOf"], place);
     const type = schema["type"];
     if (Array.isArray(type)) {
-      const types = type.join(" | ");
-      return type.includes("null")
-        ? this.#refuse(place, "null is discouraged and breaks merges; make the field optional")
-        : this.#refuse(place, `${types} is not one type; tag it @x-kubernetes-int-or-string`);
+      const problem = `${type.join(" | ")} is not one type; tag it @x-kubernetes-int-or-string`;
+      return this.#refuse(place, problem);
     }
     switch (type) {
       case "object":
@@ -180,10 +241,7 @@ export class StructuralCompiler {
       case "boolean":
         return { type: "boolean" };
       case "number":
-        return this.#refuse(
-          place,
-          "floats are not allowed (bigint comes out as one); use Int32, Int64 or a decimal string",
-        );
+        return this.#number(schema, place);
       case "null":
         return this.#refuse(place, "null is not a type of Kubernetes");
       default:
@@ -205,14 +263,20 @@ export class StructuralCompiler {
     };
   }
 
-  #enumeration(values: readonly unknown[], place: Place): Schema {
+  #enumeration(values: readonly unknown[], schema: Schema, place: Place): Schema {
     for (const value of values) {
-      // A size is written as a Quantity, everything else in CamelCase.
-      if (typeof value !== "string" || !/^([A-Z]|([A-Z][a-z0-9]+)+|[0-9]+[KMGT]i)$/.test(value)) {
-        return this.#refuse(place, `enum value ${JSON.stringify(value)} is not CamelCase`);
+      if (typeof value !== "string") {
+        const problem = `enum value ${JSON.stringify(value)} is no string`;
+        return this.#refuse(place, problem);
       }
-      // Programs write status; people write spec.
-      if (YAML_WORDS.test(value) && !place.path.startsWith("status")) {
+      if (schema["anyCase"] !== true && !ENUM_VALUE.test(value)) {
+        return this.#refuse(
+          place,
+          `enum value ${JSON.stringify(value)} is not CamelCase; tag it @anyCase if the words are ` +
+            "not ours to choose",
+        );
+      }
+      if (YAML_WORDS.test(value) && !place.isStatus) {
         return this.#refuse(place, `enum value ${value} is no string in YAML 1.1 unless quoted`);
       }
     }
@@ -220,17 +284,27 @@ export class StructuralCompiler {
   }
 
   #union(members: readonly unknown[], place: Place): Schema {
-    const shapes = members.map((member) => this.#node(member as Schema, { ...place, item: true }));
+    const inner = { ...place, item: true, variant: true };
+    const shapes = members.map((member) => this.#node(member as Schema, inner));
     const values = shapes.flatMap((shape) =>
       Array.isArray(shape["enum"]) ? (shape["enum"] as unknown[]) : [undefined],
     );
     if (values.every((value) => typeof value === "string")) {
-      return { type: "string", enum: values };
+      return { type: "string", enum: [...new Set(values)] };
     }
-    return this.#refuse(
-      place,
-      "a union of objects has no structural form; use one interface of optional members and a rule",
-    );
+    if (shapes.some((shape) => Object.keys(shape).length === 0)) return {};
+    if (!shapes.every((shape) => shape["properties"] !== undefined)) {
+      return this.#refuse(place, "a union of different types has no structural form");
+    }
+    const variants = shapes.map((schema, index) => ({
+      name: nameOf(members[index] as Schema) ?? `variant ${index + 1}`,
+      schema,
+    }));
+    const merged = mergeVariants(variants);
+    if ("problem" in merged) return this.#refuse(place, merged.problem);
+    const own = shapes.flatMap(ruleList);
+    if (own.length === 0) return merged.schema;
+    return this.#refuse(place, "rules on a variant of a union would hold for all; put them here");
   }
 
   #object(schema: Schema, place: Place): Schema {
@@ -240,29 +314,40 @@ export class StructuralCompiler {
     if (additional !== undefined && additional !== false) {
       return this.#refuse(place, "named members and an index signature exclude each other");
     }
-    const owner = place.inside.at(-1) ?? place.type;
+    const required = [...((schema["required"] as readonly string[] | undefined) ?? [])].sort();
     const compiled: Record<string, Schema> = {};
     for (const name of Object.keys(properties).sort()) {
       const member = properties[name];
       if (member === undefined) continue;
-      const inner: Place = {
-        ...place,
-        path: `${place.path}.${name}`,
-        type: owner,
-        member: name,
-        item: false,
-      };
+      const inner = this.#memberPlace(name, member, place);
       if (!/^[a-z][A-Za-z0-9]*$/.test(name)) this.#refuse(inner, "is not camelCase");
       if (YAML_WORDS.test(name)) {
         this.#refuse(inner, "is no string in YAML 1.1 unless quoted; kubectl would not find it");
       }
+      if (member["default"] !== undefined && required.includes(name)) {
+        this.#refuse(inner, "has a default, so nobody needs to set it; make it optional");
+      }
       compiled[name] = this.#node(member, inner);
     }
-    const required = [...((schema["required"] as readonly string[] | undefined) ?? [])].sort();
     return {
       type: "object",
       properties: compiled,
       ...(required.length > 0 ? { required } : {}),
+    };
+  }
+
+  #memberPlace(name: string, member: Schema, place: Place): Place {
+    // The innermost type that has a source; anonymous ones belong to the member that holds them.
+    const owner = place.inside.at(-1) ?? place.type;
+    const isOwn = owner === place.type || !this.#sources.has(owner);
+    return {
+      ...place,
+      path: `${place.path}.${name}`,
+      type: isOwn ? place.type : owner,
+      trail: isOwn ? [...place.trail, name] : [name],
+      // The literal that tells a variant apart explains itself.
+      item: place.variant === true && member["const"] !== undefined,
+      variant: false,
     };
   }
 
@@ -273,7 +358,9 @@ export class StructuralCompiler {
         "an object without members prunes everything; tag it @x-kubernetes-preserve-unknown-fields",
       );
     }
-    if (schema["maxProperties"] === undefined) this.#refuse(place, "a map needs @maxProperties");
+    if (schema["maxProperties"] === undefined) {
+      this.#refuse(place, `a map needs @maxProperties${COST}`);
+    }
     const inner = { ...place, path: `${place.path}.*`, item: true };
     const value = { maxLength: MAP_TEXT_MAX, ...(additional as Schema) };
     const plain = (additional as Schema)["type"] === "string";
@@ -288,9 +375,9 @@ export class StructuralCompiler {
     if (items === undefined || Array.isArray(items)) {
       return this.#refuse(place, "a tuple has no structural form; use an interface");
     }
-    if (schema["maxItems"] === undefined) this.#refuse(place, "a list needs @maxItems");
+    if (schema["maxItems"] === undefined) this.#refuse(place, `a list needs @maxItems${COST}`);
     const listType = schema["x-kubernetes-list-type"];
-    const correlatable = place.correlatable && listType !== "atomic";
+    const correlatable = place.correlatable && listType === "map";
     const inner = { ...place, path: `${place.path}[]`, item: true, correlatable };
     const compiled = this.#node(items as Schema, inner);
     switch (listType) {
@@ -307,6 +394,9 @@ export class StructuralCompiler {
       default:
         this.#refuse(place, "a list needs @x-kubernetes-list-type atomic, set or map");
     }
+    if (listType !== "atomic" && compiled["nullable"] === true) {
+      this.#refuse(place, `the items of a list of type ${String(listType)} cannot be null`);
+    }
     return { type: "array", items: compiled };
   }
 
@@ -317,12 +407,15 @@ export class StructuralCompiler {
       this.#refuse(place, "a list map needs @x-kubernetes-list-map-keys and items with members");
       return;
     }
+    if (new Set(keys).size !== keys.length) this.#refuse(place, "a list map key is named twice");
     const required = (items["required"] as readonly string[] | undefined) ?? [];
     for (const key of keys as readonly string[]) {
       const property = properties[key];
       if (property === undefined) this.#refuse(place, `list map key ${key} is no member`);
       else if (property["type"] === "object" || property["type"] === "array") {
         this.#refuse(place, `list map key ${key} must be a scalar`);
+      } else if (property["nullable"] === true) {
+        this.#refuse(place, `list map key ${key} cannot be null`);
       } else if (!required.includes(key) && property["default"] === undefined) {
         this.#refuse(place, `list map key ${key} must be required or have a default`);
       }
@@ -331,10 +424,12 @@ export class StructuralCompiler {
 
   #string(schema: Schema, place: Place): Schema {
     const format = schema["format"];
-    if (format !== undefined && !FORMATS.has(String(format))) {
+    if (format !== undefined && !STRING_FORMATS.has(String(format))) {
       this.#refuse(place, `format ${String(format)} is ignored by the API server`);
     }
-    if (schema["maxLength"] === undefined) this.#refuse(place, "a string needs @maxLength");
+    if (schema["maxLength"] === undefined && !BOUNDED_FORMATS.has(String(format))) {
+      this.#refuse(place, `a string needs @maxLength${COST}`);
+    }
     return { type: "string", ...(format === undefined ? {} : { format }) };
   }
 
@@ -353,44 +448,29 @@ export class StructuralCompiler {
     return { type: "integer", format };
   }
 
-  #rules(schema: Schema, place: Place): readonly Schema[] {
-    for (const tag of ["x-kubernetes-validations", "immutable", "growonly"]) {
-      const value = schema[tag];
-      if (value !== undefined && !Array.isArray(value)) this.#refuse(place, `@${tag} is no list`);
+  #number(schema: Schema, place: Place): Schema {
+    if (this.#sources.isBigint(place.type, place.trail)) {
+      return this.#refuse(place, "a bigint does not survive JSON; use a string of digits");
     }
-    const rules = [
-      ...ruleList(schema),
-      ...immutableRules(heldFields(schema["immutable"])),
-      ...growOnlyRules(heldFields(schema["growonly"])),
-    ].map(onOneLine);
-    for (const rule of rules) {
-      const { rule: expression, message } = rule;
-      if (typeof expression !== "string" || expression === "") {
-        this.#refuse(place, "a rule needs `rule`");
-        continue;
-      }
-      if (typeof message !== "string" || message === "" || message.includes("\n")) {
-        this.#refuse(place, `rule ${expression}: needs a message on one line`);
-      }
-      if (/\boldSelf\b/.test(expression) && !place.correlatable) {
-        this.#refuse(place, `rule ${expression}: oldSelf needs a list map on the way to it`);
-      }
+    const format = schema["format"];
+    if (!place.isStatus) {
+      return this.#refuse(
+        place,
+        "floats are not allowed in spec (bigint comes out as one); use @asType integer with " +
+          "@format int32 or int64, or a decimal string",
+      );
     }
-    return rules;
+    if (format === "float" || format === "double") return { type: "number", format };
+    return this.#refuse(
+      place,
+      "a number needs @asType integer with @format int32 or int64; in status, where it may be " +
+        "a float, @format double",
+    );
   }
 
-  #default(schema: Schema, out: Record<string, unknown>, place: Place): void {
-    const value = schema["default"];
-    const type = out["type"];
-    const fits =
-      (type === "string" && typeof value === "string") ||
-      (type === "boolean" && typeof value === "boolean") ||
-      (type === "integer" && Number.isInteger(value));
-    if (!fits)
-      this.#refuse(place, `default ${JSON.stringify(value)} is not of type ${String(type)}`);
-    if (Array.isArray(out["enum"]) && !(out["enum"] as unknown[]).includes(value)) {
-      this.#refuse(place, `default ${JSON.stringify(value)} is not in the enum`);
-    }
+  #default(value: unknown, out: Record<string, unknown>, place: Place): void {
+    const problems = valueProblems(out, value);
+    for (const problem of problems) this.#refuse(place, `default is not valid: ${problem}`);
     out["default"] = value;
   }
 }
@@ -398,18 +478,18 @@ export class StructuralCompiler {
 /** Most characters of a plain string that is the value of a map. */
 const MAP_TEXT_MAX = 4096;
 
-/** Rules are wrapped in their source with escaped line ends, which leave the indentation behind. */
-function onOneLine(rule: Schema): Schema {
-  const clean = (value: unknown): unknown =>
-    typeof value === "string" ? value.replace(/ {2,}/g, " ") : value;
-  return Object.fromEntries(Object.entries(rule).map(([key, value]) => [key, clean(value)]));
+/** The type that a member of a union refers to. */
+function nameOf(member: Schema): string | undefined {
+  const ref = member["$ref"];
+  return typeof ref === "string"
+    ? decodeURIComponent(ref.replace("#/definitions/", ""))
+    : undefined;
 }
 
-function heldFields(tag: unknown): readonly HeldField[] {
-  return Array.isArray(tag) ? (tag as HeldField[]) : [];
-}
-
-function ruleList(schema: Schema): readonly Schema[] {
-  const rules = schema["x-kubernetes-validations"];
-  return Array.isArray(rules) ? (rules as Schema[]) : [];
+/** At most `max` characters: whole sentences, or else cut short with dots. */
+function shortened(text: string, max: number | undefined): string {
+  if (max === undefined || text.length <= max) return text;
+  const end = text.slice(0, max).lastIndexOf(". ");
+  if (end > 0) return text.slice(0, end + 1);
+  return `${text.slice(0, max - 1).trimEnd()}…`;
 }

@@ -24,7 +24,10 @@ export type Percent = number;
  * @scale {specReplicasPath: ".spec.count", statusReplicasPath: ".status.count"}
  * @selectable [".spec.kind"]
  */
-export interface Good {}
+export interface Good {
+  readonly spec: GoodSpec;
+  readonly status?: GoodStatus;
+}
 
 /**
  * What it is.

@@ -4,7 +4,10 @@
 export type Small = number;
 
 /** D. @crd {group: "t.io", version: "v1", plural: "bads", singular: "bad", shortNames: [], categories: [], scope: "Cluster"} */
-export interface Bad {}
+export interface Bad {
+  readonly spec: BadSpec;
+  readonly status?: BadStatus;
+}
 
 /** D. */
 export interface Node {
@@ -90,7 +93,7 @@ export interface Cat {
 
 /** D. */
 export interface Dog {
-  readonly kind: "Dog";
+  readonly kind: "Cat";
 }
 
 /** D. */
