@@ -1,6 +1,7 @@
 // `npm run gen [-- --check] [NAME...]`: writes every generated file, or, with --check, writes
-// nothing and fails with the differences.
+// nothing and fails with the differences. `--release` makes the CRDs the baseline of the next.
 
+import { recordRelease } from "./baseline.ts";
 import { crds } from "./crds.ts";
 import { repositoryRoot } from "./generator.ts";
 import type { Generator } from "./generator.ts";
@@ -20,8 +21,10 @@ const protos: Generator = {
 const GENERATORS: readonly Generator[] = [crds, protos, rbac];
 
 const HELP = `npm run gen [-- --check] [NAME...]
+npm run gen -- --release
 
-Writes the generated files; with --check writes nothing and fails if one differs.
+Writes the generated files; with --check writes nothing and fails if one differs. With --release
+records crds/ as those of a release, with which later ones are compared.
 
 ${GENERATORS.map(({ name, describe }) => `  ${name.padEnd(8)} ${describe}`).join("\n")}
 `;
@@ -29,6 +32,10 @@ ${GENERATORS.map(({ name, describe }) => `  ${name.padEnd(8)} ${describe}`).join
 async function main(args: readonly string[]): Promise<number> {
   if (args.includes("--help") || args.includes("-h")) {
     process.stdout.write(HELP);
+    return 0;
+  }
+  if (args.length === 1 && args[0] === "--release") {
+    await recordRelease();
     return 0;
   }
   const check = args.includes("--check");
