@@ -83,6 +83,9 @@ export class FakeApiServer implements Transport {
   readonly log: LoggedRequest[] = [];
   /** Asked before every request; undefined lets it through. */
   intercept: (request: ApiRequest, isWatch: boolean) => Fault | undefined = () => undefined;
+  /** Told of every request that was acted on, with the storage's version before it. */
+  answered: (request: ApiRequest, status: number, before: number, body: unknown) => void = () =>
+    undefined;
   /** How late the next line of a watch is, in milliseconds. */
   lag: () => number = () => 0;
   readonly #clock: FakeClock;
@@ -114,7 +117,9 @@ export class FakeApiServer implements Transport {
     // The real server never answers in the same turn.
     await Promise.resolve();
     if (request.signal?.aborted === true) throw new TransportError("aborted", { aborted: true });
+    const before = this.storage.version;
     const response = this.#logged(request, this.#answer(request));
+    this.answered(request, response.status, before, response.body);
     if (fault?.kind === "lost-answer") throw new TransportError("connection reset");
     return response;
   }

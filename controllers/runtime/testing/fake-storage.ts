@@ -85,6 +85,11 @@ export class FakeStorage {
     return this.#compacted;
   }
 
+  /** Objects of all kinds together. */
+  get size(): number {
+    return this.#byUid.size;
+  }
+
   /** Does `deed` in the name of somebody. */
   as<T>(actor: string, deed: () => T): T {
     const before = this.#actor;

@@ -1,0 +1,21 @@
+// Public face for tests of operators: a fake API server and clock, and a simulator that runs one's own
+// controllers in a world from a seed. Importable from tests only. See README.md for an example.
+export { FakeApiServer, StatusError } from "./fake-api-server.ts";
+export type { FakeApiServerOptions, Fault, LoggedRequest } from "./fake-api-server.ts";
+export { FakeClock, fakeWorld, seededRng, settle } from "./fake-clock.ts";
+export { memoryLogger } from "./memory-logger.ts";
+export { Dice } from "./simulation/dice.ts";
+export { SimProcess } from "./simulation/process.ts";
+export { simulate } from "./simulation/simulate.ts";
+export { conditionsOf } from "./simulation/troubles.ts";
+export type {
+  Action,
+  FaultCounts,
+  Host,
+  Invariant,
+  Sabotage,
+  Simulation,
+  SimulationReport,
+  Violated,
+} from "./simulation/types.ts";
+export { SIM_LEASE, SimWorld } from "./simulation/world.ts";
