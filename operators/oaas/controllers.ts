@@ -38,7 +38,7 @@ function certificates({ manager, options, clusterUid, log }: Parts): Certificate
   const view = manager.view([
     {
       kind: KINDS.Secret,
-      namespace: options.namespace,
+      namespaces: [options.namespace],
       labelSelector: `${LABELS.certificate}=${SYSTEM_CERTIFICATE}`,
     },
   ]);

@@ -58,7 +58,7 @@ export class Routing {
     this.#written = options.manager.view([
       {
         kind: KINDS.ConfigMap,
-        namespace: options.namespace,
+        namespaces: [options.namespace],
         fieldSelector: `metadata.name=${ROUTES_CONFIG_MAP.name}`,
       },
     ]);
