@@ -1,0 +1,63 @@
+// Public face: one replica of one group, a node of many groups, the wire and durable forms, and
+// exactly-once sessions; all without I/O.
+export type {
+  ConfigChange,
+  Effects,
+  HaltReason,
+  Input,
+  MemberChange,
+  Persist,
+  PersistId,
+  ProposalOutcome,
+  ReadOutcome,
+  RequestId,
+  Role,
+  RoleChange,
+  SnapshotRequest,
+  Trace,
+} from "./effects.ts";
+export { RaftGroup, snapshotMessage } from "./group.ts";
+export type { GroupStart } from "./group.ts";
+export type { LogView } from "./log.ts";
+export { MemoryLog } from "./memory-log.ts";
+export { changeConfiguration, isJoint, isVoter, membersOf } from "./membership.ts";
+export type { ChangeResult } from "./membership.ts";
+export type {
+  ForwardedProposal,
+  ForwardOutcome,
+  Message,
+  MessageOf,
+  Refetch,
+  RefusalReason,
+  Standing,
+} from "./messages.ts";
+export { assertSettings, DEFAULT_SETTINGS, leaseMs } from "./settings.ts";
+export type { RaftSettings } from "./settings.ts";
+export type { GroupStatus, MemberStatus } from "./status.ts";
+export {
+  DIGEST_INTERVAL_ENTRIES,
+  EMPTY_HARD_STATE,
+  entriesBytes,
+  ENTRY_KIND_LEVELS,
+  ENTRY_OVERHEAD_BYTES,
+  entryBytes,
+  FEATURE_LEVEL,
+  FEATURE_LEVEL_FIRST,
+  foundingBase,
+  joiningBase,
+  makeConfiguration,
+  MEMBER_ID_BYTES_MAX,
+} from "./types.ts";
+export type {
+  Configuration,
+  Entry,
+  EntryKind,
+  GroupId,
+  HardState,
+  LogBase,
+  LogIndex,
+  MemberId,
+  Snapshot,
+  SnapshotHandle,
+  Term,
+} from "./types.ts";
