@@ -183,6 +183,7 @@ export class ControllerRunner {
         kind: child.kind,
         labelSelector: stampNames(group).ownerUid,
         metadataOnly: child.metadataOnly ?? false,
+        ...(child.namespaces === undefined ? {} : { namespaces: child.namespaces }),
       });
       used.push(informer);
       informer.store.subscribe((change) => this.#childChanged(change));
@@ -192,6 +193,7 @@ export class ControllerRunner {
         kind: watched.kind,
         ...(watched.labelSelector === undefined ? {} : { labelSelector: watched.labelSelector }),
         ...(watched.metadataOnly === undefined ? {} : { metadataOnly: watched.metadataOnly }),
+        ...(watched.namespaces === undefined ? {} : { namespaces: watched.namespaces }),
       });
       used.push(informer);
       informer.store.subscribe((change) => this.#watchedChanged(watched, change));

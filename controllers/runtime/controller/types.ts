@@ -49,6 +49,8 @@ export interface PermissionRule {
   readonly resourceNames?: readonly string[];
   /** Cluster: also needed in a ClusterRole when the operator is limited to namespaces. */
   readonly scope?: "Namespace" | "Cluster";
+  /** Only in these namespaces, whatever the operator watches otherwise. */
+  readonly namespaces?: readonly string[];
 }
 
 /**
@@ -178,6 +180,8 @@ export interface ChildKind {
   readonly dryRun?: boolean;
   /** True: only metadata is cached (Secrets). Matching then rests on what we applied. */
   readonly metadataOnly?: boolean;
+  /** Children of this kind are in these namespaces only, and watched only there. */
+  readonly namespaces?: readonly string[];
 }
 
 /** A kind that the controller reads besides its own and its children, and whom a change wakes. */
@@ -186,6 +190,8 @@ export interface WatchedKind<T extends object = object> {
   /** Narrows the watch; also narrows what `Reader` sees of this kind. */
   readonly labelSelector?: string;
   readonly metadataOnly?: boolean;
+  /** Watched in these namespaces only, whatever the manager watches otherwise. */
+  readonly namespaces?: readonly string[];
   /** Keys of the controller's own kind to reconcile when this object changes or goes. */
   readonly wakes?: (object: Live<T>, reader: Reader) => readonly ObjectKey[];
 }
