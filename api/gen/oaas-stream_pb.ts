@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file oaas-stream.proto.
  */
 export const file_oaas_stream: GenFile = /*@__PURE__*/
-  fileDesc("ChFvYWFzLXN0cmVhbS5wcm90bxIEb2FhcyImCglDYWxsQmF0Y2gSGQoFY2FsbHMYASADKAsyCi5vYWFzLkNhbGwi1wEKBENhbGwSCgoCaWQYASABKAQSHAoGbWV0aG9kGAIgASgOMgwub2Fhcy5NZXRob2QSDwoHcmVxdWVzdBgDIAEoDBITCgtkZWFkbGluZV9tcxgEIAEoDRISCgpnZW5lcmF0aW9uGAUgASgEEhEKCWZvcndhcmRlZBgGIAEoCBIoCgdoZWFkZXJzGAcgAygLMhcub2Fhcy5DYWxsLkhlYWRlcnNFbnRyeRouCgxIZWFkZXJzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASIqCgpSZXBseUJhdGNoEhwKB3JlcGxpZXMYASADKAsyCy5vYWFzLlJlcGx5Io8BCgVSZXBseRIKCgJpZBgBIAEoBBIMCgRjb2RlGAIgASgNEg8KB21lc3NhZ2UYAyABKAkSEAoIcmVzcG9uc2UYBCABKAwSDAoEbW9yZRgFIAEoCBIOCgZyZWFzb24YBiABKAkSFwoPcmlnaHRfcGFydGl0aW9uGAcgASgNEhIKCmdlbmVyYXRpb24YCCABKAQq4wIKBk1ldGhvZBIWChJNRVRIT0RfVU5TUEVDSUZJRUQQABIOCgpNRVRIT0RfR0VUEAESEQoNTUVUSE9EX0RFTEVURRACEg4KCk1FVEhPRF9TRVQQAxIQCgxNRVRIT0RfTUVSR0UQBBIXChNNRVRIT0RfTElTVF9PQkpFQ1RTEAUSFAoQTUVUSE9EX0dFVF9WQUxVRRAGEhQKEE1FVEhPRF9TRVRfVkFMVUUQBxIXChNNRVRIT0RfREVMRVRFX1ZBTFVFEAgSGwoXTUVUSE9EX0JBVENIX1NFVF9WQUxVRVMQCRIWChJNRVRIT0RfTElTVF9WQUxVRVMQChIQCgxNRVRIT0RfU1RBVFMQCxIXChNNRVRIT0RfQ0FQQUJJTElUSUVTEAwSFAoQTUVUSE9EX0lOVk9LRV9GThANEhUKEU1FVEhPRF9JTlZPS0VfT0JKEA4SEQoNTUVUSE9EX0NBTkNFTBAPMj8KCkRhdGFTdHJlYW0SMQoIRXhjaGFuZ2USDy5vYWFzLkNhbGxCYXRjaBoQLm9hYXMuUmVwbHlCYXRjaCgBMAEyOQoETGluaxIxCghFeGNoYW5nZRIPLm9hYXMuQ2FsbEJhdGNoGhAub2Fhcy5SZXBseUJhdGNoKAEwAWIGcHJvdG8z");
+  fileDesc("ChFvYWFzLXN0cmVhbS5wcm90bxIEb2FhcyImCglDYWxsQmF0Y2gSGQoFY2FsbHMYASADKAsyCi5vYWFzLkNhbGwi1wEKBENhbGwSCgoCaWQYASABKAQSHAoGbWV0aG9kGAIgASgOMgwub2Fhcy5NZXRob2QSDwoHcmVxdWVzdBgDIAEoDBITCgtkZWFkbGluZV9tcxgEIAEoDRISCgpnZW5lcmF0aW9uGAUgASgEEhEKCWZvcndhcmRlZBgGIAEoCBIoCgdoZWFkZXJzGAcgAygLMhcub2Fhcy5DYWxsLkhlYWRlcnNFbnRyeRouCgxIZWFkZXJzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJgCgxHcm91cE1lc3NhZ2USEgoKY29sbGVjdGlvbhgBIAEoCRIRCglwYXJ0aXRpb24YAiABKA0SDAoEZnJvbRgDIAEoCRIKCgJ0bxgEIAEoCRIPCgdwYXlsb2FkGAUgASgMIioKClJlcGx5QmF0Y2gSHAoHcmVwbGllcxgBIAMoCzILLm9hYXMuUmVwbHkijwEKBVJlcGx5EgoKAmlkGAEgASgEEgwKBGNvZGUYAiABKA0SDwoHbWVzc2FnZRgDIAEoCRIQCghyZXNwb25zZRgEIAEoDBIMCgRtb3JlGAUgASgIEg4KBnJlYXNvbhgGIAEoCRIXCg9yaWdodF9wYXJ0aXRpb24YByABKA0SEgoKZ2VuZXJhdGlvbhgIIAEoBCr1AgoGTWV0aG9kEhYKEk1FVEhPRF9VTlNQRUNJRklFRBAAEg4KCk1FVEhPRF9HRVQQARIRCg1NRVRIT0RfREVMRVRFEAISDgoKTUVUSE9EX1NFVBADEhAKDE1FVEhPRF9NRVJHRRAEEhcKE01FVEhPRF9MSVNUX09CSkVDVFMQBRIUChBNRVRIT0RfR0VUX1ZBTFVFEAYSFAoQTUVUSE9EX1NFVF9WQUxVRRAHEhcKE01FVEhPRF9ERUxFVEVfVkFMVUUQCBIbChdNRVRIT0RfQkFUQ0hfU0VUX1ZBTFVFUxAJEhYKEk1FVEhPRF9MSVNUX1ZBTFVFUxAKEhAKDE1FVEhPRF9TVEFUUxALEhcKE01FVEhPRF9DQVBBQklMSVRJRVMQDBIUChBNRVRIT0RfSU5WT0tFX0ZOEA0SFQoRTUVUSE9EX0lOVk9LRV9PQkoQDhIRCg1NRVRIT0RfQ0FOQ0VMEA8SEAoMTUVUSE9EX0dST1VQEBAyPwoKRGF0YVN0cmVhbRIxCghFeGNoYW5nZRIPLm9hYXMuQ2FsbEJhdGNoGhAub2Fhcy5SZXBseUJhdGNoKAEwATI5CgRMaW5rEjEKCEV4Y2hhbmdlEg8ub2Fhcy5DYWxsQmF0Y2gaEC5vYWFzLlJlcGx5QmF0Y2goATABYgZwcm90bzM");
 
 /**
  * @generated from message oaas.CallBatch
@@ -91,6 +91,49 @@ export const CallSchema: GenMessage<Call> = /*@__PURE__*/
   messageDesc(file_oaas_stream, 1);
 
 /**
+ * What one replica of a partition says to another.
+ *
+ * @generated from message oaas.GroupMessage
+ */
+export type GroupMessage = Message<"oaas.GroupMessage"> & {
+  /**
+   * @generated from field: string collection = 1;
+   */
+  collection: string;
+
+  /**
+   * @generated from field: uint32 partition = 2;
+   */
+  partition: number;
+
+  /**
+   * Incarnations of sender and receiver.
+   *
+   * @generated from field: string from = 3;
+   */
+  from: string;
+
+  /**
+   * @generated from field: string to = 4;
+   */
+  to: string;
+
+  /**
+   * Encoded by the shard's core (workloads/core/{mst,raft}/codec.ts).
+   *
+   * @generated from field: bytes payload = 5;
+   */
+  payload: Uint8Array;
+};
+
+/**
+ * Describes the message oaas.GroupMessage.
+ * Use `create(GroupMessageSchema)` to create a new message.
+ */
+export const GroupMessageSchema: GenMessage<GroupMessage> = /*@__PURE__*/
+  messageDesc(file_oaas_stream, 2);
+
+/**
  * @generated from message oaas.ReplyBatch
  */
 export type ReplyBatch = Message<"oaas.ReplyBatch"> & {
@@ -105,7 +148,7 @@ export type ReplyBatch = Message<"oaas.ReplyBatch"> & {
  * Use `create(ReplyBatchSchema)` to create a new message.
  */
 export const ReplyBatchSchema: GenMessage<ReplyBatch> = /*@__PURE__*/
-  messageDesc(file_oaas_stream, 2);
+  messageDesc(file_oaas_stream, 3);
 
 /**
  * @generated from message oaas.Reply
@@ -167,7 +210,7 @@ export type Reply = Message<"oaas.Reply"> & {
  * Use `create(ReplySchema)` to create a new message.
  */
 export const ReplySchema: GenMessage<Reply> = /*@__PURE__*/
-  messageDesc(file_oaas_stream, 3);
+  messageDesc(file_oaas_stream, 4);
 
 /**
  * @generated from enum oaas.Method
@@ -252,6 +295,14 @@ export const Method = {
    * @generated from enum value: METHOD_CANCEL = 15;
    */
   CANCEL: 15,
+
+  /**
+   * Between the replicas of a partition; the request is a GroupMessage, the response what the core
+   * of the shard answers. Refused on DataStream.
+   *
+   * @generated from enum value: METHOD_GROUP = 16;
+   */
+  GROUP: 16,
 } as const;
 
 /**
