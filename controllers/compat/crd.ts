@@ -1,6 +1,4 @@
-// Registers a CustomResourceDefinition from a file, and updates one that says something else.
-
-import { readFile } from "node:fs/promises";
+// Registers a CustomResourceDefinition, and updates one that says something else.
 
 import type { V1CustomResourceDefinition } from "@kubernetes/client-node";
 import { parse } from "yaml";
@@ -20,19 +18,19 @@ const CRD = defineKind<V1CustomResourceDefinition & KubeObject>({
 
 const ATTEMPTS_MAX = 5;
 
-/** What was done, and the definition of the file. */
+/** What was done, and the definition of the text. */
 export interface Registration {
   readonly outcome: "registered" | "updated" | "unchanged";
   readonly definition: V1CustomResourceDefinition & KubeObject;
 }
 
 /**
- * Makes the cluster serve the file's definition. Labels, annotations, and a CA bundle that somebody
- * has injected into the conversion webhook stay. Throws the server's refusal, such as that of a
- * version which objects are still stored in, and Error for a file that is no v1 CRD.
+ * Makes the cluster serve the definition in this YAML text. Labels, annotations, and a CA bundle
+ * that somebody has injected into the conversion webhook stay. Throws the server's refusal, such as
+ * that of a version which objects are still stored in, and Error for a text that is no v1 CRD.
  */
-export async function registerDefinition(client: Client, file: string): Promise<Registration> {
-  const definition = parseDefinition(await readFile(file, "utf8"));
+export async function registerDefinition(client: Client, text: string): Promise<Registration> {
+  const definition = parseDefinition(text);
   const options = { fieldManager: FIELD_MANAGER };
   try {
     await client.create(CRD, definition, options);
@@ -42,7 +40,7 @@ export async function registerDefinition(client: Client, file: string): Promise<
   }
   for (let attempt = 1; ; attempt++) {
     const live = await client.get(CRD, keyOf(definition));
-    if (live === undefined) return registerDefinition(client, file);
+    if (live === undefined) return registerDefinition(client, text);
     try {
       const updated = await client.replace(CRD, mergeInto(live, definition), options);
       const same = updated.metadata.generation === live.metadata.generation;

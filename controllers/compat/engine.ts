@@ -1,12 +1,12 @@
-// One connection to a cluster, its caches, and the workers that call handlers. Made when an operator
-// first needs it; nothing but stop() ends it.
+// One connection to a cluster, its caches, and the workers that call handlers. Made when an
+// operator first needs it; nothing but stop() ends it.
 
 import type { KubeConfig } from "@kubernetes/client-node";
 
 import { errorMessage } from "#api/base/index.ts";
 import type { Logger } from "#api/base/index.ts";
 import type { KindId } from "#api/meta/index.ts";
-import type { Live, World } from "#controllers/runtime/index.ts";
+import type { InformerRequest, Live, World } from "#controllers/runtime/index.ts";
 import { Client, sleep, systemClock, systemRng, systemTimers } from "#controllers/runtime/index.ts";
 import { Informers } from "#controllers/runtime/cache/informers.ts";
 import type { StoreChange } from "#controllers/runtime/cache/store.ts";
@@ -119,9 +119,9 @@ export class Engine {
     deliveries.start((key, change) => this.#queue.add(`${number}|${key}`, priorityOf(change)));
   }
 
-  #scope(kind: KindId, { namespace, plural }: WatchRequest): { readonly namespace?: string } {
+  #scope(kind: KindId, { namespace, plural }: WatchRequest): Pick<InformerRequest, "namespaces"> {
     if (namespace === undefined) return {};
-    if (kind.namespaced) return { namespace };
+    if (kind.namespaced) return { namespaces: [namespace] };
     this.#logger.warn("objects of this kind are in no namespace; all are watched", {
       plural,
       namespace,

@@ -63,9 +63,9 @@ export class ObjectWrites {
   }
 
   /**
-   * Makes the changes that lead from the finalizers of `meta`'s state to `finalizers`, so that those
-   * which others have set since then stay. Of a meta put together by hand that state is not known:
-   * then `finalizers` is the list, if the object has not changed since `meta.resourceVersion`.
+   * Makes the changes that lead from the finalizers of `meta`'s state to `finalizers`: those which
+   * others have set since then stay. Of a meta put together by hand that state is not known: then
+   * `finalizers` is the list, if the object has not changed since `meta.resourceVersion`.
    */
   setFinalizers(meta: ResourceMeta, finalizers: readonly string[]): Promise<Live> {
     const before = originOf(meta)?.finalizers;

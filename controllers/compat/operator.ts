@@ -1,6 +1,7 @@
 // The class of @dot-i/k8s-operator on this project's engine: same names, signatures and shapes, so
 // that an operator moves over by changing one import. What it does with them is in README.md.
 
+import { readFile } from "node:fs/promises";
 import type { Agent } from "node:https";
 
 import type { V1CustomResourceDefinitionVersion } from "@kubernetes/client-node";
@@ -83,7 +84,8 @@ export abstract class Operator {
     versions: V1CustomResourceDefinitionVersion[];
     plural: string;
   }> {
-    const { outcome, definition } = await registerDefinition(this.#running().client, crdFile);
+    const text = await readFile(crdFile, "utf8");
+    const { outcome, definition } = await registerDefinition(this.#running().client, text);
     this.logger.info(`${outcome} custom resource definition '${definition.metadata.name ?? ""}'`);
     const { group, versions, names } = definition.spec;
     return { group, versions, plural: names.plural };
