@@ -35,9 +35,9 @@ export type {
   WatchedKind,
 } from "./controller/types.ts";
 export {
+  CLUSTER_UID_PERMISSIONS,
   EVENT_PERMISSIONS,
   leasePermissions,
-  missingPermissions,
   requiredPermissions,
 } from "./controller/permissions.ts";
 export { findUnsupported } from "./fields/unsupported.ts";

@@ -1,68 +1,83 @@
-// The rights that the framework itself uses for a controller, derived from what it declares. A
-// controller's own `permissions.ts` is what RBAC is generated from; this is the check that it is
-// enough. What ports do beside the framework is the controller's to declare.
+// The rights that the framework itself uses for a controller, derived from what it declares. RBAC is
+// generated from these and from the few rules of controllers for what their ports do; a recording of
+// requests shows that nothing is missing and nothing is left over.
 
-import type { AnyController, PermissionRule } from "./types.ts";
+import type { AnyController, ChildKind, PermissionRule } from "./types.ts";
 
 const READ = ["list", "watch"] as const;
 /** `get` sorts out an object that no cache shows; `create` is asked for by server-side apply. */
 const WRITE = ["create", "delete", "get", "list", "patch", "watch"] as const;
 
-/** Rights that every operator needs for Events. Leases: {@link leasePermissions}. */
+/**
+ * Rights that every operator needs for Events: where it watches, and in the namespace `default` for
+ * those about cluster-scoped objects.
+ */
 export const EVENT_PERMISSIONS: readonly PermissionRule[] = [
   { apiGroups: ["events.k8s.io"], resources: ["events"], verbs: ["create", "patch"] },
 ];
 
-/** Rights on the Lease of leader election, in its own namespace. */
-export function leasePermissions(leaseName: string): readonly PermissionRule[] {
-  const lease = { apiGroups: ["coordination.k8s.io"], resources: ["leases"] };
+/** Rights of {@link runOperator}: the cluster goes by the uid of a namespace that all have. */
+export const CLUSTER_UID_PERMISSIONS: readonly PermissionRule[] = [
+  {
+    apiGroups: [""],
+    resources: ["namespaces"],
+    resourceNames: ["kube-system"],
+    verbs: ["get"],
+    scope: "Cluster",
+  },
+];
+
+/** Rights on the Lease of leader election, in the operator's namespace. */
+export function leasePermissions(leaseName: string, namespace: string): readonly PermissionRule[] {
+  const lease = {
+    apiGroups: ["coordination.k8s.io"],
+    resources: ["leases"],
+    namespaces: [namespace],
+  };
   return [
     { ...lease, verbs: ["create"] },
     { ...lease, verbs: ["get", "list", "update", "watch"], resourceNames: [leaseName] },
   ];
 }
 
-/** One rule per kind that the framework touches for this controller. */
+/**
+ * What the framework does for this controller: one rule per kind, and nothing for what it does not
+ * declare (no finalizer, no children, no former field managers).
+ */
 export function requiredPermissions(controller: AnyController): readonly PermissionRule[] {
-  const { kind, spec } = controller;
+  const { kind, spec, children } = controller;
   const group = [kind.group];
   const scope = kind.namespaced ? "Namespace" : "Cluster";
-  const own = spec.finalizer === undefined ? READ : ["get", ...READ, "patch"];
+  const own = changesOwn(controller) ? ["get", ...READ, "patch"] : READ;
+  const owner: PermissionRule = {
+    apiGroups: group,
+    resources: [`${kind.plural}/finalizers`],
+    verbs: ["update"],
+    scope,
+  };
   return [
     { apiGroups: group, resources: [kind.plural], verbs: own, scope },
     { apiGroups: group, resources: [`${kind.plural}/status`], verbs: ["patch"], scope },
     // blockOwnerDeletion, where the admission plugin OwnerReferencesPermissionEnforcement is on.
-    { apiGroups: group, resources: [`${kind.plural}/finalizers`], verbs: ["update"], scope },
-    ...controller.children.map((child) => rule(child.kind, WRITE)),
-    ...(spec.watches ?? []).map((watched) => rule(watched.kind, READ)),
+    ...(children.length === 0 ? [] : [owner]),
+    ...children.map((child) => rule(child, WRITE)),
+    ...(spec.watches ?? []).map((watched) => rule(watched, READ)),
   ];
 }
 
-/** What a controller needs and has not declared, one entry per resource and verb; empty if none. */
-export function missingPermissions(controller: AnyController): readonly string[] {
-  const needs = requiredPermissions(controller).flatMap((one) =>
-    one.apiGroups.flatMap((group) =>
-      one.resources.flatMap((resource) => one.verbs.map((verb) => ({ group, resource, verb }))),
-    ),
+/** True if more of the controller's own objects is written than their status. */
+function changesOwn({ kind, spec, children }: AnyController): boolean {
+  // The garbage collector does not reach these children: the framework holds the parent for them.
+  const isRemote = (child: ChildKind): boolean =>
+    child.clusters === "Any" ||
+    (kind.namespaced && (!child.kind.namespaced || child.namespaces !== undefined));
+  return (
+    spec.finalizer !== undefined || spec.formerManagers !== undefined || children.some(isRemote)
   );
-  const missing = needs.filter(
-    ({ group, resource, verb }) =>
-      !controller.permissions.some(
-        (one) =>
-          one.resourceNames === undefined &&
-          one.apiGroups.includes(group) &&
-          one.resources.includes(resource) &&
-          one.verbs.includes(verb),
-      ),
-  );
-  const texts = missing.map(
-    ({ group, resource, verb }) => `${verb} ${group === "" ? "" : `${group}/`}${resource}`,
-  );
-  return [...new Set(texts)].sort();
 }
 
 function rule(
-  kind: { readonly group: string; readonly plural: string; readonly namespaced: boolean },
+  { kind, namespaces }: Pick<ChildKind, "kind" | "namespaces">,
   verbs: readonly string[],
 ): PermissionRule {
   return {
@@ -70,5 +85,6 @@ function rule(
     resources: [kind.plural],
     verbs,
     scope: kind.namespaced ? "Namespace" : "Cluster",
+    ...(namespaces === undefined ? {} : { namespaces }),
   };
 }

@@ -51,6 +51,8 @@ export interface PermissionRule {
   readonly scope?: "Namespace" | "Cluster";
   /** Only in these namespaces, whatever the operator watches otherwise. */
   readonly namespaces?: readonly string[];
+  /** Why, where it does not follow from what is declared. */
+  readonly reason?: string;
 }
 
 /**
@@ -254,6 +256,7 @@ export interface Controller<
   readonly watches?: readonly WatchedKind<never>[];
   readonly indexes?: readonly Index<never>[];
   readonly sources?: readonly Source[];
+  /** What ports do in Kubernetes. The rest follows from what is declared: `requiredPermissions`. */
   readonly permissions: readonly PermissionRule[];
   /** Fields of spec that are served. Anything else that is set is refused as `Unsupported`. */
   readonly served?: FieldTable;
