@@ -6,9 +6,11 @@ import type { CollectionPlan } from "#controllers/odgm-collection/plan/plan.ts";
 import type { AnyController, ApiRequest, KubeObject } from "#controllers/runtime/index.ts";
 import { keyOf, KINDS } from "#controllers/runtime/index.ts";
 
+import type { Sabotage } from "#controllers/runtime/testing/index.ts";
+
 import { all } from "./world/look.ts";
 import { FOREIGN_LABEL } from "./world/users.ts";
-import type { Sabotage, World } from "./world/world.ts";
+import type { World } from "./world/world.ts";
 
 type Spec = AnyController["spec"];
 
@@ -67,9 +69,9 @@ export const BUGS: readonly Bug[] = [
     caughtBy: "refused-untouched",
     async script(world) {
       world.users.put("p0", {});
-      await world.clock.advance(20_000);
+      await world.sim.clock.advance(20_000);
       world.users.put("p0", { functions: [] });
-      await world.clock.advance(20_000);
+      await world.sim.clock.advance(20_000);
     },
     sabotage: broken("opackage", (spec) => ({
       render(observed, plan, defaults) {
@@ -94,7 +96,7 @@ export const BUGS: readonly Bug[] = [
     })),
     async script(world) {
       world.users.put("p0", {});
-      await world.clock.advance(20_000);
+      await world.sim.clock.advance(20_000);
     },
   },
   {
@@ -110,9 +112,9 @@ export const BUGS: readonly Bug[] = [
     })),
     async script(world) {
       world.users.put("p1", {});
-      await world.clock.advance(30_000);
-      for (const pod of all(world.server, KINDS.Pod)) world.users.replaceDisk(keyOf(pod));
-      await world.clock.advance(20_000);
+      await world.sim.clock.advance(30_000);
+      for (const pod of all(world.sim.server, KINDS.Pod)) world.users.replaceDisk(keyOf(pod));
+      await world.sim.clock.advance(20_000);
     },
   },
   {
@@ -140,7 +142,7 @@ export const BUGS: readonly Bug[] = [
     saying: "Ready and Stalled are both True",
     async script(world) {
       world.users.put("p0", { functions: [] });
-      await world.clock.advance(20_000);
+      await world.sim.clock.advance(20_000);
     },
     sabotage: brokenStatus((status) => ({
       ...status,
@@ -154,7 +156,7 @@ export const BUGS: readonly Bug[] = [
     caughtBy: "no-leak",
     async script(world) {
       world.users.put("p0", { policy: "Delete" });
-      await world.clock.advance(20_000);
+      await world.sim.clock.advance(20_000);
       world.users.remove("p0");
     },
     sabotage: broken("class-runtime", (spec) => ({
@@ -173,9 +175,9 @@ export const BUGS: readonly Bug[] = [
     caughtBy: "retention",
     async script(world) {
       world.users.put("p0", { policy: "Retain" });
-      await world.clock.advance(40_000);
+      await world.sim.clock.advance(40_000);
       world.users.remove("p0");
-      await world.clock.advance(20_000);
+      await world.sim.clock.advance(20_000);
     },
     sabotage: broken("odgm-collection", (spec) => ({
       render(observed, plan, defaults) {
@@ -200,13 +202,13 @@ export const BUGS: readonly Bug[] = [
     },
     async script(world) {
       world.users.put("p0", {});
-      await world.clock.advance(20_000);
-      for (const service of all(world.server, KINDS.Service)) {
+      await world.sim.clock.advance(20_000);
+      for (const service of all(world.sim.server, KINDS.Service)) {
         world.users.label(KINDS.Service, service);
         const patch = { metadata: { labels: { "app.kubernetes.io/part-of": "wrong" } } };
-        world.server.userPatch(KINDS.Service, keyOf(service), patch);
+        world.sim.server.userPatch(KINDS.Service, keyOf(service), patch);
       }
-      await world.clock.advance(20_000);
+      await world.sim.clock.advance(20_000);
     },
   },
   {

@@ -3,7 +3,9 @@
 import { describe, expect, it } from "@jest/globals";
 
 import { BUGS } from "./bugs.ts";
-import { simulate } from "./simulate.ts";
+import { simulate } from "#controllers/runtime/testing/index.ts";
+
+import { oaasSimulation } from "./oaas.ts";
 
 const SEEDS = [11, 12, 13, 14, 15, 16, 17, 18];
 const STEPS = 10;
@@ -22,7 +24,7 @@ describe("a deliberate bug", () => {
       };
       const caught: string[] = [];
       for (const seed of SEEDS) {
-        const { violations } = await simulate({ ...run, seed });
+        const { violations } = await simulate(oaasSimulation({ ...run, seed }));
         caught.push(
           ...violations.filter((text) => text.startsWith(`${caughtBy}: `) && text.includes(saying)),
         );

@@ -1,13 +1,14 @@
 // What others put on our children stays there as long as the object lives.
+import type { Invariant } from "#controllers/runtime/testing/index.ts";
+import type { World } from "../world/world.ts";
 import { FOREIGN_LABEL } from "../world/users.ts";
-import type { Invariant } from "./invariant.ts";
 
 /** See the head of this file. */
-export const foreignLabelsStay: Invariant = {
+export const foreignLabelsStay: Invariant<World> = {
   name: "foreign-labels",
   source: "issue 4 item 1: drift revert of owned fields only",
   begin(world, violated) {
-    world.server.storage.subscribe(({ kind, type, stored, previous }) => {
+    world.sim.server.storage.subscribe(({ kind, type, stored, previous }) => {
       if (type === "DELETED" || previous === undefined) return;
       const { name, uid, labels } = stored.object.metadata;
       if (!world.users.labelled.has(uid)) return;

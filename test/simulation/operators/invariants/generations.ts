@@ -1,8 +1,8 @@
 // Per set of data (identity) generations only count up, and the owner of a partition stays, unless
 // that owner's own disk was replaced and its loss accepted: data is never re-placed automatically.
+import type { Invariant } from "#controllers/runtime/testing/index.ts";
+import type { World } from "../world/world.ts";
 import type { CollectionSpec } from "#api/gen/oaas-admin_pb.ts";
-
-import type { Invariant } from "./invariant.ts";
 
 function ownersOf(spec: CollectionSpec): ReadonlyMap<number, string> {
   return new Map(
@@ -14,7 +14,7 @@ function ownersOf(spec: CollectionSpec): ReadonlyMap<number, string> {
 }
 
 /** See the head of this file. */
-export const generations: Invariant = {
+export const generations: Invariant<World> = {
   name: "generations",
   source: "design.md section 2, OdgmCollection: data of Basic is never re-placed automatically",
   begin(world, violated) {

@@ -1,12 +1,12 @@
 // Once settled, all members of a collection serve the same generation: the committed one.
+import type { Invariant } from "#controllers/runtime/testing/index.ts";
+import type { World } from "../world/world.ts";
 import { equals } from "@bufbuild/protobuf";
 
 import { CollectionSpecSchema } from "#api/gen/oaas-admin_pb.ts";
 
-import type { Invariant } from "./invariant.ts";
-
 /** See the head of this file. */
-export const oneGeneration: Invariant = {
+export const oneGeneration: Invariant<World> = {
   name: "one-generation",
   source: "design.md section 5, Authority: pods serve by the last generation",
   begin(world, violated) {

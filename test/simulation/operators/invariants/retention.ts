@@ -1,14 +1,14 @@
 // A collection that was well and up to date when its deletion began leaves what its deletionPolicy
 // says: under Retain its volumes, claims and identity record, under Delete none of them.
+import type { Invariant } from "#controllers/runtime/testing/index.ts";
 import type { OdgmCollection } from "#api/oaas/v1alpha1/index.ts";
 import { collectionNames } from "#api/workload/odgm-names.ts";
 import type { Live } from "#controllers/runtime/index.ts";
 import { KINDS } from "#controllers/runtime/index.ts";
 
 import { COLLECTIONS } from "../world/kinds.ts";
-import { conditionsOf } from "../world/users.ts";
+import { conditionsOf } from "#controllers/runtime/testing/index.ts";
 import type { World } from "../world/world.ts";
-import type { Invariant } from "./invariant.ts";
 import { all, one } from "../world/look.ts";
 
 interface Expected {
@@ -33,10 +33,10 @@ function expectation(world: World, collection: Live<OdgmCollection>): Expected |
   const { suspend, deletionPolicy: policy = "Retain" } = collection.spec;
   if (suspend === true || !upToDate(collection)) return undefined;
   const names = collectionNames(namespace, name);
-  const set = one(world.server, KINDS.StatefulSet, { namespace, name: names.statefulSet });
+  const set = one(world.sim.server, KINDS.StatefulSet, { namespace, name: names.statefulSet });
   const whenDeleted = set?.spec?.persistentVolumeClaimRetentionPolicy?.whenDeleted;
   if (set === undefined) return undefined;
-  const claims = all(world.server, KINDS.PersistentVolumeClaim).filter((claim) =>
+  const claims = all(world.sim.server, KINDS.PersistentVolumeClaim).filter((claim) =>
     claim.metadata.name.startsWith(`data-${names.statefulSet}-`),
   );
   // The StatefulSet controller is a moment behind.
@@ -53,14 +53,14 @@ function expectation(world: World, collection: Live<OdgmCollection>): Expected |
     claims: new Map(
       claims.map((claim) => [claim.metadata.name, claim.spec?.volumeName ?? ""] as const),
     ),
-    identity: one(world.server, KINDS.ConfigMap, identityKey)?.data?.["identity"],
+    identity: one(world.sim.server, KINDS.ConfigMap, identityKey)?.data?.["identity"],
     identityKey,
   };
 }
 
 function judge(world: World, expected: Expected): readonly string[] {
   const { name, policy, claims, identity, identityKey } = expected;
-  const record = one(world.server, KINDS.ConfigMap, identityKey)?.data?.["identity"];
+  const record = one(world.sim.server, KINDS.ConfigMap, identityKey)?.data?.["identity"];
   const found: string[] = [];
   const kept = policy === "Retain";
   if (identity !== undefined && (record === identity) !== kept) {
@@ -68,19 +68,19 @@ function judge(world: World, expected: Expected): readonly string[] {
   }
   for (const [claim, volume] of claims) {
     const key = { namespace: identityKey.namespace, name: claim };
-    const now = one(world.server, KINDS.PersistentVolumeClaim, key)?.spec?.volumeName;
+    const now = one(world.sim.server, KINDS.PersistentVolumeClaim, key)?.spec?.volumeName;
     if ((now === volume) !== kept) found.push(`${name} (${policy}): ${claim} is ${now ?? "gone"}`);
   }
   return found;
 }
 
 /** See the head of this file. */
-export const retention: Invariant = {
+export const retention: Invariant<World> = {
   name: "retention",
   source: "design.md section 1, Deletion",
   begin(world, violated) {
     const expected = new Map<string, Expected | undefined>();
-    world.server.storage.subscribe(({ kind, type, stored }) => {
+    world.sim.server.storage.subscribe(({ kind, type, stored }) => {
       if (kind.plural !== COLLECTIONS.plural) return;
       const collection = stored.object as unknown as Live<OdgmCollection>;
       const { uid, name } = collection.metadata;
@@ -89,9 +89,9 @@ export const retention: Invariant = {
       expected.set(uid, expectation(world, collection));
       // Judged once the garbage collector and the volumes' controller have had their time; the name
       // may be taken anew, but claims and record of a kept one stay those.
-      world.clock.schedule(5_000, () => {
+      world.sim.clock.schedule(5_000, () => {
         const wanted = expected.get(uid);
-        const again = all(world.server, COLLECTIONS).some(
+        const again = all(world.sim.server, COLLECTIONS).some(
           (one) => one.metadata.name === name && one.metadata.uid !== uid,
         );
         if (wanted === undefined || again) return;

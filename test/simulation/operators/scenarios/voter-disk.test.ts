@@ -5,21 +5,24 @@ import { describe, expect, it } from "@jest/globals";
 
 import { KINDS, keyOf } from "#controllers/runtime/index.ts";
 
-import { simulate } from "../simulate.ts";
+import { simulate } from "#controllers/runtime/testing/index.ts";
+
+import { oaasSimulation } from "../oaas.ts";
 import { all } from "../world/look.ts";
 
 describe("the voter's disk is replaced and its loss accepted", () => {
   it("takes the generation back to 1, and nothing else is violated", async () => {
-    const { violations } = await simulate({
-      seed: 1,
-      steps: 0,
-      async script(world) {
-        world.users.put("p0", {});
-        await world.clock.advance(40_000);
-        for (const pod of all(world.server, KINDS.Pod)) world.users.replaceDisk(keyOf(pod));
-        await world.clock.advance(20_000);
-      },
-    });
+    const { violations } = await simulate(
+      oaasSimulation({
+        seed: 1,
+        async script(world) {
+          world.users.put("p0", {});
+          await world.sim.clock.advance(40_000);
+          for (const pod of all(world.sim.server, KINDS.Pod)) world.users.replaceDisk(keyOf(pod));
+          await world.sim.clock.advance(20_000);
+        },
+      }),
+    );
     expect(violations).toEqual(["generations: collection p0.Counter: generation 1 after 1"]);
   });
 });

@@ -10,7 +10,7 @@ import { KINDS, keyOf } from "#controllers/runtime/index.ts";
 import type { FakeApiServer } from "#controllers/runtime/testing/fake-api-server.ts";
 import type { FakeClock } from "#controllers/runtime/testing/fake-clock.ts";
 
-import type { Dice } from "../../world/dice.ts";
+import type { Dice } from "#controllers/runtime/testing/index.ts";
 import type { Fleet } from "./fleet.ts";
 import { all, one } from "./look.ts";
 
@@ -34,8 +34,6 @@ export class SimCluster {
   #scheduled = false;
   #volumes = 0;
   #addresses = 0;
-  /** True while it writes itself; tells its own writes from others'. */
-  acting = false;
 
   constructor(server: FakeApiServer, clock: FakeClock, dice: Dice, fleet: Fleet) {
     this.#server = server;
@@ -54,7 +52,7 @@ export class SimCluster {
 
   /** A pod dies; its set makes it anew. */
   killPod(key: ObjectKey): void {
-    this.#act(() => this.#server.userDelete(KINDS.Pod, key));
+    this.#server.userDelete(KINDS.Pod, key, "Background", KCM);
   }
 
   #soon(): void {
@@ -63,7 +61,7 @@ export class SimCluster {
     this.#later(
       () => {
         this.#scheduled = false;
-        this.#act(() => this.#look());
+        this.#look();
       },
       this.#dice.int(50, 600),
     );
@@ -71,16 +69,6 @@ export class SimCluster {
 
   #later(run: () => void, delayMs: number): void {
     this.#clock.schedule(delayMs, run);
-  }
-
-  #act(deed: () => void): void {
-    const before = this.acting;
-    this.acting = true;
-    try {
-      deed();
-    } finally {
-      this.acting = before;
-    }
   }
 
   #look(): void {
@@ -113,7 +101,8 @@ export class SimCluster {
       (pod) => pod.metadata.ownerReferences?.[0]?.uid === set.metadata.uid,
     );
     for (const pod of pods) {
-      if (ordinalOf(pod) >= count) this.#server.userDelete(KINDS.Pod, keyOf(pod));
+      if (ordinalOf(pod) >= count)
+        this.#server.userDelete(KINDS.Pod, keyOf(pod), "Background", KCM);
     }
     const ready = pods.filter((pod) => pod.status?.phase === "Running").length;
     this.#status(KINDS.StatefulSet, set, {
@@ -214,7 +203,7 @@ export class SimCluster {
       });
       if (claim?.spec?.volumeName === volume.metadata.name) continue;
       if (volume.spec?.persistentVolumeReclaimPolicy !== "Delete") continue;
-      this.#server.userDelete(KINDS.PersistentVolume, keyOf(volume));
+      this.#server.userDelete(KINDS.PersistentVolume, keyOf(volume), "Background", KCM);
       this.#fleet.stores.delete(volume.metadata.name);
     }
   }

@@ -3,7 +3,7 @@ import type { CollectionSpec, MemberStatus } from "#api/gen/oaas-admin_pb.ts";
 import { KINDS } from "#controllers/runtime/index.ts";
 import type { FakeApiServer } from "#controllers/runtime/testing/fake-api-server.ts";
 
-import type { Dice } from "../../world/dice.ts";
+import type { Dice } from "#controllers/runtime/testing/index.ts";
 import type { StoreFormat } from "./stores.ts";
 import { MemberError, MemberStore } from "./stores.ts";
 import { all, one } from "./look.ts";

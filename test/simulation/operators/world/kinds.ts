@@ -23,7 +23,5 @@ export const OWN_KINDS: readonly KindId[] = [OPACKAGE, CLASS_RUNTIME, ODGM_COLLE
 
 /** The namespace of everything that users make. */
 export const NAMESPACE = "shop";
-/** The operators' namespace, with their Lease. */
+/** The operators' namespace. */
 export const SYSTEM_NAMESPACE = "oaas-system";
-/** The operators' Lease. */
-export const LEASE = "oaas-operator";

@@ -18,10 +18,9 @@ import {
 import type { Client } from "#controllers/runtime/index.ts";
 import { ApiError, KINDS, sleep } from "#controllers/runtime/index.ts";
 
-import type { Dice } from "../../world/dice.ts";
+import type { Dice, Host, SimProcess } from "#controllers/runtime/testing/index.ts";
 import type { Fleet } from "./fleet.ts";
 import { MemberError } from "./stores.ts";
-import type { SimProcess } from "./process.ts";
 
 const TRUST: Trust = { clusterUid: "sim-cluster", bundle: "bundle-1", issuer: "issuer-1" };
 const RENEW_AT = "2031-01-01T00:00:00Z";
@@ -40,8 +39,7 @@ export interface MemberNetwork {
 
 /** See the head of this file. */
 export class SimCollectionPort implements CollectionPort {
-  /** Set once the manager is made. */
-  client: Client | undefined;
+  readonly #kube: Client;
   readonly #fleet: Fleet;
   readonly #process: SimProcess;
   readonly #dice: Dice;
@@ -49,7 +47,9 @@ export class SimCollectionPort implements CollectionPort {
   readonly #contacts = new Map<string, Contact>();
   readonly #wakes = new Set<(key: CollectionKey) => void>();
 
-  constructor(fleet: Fleet, process: SimProcess, dice: Dice, network: MemberNetwork) {
+  constructor(host: Host<unknown>, fleet: Fleet, network: MemberNetwork) {
+    const { client, process, dice } = host;
+    this.#kube = client;
     this.#fleet = fleet;
     this.#process = process;
     this.#dice = dice;
@@ -152,11 +152,6 @@ export class SimCollectionPort implements CollectionPort {
       spec: { persistentVolumeReclaimPolicy: policy },
     };
     await this.#kube.apply(KINDS.PersistentVolume, object, { fieldManager: "sim-volumes" });
-  }
-
-  get #kube(): Client {
-    if (this.client === undefined) throw new TypeError("the port has no client yet");
-    return this.client;
   }
 
   async #call(deed: () => void): Promise<void> {
