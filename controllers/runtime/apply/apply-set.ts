@@ -7,34 +7,33 @@
 // that we have applied ourselves (owner annotation) are pruned, with their uid as precondition.
 
 import type { Logger } from "#api/base/index.ts";
-import { assert, assertNever, errorMessage } from "#api/base/index.ts";
+import { errorMessage } from "#api/base/index.ts";
 import { REASONS } from "#api/meta/index.ts";
 
-import { isAppliedBy } from "../cache/decode.ts";
-import type { Informers } from "../cache/informers.ts";
-import type { View } from "../cache/reader.ts";
-import { ownerIndex } from "../cache/reader.ts";
-import type { ApplyOptions, Client } from "../client/client.ts";
+import type { ApplyOptions } from "../client/client.ts";
 import { ApiError, NotLeaderError, TransportError } from "../client/errors.ts";
 import type { OwnWrites } from "../controller/own-writes.ts";
 import type { Change, ChangeSet, Child, ChildKind, Refusal } from "../controller/types.ts";
-import type { KubeObject, Live, ObjectKey } from "../kinds/kind.ts";
-import { describeObject, isOfKind, keyOf, keyText, kindId } from "../kinds/kind.ts";
+import type { KubeObject, Live } from "../kinds/kind.ts";
+import { describeObject, keyOf } from "../kinds/kind.ts";
 import type { Metrics } from "../lifecycle/metrics.ts";
-import { ApplyMemory } from "./memory.ts";
+import { claimOf } from "./claim.ts";
+import type { DecideContext, Held, Planned } from "./decide.ts";
+import { decideChildren, inventoryOf, placeOf } from "./decide.ts";
 import { differences } from "./match.ts";
-import type { Parent, StampedChild, StampNames } from "./stamp.ts";
-import { contentHash, ownerText, stampChild, stampNames } from "./stamp.ts";
+import { migrateManagedFields } from "./migrate.ts";
+import type { Parent, StampNames } from "./stamp.ts";
+import { isWithinReach, stampNames } from "./stamp.ts";
+import type { Target, Targets } from "./target.ts";
 
 /** Settings of an {@link Applier}; one per controller. */
 export interface ApplierOptions {
   readonly controller: string;
   readonly fieldManager: string;
+  readonly formerManagers: readonly string[];
   readonly children: readonly ChildKind[];
-  readonly client: Client;
-  readonly informers: Informers;
+  readonly targets: Targets;
   readonly ownWrites: OwnWrites;
-  readonly view: View;
   readonly metrics: Metrics;
   readonly logger: Logger;
 }
@@ -54,19 +53,8 @@ export type ApplyResult =
 
 const PATHS_MAX = 16;
 
-interface Planned {
-  readonly child: StampedChild;
-  readonly declared: ChildKind;
-  readonly key: ObjectKey;
-  readonly content: string;
-  readonly step:
-    | { readonly kind: "create" }
-    | { readonly kind: "update"; readonly live: Live; readonly paths: readonly string[] }
-    | { readonly kind: "unchanged" }
-    /** Gone soon, by the garbage collector or its own finalizers; then it is made anew. */
-    | { readonly kind: "wait"; readonly why: string }
-    | { readonly kind: "conflict"; readonly owner: string };
-}
+/** A child with a cluster to write it to. */
+type Writable = Planned & { readonly target: Target };
 
 /** What has been done so far in one run. */
 interface Progress {
@@ -74,13 +62,22 @@ interface Progress {
   changed: boolean;
 }
 
+/** What is pruned: whatever is doomed and not planned. */
+interface PruneSet {
+  readonly parent: Parent;
+  readonly planned: readonly Planned[];
+  readonly names: StampNames;
+  readonly doomed: (held: Held) => boolean;
+}
+
 /** See the head of this file. */
 export class Applier {
   readonly #options: ApplierOptions;
-  readonly #memory = new ApplyMemory();
+  readonly #context: DecideContext;
 
   constructor(options: ApplierOptions) {
     this.#options = options;
+    this.#context = options;
   }
 
   /**
@@ -93,7 +90,7 @@ export class Applier {
     signal: AbortSignal,
   ): Promise<ApplyResult> {
     const names = stampNames(parent.kind.group);
-    const planned = this.#plan(parent, rendered, names);
+    const planned = decideChildren(this.#context, parent, rendered, names);
     const progress: Progress = { changes: [], changed: false };
     const conflict = planned.find((one) => one.step.kind === "conflict");
     if (conflict?.step.kind === "conflict") {
@@ -103,6 +100,12 @@ export class Applier {
     if (refused !== undefined) return refused;
     const failure = await this.#write(parent, planned, names, progress, signal);
     if (failure !== undefined) return failure;
+    const away = planned.find((one) => one.step.kind === "unreachable");
+    if (away?.step.kind === "unreachable") {
+      const message = `${describeObject(away.child.object)}: ${away.step.why}`;
+      const changeSet = finish(progress, false);
+      return { kind: "failed", reason: REASONS.Unreachable, message, changeSet };
+    }
     const waiting = planned.find((one) => one.step.kind === "wait");
     if (waiting?.step.kind === "wait") {
       const message = `${describeObject(waiting.child.object)} ${waiting.step.why}`;
@@ -113,85 +116,45 @@ export class Applier {
         changeSet: finish(progress, false),
       };
     }
-    return this.#prune(parent, planned, names, progress, signal);
+    return this.#prune({ parent, planned, names, doomed: () => true }, progress, signal);
+  }
+
+  /** Deletes what may be deleted, out of reach of the garbage collector or all. */
+  async prune(
+    parent: Parent,
+    which: "out-of-reach" | "all",
+    signal: AbortSignal,
+  ): Promise<ApplyResult> {
+    const names = stampNames(parent.kind.group);
+    const progress: Progress = { changes: [], changed: false };
+    const doomed = (one: Held): boolean => which === "all" || isDoomed(one, parent);
+    return this.#prune({ parent, planned: [], names, doomed }, progress, signal);
   }
 
   /** Objects of ours that are still there: label and owner annotation. */
-  inventory(parent: Parent): readonly Live[] {
-    return this.#inventory(parent, stampNames(parent.kind.group)).map((one) => one.live);
+  inventory(parent: Parent): readonly Held[] {
+    return inventoryOf(this.#context, parent, stampNames(parent.kind.group));
+  }
+
+  /** Children that are there, go with the parent, and that no garbage collector would take. */
+  outOfReach(parent: Parent): readonly Live[] {
+    return this.inventory(parent)
+      .filter((one) => isDoomed(one, parent))
+      .map((one) => one.live);
+  }
+
+  /** Why it is not known which children are there; undefined if it is. */
+  get problem(): string | undefined {
+    for (const { name, problem } of this.#options.targets.all()) {
+      const text = problem();
+      if (text !== undefined) return name === "" ? text : `cluster ${name} ${text}`;
+    }
+    return undefined;
   }
 
   /** The parent is gone: what was remembered about its children is of no use. */
   forget(parentUid: string): void {
-    this.#memory.forget(parentUid);
-  }
-
-  #plan(parent: Parent, rendered: readonly Child[], names: StampNames): readonly Planned[] {
-    const seen = new Set<string>();
-    return rendered.map((child) => {
-      const raw = "object" in child ? child.object : child;
-      const declared = this.#options.children.find(({ kind }) => isOfKind(raw, kind));
-      assert(declared !== undefined, `${raw.kind} is rendered but no declared child kind`);
-      const stamped = stampChild(child, parent, {
-        namespaced: declared.kind.namespaced,
-        metadataOnly: declared.metadataOnly ?? false,
-      });
-      const key = keyOf(stamped.object);
-      const id = `${kindId(declared.kind)} ${keyText(key)}`;
-      assert(!seen.has(id), `${describeObject(stamped.object)} is rendered twice`);
-      seen.add(id);
-      const content = contentHash(stamped.object);
-      const step = this.#decide(parent, stamped, declared, content, names);
-      return { child: stamped, declared, key, content, step };
-    });
-  }
-
-  #decide(
-    parent: Parent,
-    child: StampedChild,
-    declared: ChildKind,
-    content: string,
-    names: StampNames,
-  ): Planned["step"] {
-    const live = this.#lookup(declared, keyOf(child.object));
-    if (live === undefined) return { kind: "create" };
-    const claim = claimOf(live, parent, names, child.adopt);
-    switch (claim.kind) {
-      case "foreign":
-        return { kind: "conflict", owner: claim.owner };
-      case "predecessor":
-        return { kind: "wait", why: "still belongs to a deleted object of this name" };
-      case "ours":
-        break;
-      default:
-        return assertNever(claim);
-    }
-    if (live.metadata.deletionTimestamp !== undefined) {
-      return { kind: "wait", why: "is being deleted" };
-    }
-    const paths = this.#mismatch(parent, child, declared, live, content);
-    return paths.length === 0 ? { kind: "unchanged" } : { kind: "update", live, paths };
-  }
-
-  /** Paths at which the live object is not as desired; empty if it is. */
-  #mismatch(
-    parent: Parent,
-    child: StampedChild,
-    declared: ChildKind,
-    live: Live,
-    content: string,
-  ): readonly string[] {
-    const { uid } = parent.object.metadata;
-    if (!isAppliedBy(live, this.#options.fieldManager)) return ["metadata.managedFields"];
-    if (declared.metadataOnly === true) {
-      const { apiVersion, kind, metadata } = child.object;
-      const found = differences({ apiVersion, kind, metadata }, live);
-      if (found.length > 0) return found.map((one) => one.path);
-      return this.#memory.touchedSince(uid, live) ? ["data"] : [];
-    }
-    const found = this.#memory.withoutAccepted(uid, live, content, differences(child.object, live));
-    if (found.length === 0) this.#memory.matched(uid, live, content);
-    return found.map((one) => one.path);
+    for (const { memory } of this.#options.targets.all()) memory.forget(parentUid);
   }
 
   async #dryRun(
@@ -201,16 +164,18 @@ export class Applier {
   ): Promise<ApplyResult | undefined> {
     for (const one of planned) {
       if (one.declared.dryRun !== true) continue;
-      if (one.step.kind !== "create" && one.step.kind !== "update") continue;
+      if (!isWritable(one)) continue;
       try {
-        await this.#options.client.apply(one.declared.kind, one.child.object, {
+        await one.target.client.apply(one.declared.kind, one.child.object, {
           ...this.#applyOptions(one, signal),
           dryRun: true,
         });
       } catch (cause) {
         // A create that meets an existing object is sorted out by the real apply.
         if (cause instanceof ApiError && cause.status === 409) continue;
-        return this.#failure(one.child.object, cause, progress, signal);
+        // Another cluster that does not answer must not hold up the children in this one.
+        if (one.target.name !== "" && cause instanceof TransportError && !cause.aborted) continue;
+        return this.#failure(one, one.child.object, cause, progress, signal);
       }
     }
     return undefined;
@@ -227,10 +192,10 @@ export class Applier {
     for (const one of planned) {
       if (one.step.kind === "unchanged") {
         this.#options.metrics.applySkipped.inc({ controller: this.#options.controller });
-        progress.changes.push(changeOf(one.child.object, "Unchanged"));
+        progress.changes.push(changeOf(one.child.object, "Unchanged", one.child.cluster));
         continue;
       }
-      if (one.step.kind !== "create" && one.step.kind !== "update") continue;
+      if (!isWritable(one)) continue;
       const result = await this.#writeOne(parent, one, names, progress, signal);
       if (result?.kind === "refused" && result.refusal.reason === REASONS.NameConflict) {
         return result;
@@ -243,21 +208,27 @@ export class Applier {
   /** Undefined if the child is in place. */
   async #writeOne(
     parent: Parent,
-    one: Planned,
+    one: Writable,
     names: StampNames,
     progress: Progress,
     signal: AbortSignal,
   ): Promise<ApplyResult | undefined> {
-    const { client } = this.#options;
+    const { client } = one.target;
     const { object } = one.child;
     try {
+      if (one.step.kind === "update" && one.step.migrate) {
+        const { fieldManager: to, formerManagers: from } = this.#options;
+        const { kind } = one.declared;
+        const migration = { from, to, subresource: "", signal };
+        await migrateManagedFields(client, kind, one.step.live, migration);
+      }
       const answer = await client.apply(one.declared.kind, object, this.#applyOptions(one, signal));
       this.#applied(parent, one, answer, progress);
       return undefined;
     } catch (cause) {
       const exists =
         cause instanceof ApiError && cause.status === 409 && one.step.kind === "create";
-      if (!exists) return this.#failure(object, cause, progress, signal);
+      if (!exists) return this.#failure(one, object, cause, progress, signal);
     }
     // It exists although no cache of ours shows it: either not ours, or ours with a lost label or
     // a late watch. Only metadata is read, it may be anybody's Secret.
@@ -290,55 +261,53 @@ export class Applier {
       });
       this.#applied(
         parent,
-        { ...one, step: { kind: "update", live, paths: [] } },
+        { ...one, step: { kind: "update", live, paths: [], migrate: false } },
         answer,
         progress,
       );
       return undefined;
     } catch (cause) {
-      return this.#failure(object, cause, progress, signal);
+      return this.#failure(one, object, cause, progress, signal);
     }
   }
 
-  #applied(parent: Parent, one: Planned, answer: Live, progress: Progress): void {
-    const { metrics, controller, informers, ownWrites, logger } = this.#options;
+  #applied(parent: Parent, one: Writable, answer: Live, progress: Progress): void {
+    const { metrics, controller, ownWrites, logger } = this.#options;
     const { uid } = parent.object.metadata;
-    const { object } = one.child;
-    ownWrites.wrote(informers, one.declared.kind, answer, keyOf(parent.object));
+    const { object, cluster } = one.child;
+    const { caches, memory } = one.target;
+    ownWrites.wrote(caches, one.declared.kind, answer, keyOf(parent.object));
     const drifted =
-      one.step.kind === "update" && this.#memory.wasApplied(uid, one.step.live, one.content);
+      one.step.kind === "update" && memory.wasApplied(uid, one.step.live, one.content);
     const action = one.step.kind === "create" ? "Created" : drifted ? "Reverted" : "Configured";
     if (drifted) metrics.driftReverted.inc({ controller, kind: object.kind });
-    const again = action === "Created" && this.#memory.wasThere(uid, answer);
+    const again = action === "Created" && memory.wasThere(uid, answer);
     const remaining = one.declared.metadataOnly === true ? [] : differences(object, answer);
-    this.#memory.applied(uid, answer, one.content, remaining);
+    memory.applied(uid, answer, one.content, remaining);
     const paths = one.step.kind === "update" ? one.step.paths.slice(0, PATHS_MAX) : [];
     progress.changed = true;
     progress.changes.push({
-      ...changeOf(object, action),
+      ...changeOf(object, action, cluster),
       ...(again ? { again } : {}),
       ...(paths.length > 0 ? { paths } : {}),
     });
-    logger.info("child applied", { object: describeObject(object), action, paths });
+    const where = cluster === "" ? {} : { cluster };
+    logger.info("child applied", { object: describeObject(object), action, paths, ...where });
   }
 
-  async #prune(
-    parent: Parent,
-    planned: readonly Planned[],
-    names: StampNames,
-    progress: Progress,
-    signal: AbortSignal,
-  ): Promise<ApplyResult> {
-    const { client, informers, ownWrites, metrics, controller, logger } = this.#options;
+  async #prune(set: PruneSet, progress: Progress, signal: AbortSignal): Promise<ApplyResult> {
+    const { ownWrites, metrics, controller, logger } = this.#options;
+    const { parent, planned, names, doomed } = set;
     const by = keyOf(parent.object);
-    const wanted = new Set(
-      planned.map((one) => `${kindId(one.declared.kind)} ${keyText(one.key)}`),
-    );
-    for (const { declared, live } of this.#inventory(parent, names)) {
+    const wanted = new Set(planned.map((one) => placeOf(one.child.cluster, one.declared, one.key)));
+    let failure: ApplyResult | undefined;
+    for (const held of inventoryOf(this.#context, parent, names)) {
+      const { declared, target, live } = held;
+      const { client, caches, memory } = target;
       const key = keyOf(live);
-      if (wanted.has(`${kindId(declared.kind)} ${keyText(key)}`)) continue;
+      if (wanted.has(placeOf(target.name, declared, key)) || !doomed(held)) continue;
       if (live.metadata.annotations?.[names.prune] === "Keep") {
-        progress.changes.push(changeOf(live, "Kept"));
+        progress.changes.push(changeOf(live, "Kept", target.name));
         continue;
       }
       if (live.metadata.deletionTimestamp !== undefined) continue;
@@ -346,48 +315,22 @@ export class Applier {
         const { uid } = live.metadata;
         const result = await client.delete(declared.kind, key, { uid, signal });
         if (result.outcome === "terminating") {
-          ownWrites.wrote(informers, declared.kind, result.object, by);
+          ownWrites.wrote(caches, declared.kind, result.object, by);
         } else {
-          ownWrites.deleted(informers, declared.kind, { key, uid }, by);
+          ownWrites.deleted(caches, declared.kind, { key, uid }, by);
         }
       } catch (cause) {
-        return this.#failure(live, cause, progress, signal);
+        failure ??= this.#failure({ target }, live, cause, progress, signal);
+        continue;
       }
-      this.#memory.pruned(parent.object.metadata.uid, live);
+      memory.pruned(parent.object.metadata.uid, live);
       metrics.pruned.inc({ controller, kind: live.kind });
       progress.changed = true;
-      progress.changes.push(changeOf(live, "Deleted"));
+      progress.changes.push(changeOf(live, "Deleted", target.name));
       logger.info("child pruned", { object: describeObject(live) });
     }
+    if (failure !== undefined) return { ...failure, changeSet: finish(progress, false) };
     return { kind: "done", changeSet: finish(progress, true) };
-  }
-
-  #inventory(
-    parent: Parent,
-    names: StampNames,
-  ): readonly { readonly declared: ChildKind; readonly live: Live }[] {
-    const { uid } = parent.object.metadata;
-    const owner = ownerText(parent);
-    return this.#options.children.flatMap((declared) => {
-      const informers = this.#options.view.get(kindId(declared.kind)) ?? [];
-      const found = new Map<string, Live>();
-      for (const { store } of informers) {
-        for (const live of store.lookup(ownerIndex(parent.kind.group), uid)) {
-          if (live.metadata.annotations?.[names.owner] !== owner) continue;
-          found.set(keyText(keyOf(live)), live);
-        }
-      }
-      return [...found.values()].map((live) => ({ declared, live }));
-    });
-  }
-
-  #lookup(declared: ChildKind, key: ObjectKey): Live | undefined {
-    for (const informer of this.#options.view.get(kindId(declared.kind)) ?? []) {
-      if (informer.metadataOnly !== (declared.metadataOnly ?? false)) continue;
-      const live = informer.store.get(key);
-      if (live !== undefined) return live;
-    }
-    return undefined;
   }
 
   #applyOptions(one: Planned, signal: AbortSignal): ApplyOptions {
@@ -407,6 +350,7 @@ export class Applier {
 
   /** Sorts a failed write into "edit something" and "try again". */
   #failure(
+    at: { readonly target: Target },
     object: KubeObject,
     cause: unknown,
     progress: Progress,
@@ -415,6 +359,9 @@ export class Applier {
     if (cause instanceof NotLeaderError || signal.aborted) throw cause;
     const message = `${describeObject(object)}: ${errorMessage(cause)}`;
     const changeSet = finish(progress, false);
+    if (at.target.name !== "" && cause instanceof TransportError) {
+      return { kind: "failed", reason: REASONS.Unreachable, message, changeSet, cause };
+    }
     if (cause instanceof ApiError && cause.isRefusal && !isPassing(cause)) {
       return { kind: "refused", refusal: { reason: refusalReason(cause), message }, changeSet };
     }
@@ -422,33 +369,15 @@ export class Applier {
   }
 }
 
-type Claim =
-  | { readonly kind: "ours" }
-  /** Made for a deleted parent of the same name; the garbage collector will take it. */
-  | { readonly kind: "predecessor" }
-  | { readonly kind: "foreign"; readonly owner: string };
+function isWritable(one: Planned): one is Writable {
+  return one.target !== undefined && (one.step.kind === "create" || one.step.kind === "update");
+}
 
-/** Whose object is it? Judged by metadata only. */
-function claimOf(live: Live, parent: Parent, names: StampNames, adopt: boolean): Claim {
-  const { uid } = parent.object.metadata;
-  const controller = live.metadata.ownerReferences?.find((one) => one.controller === true);
-  if (controller !== undefined && controller.uid !== uid) {
-    const sameName =
-      controller.kind === parent.kind.kind &&
-      controller.name === parent.object.metadata.name &&
-      live.metadata.annotations?.[names.owner] === ownerText(parent);
-    return sameName
-      ? { kind: "predecessor" }
-      : { kind: "foreign", owner: `${controller.kind} ${controller.name}` };
-  }
-  if (controller?.uid === uid) return { kind: "ours" };
-  const owner = live.metadata.annotations?.[names.owner];
-  // The same text under another uid: kept or orphaned when the parent was deleted, now found again.
-  if (owner === ownerText(parent)) return { kind: "ours" };
-  if (owner !== undefined) return { kind: "foreign", owner };
-  const label = live.metadata.labels?.[names.ownerUid];
-  if (adopt || label === uid) return { kind: "ours" };
-  return { kind: "foreign", owner: label === undefined ? "nobody we know" : `uid ${label}` };
+/** Nobody but us can delete it when the parent goes, and it shall not stay. */
+function isDoomed({ target, live }: Held, parent: Parent): boolean {
+  const prune = live.metadata.annotations?.[stampNames(parent.kind.group).prune];
+  const { namespace = "" } = live.metadata;
+  return prune === undefined && !isWithinReach(parent, { cluster: target.name, namespace });
 }
 
 /** 403 and 422 that go away by themselves. */
@@ -468,9 +397,10 @@ function refusalReason(error: ApiError): string {
   return text.includes("violates PodSecurity") ? REASONS.PodSecurityViolation : REASONS.Forbidden;
 }
 
-function changeOf(object: KubeObject, action: Change["action"]): Change {
+function changeOf(object: KubeObject, action: Change["action"], cluster: string): Change {
   const { namespace, name } = keyOf(object);
-  return { apiVersion: object.apiVersion, kind: object.kind, namespace, name, action };
+  const { apiVersion, kind } = object;
+  return { apiVersion, kind, namespace, name, action, ...(cluster === "" ? {} : { cluster }) };
 }
 
 function finish(progress: Progress, complete: boolean): ChangeSet {

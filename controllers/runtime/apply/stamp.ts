@@ -18,7 +18,10 @@ export interface StampNames {
   readonly ownerUid: string;
   /** Annotation: `Kind/namespace/name` of the parent. Only on what we have applied ourselves. */
   readonly owner: string;
-  /** Annotation: `Keep`, or absent. */
+  /**
+   * Annotation: `Keep` (never deleted by us), `Orphan` (deleted when it is no longer rendered, but
+   * not with its parent), or absent.
+   */
   readonly prune: string;
   /** Annotation: hash over the paths (metadata-only kinds: the content) that we have applied. */
   readonly applied: string;
@@ -37,8 +40,12 @@ export function stampNames(group: string): StampNames {
 /** A child ready to be matched and applied. */
 export interface StampedChild {
   readonly object: KubeObject;
+  /** Empty for the manager's own cluster. */
+  readonly cluster: string;
   readonly ownership: "Reference" | "Label";
   readonly adopt: boolean;
+  /** Owner text of who gets it; see {@link PolicyChild.handOver}. */
+  readonly handOver?: string;
 }
 
 /** The parent of a set of children. */
@@ -50,6 +57,30 @@ export interface Parent {
 /** `Kind/namespace/name`: survives the parent's uid. */
 export function ownerText(parent: Parent): string {
   return `${parent.kind.kind}/${keyText(keyOf(parent.object))}`;
+}
+
+/**
+ * True where an ownerReference can be and the garbage collector does the rest. It cannot in another
+ * namespace or cluster, nor on a cluster-scoped child of a namespaced parent.
+ */
+export function isWithinReach(
+  parent: Parent,
+  child: { readonly cluster: string; readonly namespace: string },
+): boolean {
+  const { namespace = "" } = parent.object.metadata;
+  return child.cluster === "" && (namespace === "" || namespace === child.namespace);
+}
+
+/** True if we have to delete this child ourselves when its parent goes. */
+export function needsFinalizer(child: Child, parent: Parent): boolean {
+  const policy: PolicyChild = "object" in child ? child : { object: child };
+  const { cluster = "", ownership, prune, handOver, object } = policy;
+  if (ownership !== undefined || prune === "Keep" || handOver !== undefined) return false;
+  return !isWithinReach(parent, { cluster, namespace: object.metadata.namespace ?? "" });
+}
+
+function ownerTextOf(owner: NonNullable<PolicyChild["handOver"]>): string {
+  return `${owner.kind}/${keyText({ namespace: owner.namespace ?? "", name: owner.name })}`;
 }
 
 /** Stamps one rendered child. `metadataOnly` says that its content cannot be compared later. */
@@ -64,19 +95,23 @@ export function stampChild(
   const what = `${rendered.kind} ${rendered.metadata.name ?? ""}`;
   const how = namespace === "" ? "without" : "with";
   assert(options.namespaced === (namespace !== ""), `${what} is rendered ${how} a namespace`);
-  const parentNamespace = parent.object.metadata.namespace ?? "";
-  const mayRefer = parentNamespace === "" || parentNamespace === namespace;
-  const ownership = mayRefer ? (policy.ownership ?? "Reference") : "Label";
+  const { cluster = "", handOver } = policy;
+  const mayRefer = isWithinReach(parent, { cluster, namespace });
+  const ownership =
+    mayRefer && handOver === undefined ? (policy.ownership ?? "Reference") : "Label";
+  const prune =
+    policy.prune === "Keep" ? "Keep" : !mayRefer && policy.ownership === "Label" ? "Orphan" : "";
   const names = stampNames(parent.kind.group);
+  const owned = { [names.ownerUid]: parent.object.metadata.uid };
   const object: KubeObject = {
     ...rendered,
     metadata: {
       ...rendered.metadata,
-      labels: { ...rendered.metadata.labels, [names.ownerUid]: parent.object.metadata.uid },
+      labels: { ...rendered.metadata.labels, ...(handOver === undefined ? owned : {}) },
       annotations: {
         ...rendered.metadata.annotations,
-        [names.owner]: ownerText(parent),
-        ...(policy.prune === "Keep" ? { [names.prune]: "Keep" } : {}),
+        [names.owner]: handOver === undefined ? ownerText(parent) : ownerTextOf(handOver),
+        ...(prune === "" ? {} : { [names.prune]: prune }),
         [names.applied]: "",
       },
       ...(ownership === "Reference"
@@ -89,8 +124,10 @@ export function stampChild(
   const applied = appliedHash(object, options.metadataOnly);
   return {
     object: withAnnotation(object, names.applied, applied),
+    cluster,
     ownership,
     adopt: policy.adopt ?? false,
+    ...(handOver === undefined ? {} : { handOver: ownerTextOf(handOver) }),
   };
 }
 

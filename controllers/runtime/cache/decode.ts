@@ -53,6 +53,14 @@ export function isAppliedBy(object: Live, manager: string): boolean {
   );
 }
 
+/** True if `manager` holds fields of this subresource (empty: the main resource), however written. */
+export function isHeldBy(object: Live, manager: string, subresource: string): boolean {
+  const entries = object.metadata.managedFields ?? [];
+  return entries.some(
+    (entry) => entry.manager === manager && (entry.subresource ?? "") === subresource,
+  );
+}
+
 function shareManagers(raw: readonly unknown[]): readonly ManagerEntry[] {
   const entries = raw.map((item): ManagerEntry => {
     const entry = item as Record<string, unknown>;

@@ -3,7 +3,7 @@
 import { assert } from "#api/base/index.ts";
 import { ownerUidLabel } from "#api/meta/index.ts";
 
-import type { ListFilter, Reader } from "../controller/types.ts";
+import type { ListFilter, Reader, RemoteView } from "../controller/types.ts";
 import type { Kind, Live, ObjectKey } from "../kinds/kind.ts";
 import { keyOf, keyText, kindId } from "../kinds/kind.ts";
 import type { Informer } from "./informers.ts";
@@ -42,12 +42,23 @@ export class CacheReader implements Reader {
   readonly signal: AbortSignal;
   readonly #view: View;
   readonly #ownerIndex: string;
+  readonly #remote: (name: string) => RemoteView | undefined;
 
   /** `group` is the one whose inventory label {@link owned} looks up. */
-  constructor(view: View, signal: AbortSignal, group: string) {
+  constructor(
+    view: View,
+    signal: AbortSignal,
+    group: string,
+    remote: (name: string) => RemoteView | undefined = () => undefined,
+  ) {
     this.#view = view;
     this.#ownerIndex = ownerIndex(group);
+    this.#remote = remote;
     this.signal = signal;
+  }
+
+  cluster(name: string): RemoteView | undefined {
+    return this.#remote(name);
   }
 
   get<T extends object>(kind: Kind<T>, key: ObjectKey): Live<T> | undefined {

@@ -5,7 +5,9 @@
 import type { Condition } from "#api/meta/index.ts";
 import { apiVersionOf } from "#api/meta/index.ts";
 
+import { migrateManagedFields } from "../apply/migrate.ts";
 import { contentHash } from "../apply/stamp.ts";
+import { isHeldBy } from "../cache/decode.ts";
 import type { Difference } from "../apply/match.ts";
 import { exactDifferences } from "../apply/match.ts";
 import type { Informers } from "../cache/informers.ts";
@@ -20,6 +22,8 @@ export interface StatusWriterOptions {
   readonly controller: string;
   readonly kind: Kind;
   readonly fieldManager: string;
+  /** Managers whose status fields are taken over; see Controller.formerManagers. */
+  readonly formerManagers: readonly string[];
   readonly client: Client;
   readonly informers: Informers;
   readonly ownWrites: OwnWrites;
@@ -72,7 +76,8 @@ export class StatusWriter {
     }
     const paths = (): readonly string[] => found.map((one) => `status.${one.path}`);
     if (options.mayWrite?.(paths()) === false) return "deferred";
-    const { name, namespace, uid, resourceVersion } = live.metadata;
+    const { name, namespace, uid } = live.metadata;
+    const resourceVersion = await this.#takeOver(live, options.signal);
     const answer = await client.apply(
       kind,
       {
@@ -93,6 +98,23 @@ export class StatusWriter {
     else this.#accepted.set(uid, { content, left: JSON.stringify(left) });
     ownWrites.wrote(informers, kind, answer, keyOf(live));
     return "written";
+  }
+
+  /** What an older version has written is ours from now on; the version to write at. */
+  async #takeOver(live: Live, signal: AbortSignal): Promise<string> {
+    const { kind, client, informers, ownWrites, formerManagers } = this.#options;
+    const { resourceVersion } = live.metadata;
+    const from = formerManagers.filter((former) => isHeldBy(live, former, "status"));
+    if (from.length === 0) return resourceVersion;
+    const answer = await migrateManagedFields(client, kind, live, {
+      from,
+      to: `${this.#options.fieldManager}-status`,
+      subresource: "status",
+      signal,
+    });
+    if (answer === undefined) return resourceVersion;
+    ownWrites.wrote(informers, kind, answer, keyOf(live));
+    return answer.metadata.resourceVersion;
   }
 
   /** The object is gone. */

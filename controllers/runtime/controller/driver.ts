@@ -4,80 +4,34 @@
 
 import { isDeepStrictEqual } from "node:util";
 
-import type { Logger } from "#api/base/index.ts";
 import { assertNever, errorMessage } from "#api/base/index.ts";
-import type { Condition } from "#api/meta/index.ts";
 import { REASONS } from "#api/meta/index.ts";
 
-import type { Applier, ApplyResult } from "../apply/apply-set.ts";
-import type { Informers } from "../cache/informers.ts";
-import type { View } from "../cache/reader.ts";
-import { CacheReader } from "../cache/reader.ts";
-import type { Client } from "../client/client.ts";
-import { computeConditions } from "../conditions/conditions.ts";
-import type { StatusWriter } from "../conditions/status-writer.ts";
-import { findUnsupported } from "../fields/unsupported.ts";
+import type { ApplyResult } from "../apply/apply-set.ts";
+import { needsFinalizer } from "../apply/stamp.ts";
 import { addFinalizer, hasFinalizer, removeFinalizer } from "../finalizers/finalizers.ts";
-import type { Kind, Live, ObjectKey } from "../kinds/kind.ts";
+import type { Live, ObjectKey } from "../kinds/kind.ts";
 import { keyText } from "../kinds/kind.ts";
-import type { World } from "../lifecycle/timers.ts";
-import type { OwnWrites } from "./own-writes.ts";
-import type { Rest } from "./rest.ts";
-import type { Teller } from "./tell.ts";
-import type { AnyController, ChangeSet, Finalization, Outcome, Rendered } from "./types.ts";
+import { Ending } from "./ending.ts";
+import type { Pass, PassResult, StepsOptions } from "./steps.ts";
+import { isEdited, retryOf, sooner, Steps } from "./steps.ts";
+import type { ChangeSet, Outcome, Rendered } from "./types.ts";
 
-/** What a driver needs besides the controller. */
-export interface DriverOptions {
-  readonly controller: AnyController;
-  readonly client: Client;
-  readonly informers: Informers;
-  readonly view: View;
-  readonly applier: Applier;
-  readonly statusWriter: StatusWriter;
-  readonly ownWrites: OwnWrites;
-  readonly rest: Rest;
-  readonly teller: Teller;
-  readonly world: World;
-  readonly logger: Logger;
-  /** Told when a pass has undone what somebody else had done to a child. */
-  readonly contested: (key: ObjectKey) => void;
-}
-
-/** How a pass ended. */
-export interface PassResult {
-  /** `refused` waits for an edit, or for `retryAfterMs` where that is given. */
-  readonly kind: "done" | "gone" | "refused" | "failed";
-  readonly requeueAfterMs?: number;
-  /** What the queue waits at least. */
-  readonly retryAfterMs?: number;
-}
-
-const FINALIZING_REQUEUE_MS = 10_000;
-const UNSUPPORTED_MAX = 8;
 /** A refusal by the API server may pass without an event (quota, a foreign object that goes). */
 const REFUSED_RETRY_MS = 10_000;
 
-interface Pass {
-  readonly key: ObjectKey;
-  readonly reader: CacheReader;
-  readonly log: Logger;
-  live: Live;
-  observed: unknown;
-  plan: unknown;
-}
-
 /** See the head of this file. Safe for many keys at once, never for the same key twice. */
 export class Driver {
-  readonly #options: DriverOptions;
-  readonly #kind: Kind;
-  readonly #spec: AnyController["spec"];
+  readonly #options: StepsOptions;
+  readonly #steps: Steps;
+  readonly #ending: Ending;
   /** uid by key, to forget what was remembered when the object is gone. */
   readonly #uids = new Map<string, string>();
 
-  constructor(options: DriverOptions) {
+  constructor(options: StepsOptions) {
     this.#options = options;
-    this.#kind = options.controller.kind;
-    this.#spec = options.controller.spec;
+    this.#steps = new Steps(options);
+    this.#ending = new Ending(options, this.#steps);
   }
 
   /** One pass. Throws what `observe` and the API server's faults throw; the caller retries. */
@@ -85,61 +39,58 @@ export class Driver {
     try {
       return await this.#pass(key, signal);
     } catch (cause) {
-      const reader = new CacheReader(this.#options.view, signal, this.#kind.group);
-      this.#options.teller.failure(reader.get(this.#kind, key), cause, signal);
+      const reader = this.#options.reader(signal);
+      this.#options.teller.failure(reader.get(this.#steps.kind, key), cause, signal);
       throw cause;
     }
   }
 
   async #pass(key: ObjectKey, signal: AbortSignal): Promise<PassResult> {
-    const reader = new CacheReader(this.#options.view, signal, this.#kind.group);
-    const live = reader.get(this.#kind, key);
+    const reader = this.#options.reader(signal);
+    const live = reader.get(this.#steps.kind, key);
     if (live === undefined) {
       this.#forget(key);
       return { kind: "gone" };
     }
     this.#remember(key, live);
-    const { finalizer } = this.#spec;
     const deleting = live.metadata.deletionTimestamp !== undefined;
     // Its children go with it (garbage collection), and what we must undo is marked by a finalizer.
-    if (deleting && (finalizer === undefined || !hasFinalizer(live, finalizer.name))) {
-      return { kind: "done" };
-    }
-    const observed = await this.#spec.observe(key, reader, this.#spec.port);
+    if (deleting && !hasFinalizer(live, this.#steps.finalizer.name)) return { kind: "done" };
+    const observed = await this.#steps.spec.observe(key, reader, this.#steps.spec.port);
     if (observed === undefined) return { kind: "gone" };
-    const plan = this.#spec.plan(observed, this.#now(), this.#spec.defaults);
+    const plan = this.#steps.spec.plan(observed, this.#steps.now(), this.#steps.spec.defaults);
     const log = this.#options.logger.child({
       object: keyText(key),
       ...correlationOf(live),
     });
     const pass: Pass = { key, reader, log, live, observed, plan };
-    return deleting ? this.#finalize(pass, signal) : this.#reconcile(pass, signal);
+    return deleting ? this.#ending.pass(pass, signal) : this.#reconcile(pass, signal);
   }
 
   async #reconcile(pass: Pass, signal: AbortSignal): Promise<PassResult> {
-    await this.#keepFinalizer(pass, signal);
-    const rendered = this.#render(pass);
-    const calls = this.#spec.calls?.(pass.plan) ?? [];
+    const rendered = await this.#renderHeld(pass, signal);
+    const calls = this.#steps.spec.calls?.(pass.plan) ?? [];
     let outcome: Outcome;
     let failure: unknown;
     let changed = false;
     let waitMs = 0;
     if ("refused" in rendered) {
       outcome = { kind: "refused", refusal: rendered.refused };
-      const statusWaitMs = await this.#writeStatus(pass, outcome, signal);
+      const statusWaitMs = await this.#steps.writeStatus(pass, outcome, signal);
       return { kind: "refused", ...(statusWaitMs > 0 ? { retryAfterMs: statusWaitMs } : {}) };
     }
     if ("held" in rendered) {
       outcome = { kind: "held", ...rendered.held };
     } else {
-      const result = await this.#options.applier.apply(this.#parent(pass), rendered, signal);
+      const result = await this.#options.applier.apply(this.#steps.parent(pass), rendered, signal);
       ({ outcome, failure } = await this.#act(pass, result, signal));
-      this.#tell(pass, result.changeSet);
+      this.#steps.tell(pass, result.changeSet);
       waitMs = this.#unasked(pass, result.changeSet);
       changed = result.changeSet.changed;
-      if (changed) await this.#observeAgain(pass);
+      if (changed) await this.#steps.observeAgain(pass);
     }
-    const statusWaitMs = await this.#writeStatus(pass, outcome, signal);
+    await this.#letGo(pass, rendered, signal);
+    const statusWaitMs = await this.#steps.writeStatus(pass, outcome, signal);
     const concluded = this.#conclude(pass, outcome, failure);
     if (concluded.kind !== "done") return concluded;
     // Our own writes wake nobody, so what follows from them is seen to here.
@@ -155,8 +106,8 @@ export class Driver {
     pass: Pass,
     done: { readonly rendered: Rendered; readonly calls: readonly unknown[] },
   ): boolean {
-    const rendered = this.#render(pass);
-    const calls = this.#spec.calls?.(pass.plan) ?? [];
+    const rendered = this.#steps.render(pass);
+    const calls = this.#steps.spec.calls?.(pass.plan) ?? [];
     return !isDeepStrictEqual({ rendered, calls }, done);
   }
 
@@ -168,22 +119,6 @@ export class Driver {
     return waitMs;
   }
 
-  /** Render, after the check of what is served at all. */
-  #render(pass: Pass): Rendered {
-    const { served, render, defaults } = this.#spec;
-    if (served !== undefined) {
-      const spec = (pass.live as { readonly spec?: unknown }).spec;
-      const unsupported = findUnsupported(spec, served);
-      const [first, ...others] = unsupported;
-      if (first !== undefined) {
-        const also = others.slice(0, UNSUPPORTED_MAX).join(", ");
-        const message = `not served yet${also === "" ? "" : `; nor ${also}`}`;
-        return { refused: { reason: REASONS.Unsupported, message, path: first } };
-      }
-    }
-    return render.call(this.#spec, pass.observed, pass.plan, defaults);
-  }
-
   /** The calls outside Kubernetes, once every child is in place. */
   async #act(
     pass: Pass,
@@ -192,8 +127,8 @@ export class Driver {
   ): Promise<{ readonly outcome: Outcome; readonly failure?: unknown }> {
     switch (result.kind) {
       case "refused": {
-        const { explain } = this.#spec;
-        const told = explain?.call(this.#spec, pass.observed, pass.plan, result.refusal);
+        const { explain } = this.#steps.spec;
+        const told = explain?.call(this.#steps.spec, pass.observed, pass.plan, result.refusal);
         return { outcome: { kind: "refused", refusal: told ?? result.refusal } };
       }
       case "failed": {
@@ -205,9 +140,9 @@ export class Driver {
       default:
         return assertNever(result);
     }
-    const calls = this.#spec.calls?.(pass.plan) ?? [];
+    const calls = this.#steps.spec.calls?.(pass.plan) ?? [];
     try {
-      await this.#call(calls, signal);
+      await this.#steps.call(calls, signal);
     } catch (cause) {
       if (signal.aborted) throw cause;
       return {
@@ -223,165 +158,42 @@ export class Driver {
     return { outcome: { kind: "applied", changeSet: result.changeSet } };
   }
 
-  async #call(calls: readonly unknown[], signal: AbortSignal): Promise<void> {
-    if (calls.length === 0) return;
-    if (this.#spec.act === undefined) throw new TypeError("calls are planned but there is no act");
-    await this.#spec.act(calls, this.#spec.port, signal);
-  }
-
-  async #finalize(pass: Pass, signal: AbortSignal): Promise<PassResult> {
-    const finalizer = this.#spec.finalizer;
-    if (finalizer === undefined) return { kind: "done" };
-    if (pass.live.metadata.annotations?.[finalizer.escapeAnnotation] === "true") {
-      pass.log.warn("finalizer given up by annotation", { finalizer: finalizer.name });
-      return this.#release(pass, finalizer.name, signal);
+  /** What shall exist, once the object is marked as one that has to be undone, if it has to be. */
+  async #renderHeld(pass: Pass, signal: AbortSignal): Promise<Rendered> {
+    const rendered = this.#steps.render(pass);
+    if (hasFinalizer(pass.live, this.#steps.finalizer.name) || !this.#isHeld(pass, rendered)) {
+      return rendered;
     }
-    const verdict = finalizer.finalize(pass.observed, this.#now(), this.#spec.defaults);
-    const { problem, failure, changed = false } = await this.#undo(pass, verdict, signal);
-    if (verdict.kind === "done" && problem === undefined) {
-      return this.#release(pass, finalizer.name, signal);
-    }
-    const deletedAtMs = Date.parse(pass.live.metadata.deletionTimestamp ?? "");
-    const overdue = this.#options.world.clock.nowMs() - deletedAtMs >= finalizer.timeoutMs;
-    const said =
-      problem ??
-      (verdict.kind === "waiting"
-        ? { reason: verdict.reason, message: verdict.message }
-        : { reason: REASONS.Deleting, message: "" });
-    const statusWaitMs = await this.#writeStatus(
-      pass,
-      { kind: "finalizing", ...said, overdue },
+    const { client, controller } = this.#options;
+    const answer = await addFinalizer(client, this.#steps.kind, pass.live, {
+      name: this.#steps.finalizer.name,
+      fieldManager: controller.fieldManager,
       signal,
-    );
-    if (failure !== undefined) return { kind: "failed", ...retryOf(failure) };
-    const wishMs = verdict.kind === "waiting" ? verdict.requeueAfterMs : undefined;
-    const result: PassResult = { kind: "done", requeueAfterMs: wishMs ?? FINALIZING_REQUEUE_MS };
-    return sooner(result, [
-      ...(statusWaitMs > 0 ? [statusWaitMs] : []),
-      ...(changed && verdict.kind === "waiting" ? [0] : []),
-    ]);
+    });
+    await this.#steps.rewritten(pass, answer);
+    return this.#steps.render(pass);
   }
 
-  /** Children and calls of a finalization; says what is still in the way. */
-  async #undo(
-    pass: Pass,
-    verdict: Finalization<unknown>,
-    signal: AbortSignal,
-  ): Promise<{
-    readonly problem?: { readonly reason: string; readonly message: string };
-    readonly failure?: unknown;
-    readonly changed?: boolean;
-  }> {
-    let changed = false;
-    if (verdict.children !== undefined) {
-      const parent = this.#parent(pass);
-      const result = await this.#options.applier.apply(parent, verdict.children, signal);
-      this.#tell(pass, result.changeSet);
-      changed = result.changeSet.changed;
-      if (changed) await this.#observeAgain(pass);
-      if (result.kind === "refused") {
-        return { problem: { reason: result.refusal.reason, message: result.refusal.message } };
-      }
-      if (result.kind === "failed") {
-        return {
-          problem: { reason: result.reason, message: result.message },
-          failure: result.cause,
-        };
-      }
-      const left = this.#leftOver(pass, verdict.children.length);
-      if (verdict.kind === "done" && left > 0) {
-        return {
-          problem: { reason: REASONS.Deleting, message: `${left} children are still going` },
-        };
-      }
-    }
-    if (verdict.kind === "done") return {};
-    try {
-      await this.#call(verdict.calls ?? [], signal);
-      return { changed };
-    } catch (cause) {
-      if (signal.aborted) throw cause;
-      const problem = { reason: REASONS.Unreachable, message: errorMessage(cause) };
-      return { problem, failure: cause };
-    }
-  }
-
-  /** Children that are neither kept nor still wanted. */
-  #leftOver(pass: Pass, wanted: number): number {
-    const keep = `${this.#kind.group}/prune`;
-    const inventory = this.#options.applier
-      .inventory(this.#parent(pass))
-      .filter((live) => live.metadata.annotations?.[keep] !== "Keep");
-    return Math.max(0, inventory.length - wanted);
-  }
-
-  async #release(pass: Pass, name: string, signal: AbortSignal): Promise<PassResult> {
-    const { client, informers, ownWrites, controller } = this.#options;
+  /** Takes the finalizer off an object that nothing has to be undone for any more. */
+  async #letGo(pass: Pass, rendered: Rendered, signal: AbortSignal): Promise<void> {
+    const { name } = this.#steps.finalizer;
+    if (!hasFinalizer(pass.live, name) || this.#isHeld(pass, rendered)) return;
+    const { applier, client, controller } = this.#options;
+    if (applier.problem !== undefined || applier.outOfReach(this.#steps.parent(pass)).length > 0)
+      return;
     const { fieldManager } = controller;
     const options = { name, fieldManager, signal };
-    const left = await removeFinalizer(client, this.#kind, pass.live, options);
-    const { uid } = pass.live.metadata;
-    // Without a finalizer the server has removed it in the same step.
-    if (left === undefined || (left.metadata.finalizers ?? []).length === 0) {
-      ownWrites.deleted(informers, this.#kind, { key: pass.key, uid }, pass.key);
-    } else {
-      ownWrites.wrote(informers, this.#kind, left, pass.key);
-    }
-    pass.log.info("finalizer removed", { finalizer: name });
-    return { kind: "done" };
+    const answer = await removeFinalizer(client, this.#steps.kind, pass.live, options);
+    if (answer !== undefined) await this.#steps.rewritten(pass, answer);
   }
 
-  async #keepFinalizer(pass: Pass, signal: AbortSignal): Promise<void> {
-    const { finalizer } = this.#spec;
-    if (finalizer === undefined) return;
-    const { client, informers, ownWrites, controller } = this.#options;
-    const options = { name: finalizer.name, fieldManager: controller.fieldManager, signal };
-    const needed = finalizer.needed?.(pass.observed) ?? true;
-    if (needed === hasFinalizer(pass.live, finalizer.name)) return;
-    const answer = needed
-      ? await addFinalizer(client, this.#kind, pass.live, options)
-      : await removeFinalizer(client, this.#kind, pass.live, options);
-    if (answer === undefined) return;
-    ownWrites.wrote(informers, this.#kind, answer, pass.key);
-    pass.live = answer;
-    // The answer may hold an edit that nobody has seen yet, and news of it is ours now.
-    await this.#observeAgain(pass);
-  }
-
-  /** The status shall tell what is there after our own writes, which the caches already show. */
-  async #observeAgain(pass: Pass): Promise<void> {
-    const observed = await this.#spec.observe(pass.key, pass.reader, this.#spec.port);
-    if (observed === undefined) return;
-    pass.observed = observed;
-    pass.plan = this.#spec.plan(observed, this.#now(), this.#spec.defaults);
-  }
-
-  /** How long a status that was put off has to wait; 0 if it is as it should be. */
-  async #writeStatus(pass: Pass, outcome: Outcome, signal: AbortSignal): Promise<number> {
-    const now = this.#now();
-    const draft = this.#spec.computeStatus(pass.observed, pass.plan, outcome, now);
-    const previous = conditionsOf(pass.live);
-    const generation = pass.live.metadata.generation ?? 0;
-    const escapeAnnotation = this.#spec.finalizer?.escapeAnnotation;
-    const conditions = computeConditions({
-      drafts: draft.conditions,
-      outcome,
-      previous,
-      generation,
-      now,
-      ...(escapeAnnotation === undefined ? {} : { escapeAnnotation }),
-    });
-    const status = { ...draft.fields, observedGeneration: generation, conditions };
-    const { statusWriter, rest, teller } = this.#options;
-    const key = keyText(pass.key);
-    const edited = isEdited(pass.live);
-    const written = await statusWriter.write(pass.live, status, {
-      signal,
-      mayWrite: (paths) => edited || rest.mayWriteStatus(key, paths),
-    });
-    if (written === "written") teller.conditions(pass.live, previous, conditions);
-    teller.draft(pass.live, draft);
-    return written === "deferred" ? rest.statusWaitMs(key) : 0;
+  /** True if the object may not go without us. */
+  #isHeld(pass: Pass, rendered: Rendered): boolean {
+    const { finalizer } = this.#steps.spec;
+    if (finalizer !== undefined && (finalizer.needed?.(pass.observed) ?? true)) return true;
+    if (!("length" in rendered)) return false;
+    const parent = this.#steps.parent(pass);
+    return rendered.some((child) => needsFinalizer(child, parent));
   }
 
   #conclude(pass: Pass, outcome: Outcome, failure: unknown): PassResult {
@@ -392,22 +204,8 @@ export class Driver {
     if (outcome.kind === "refused") return { kind: "refused", retryAfterMs: REFUSED_RETRY_MS };
     // Waits for a child to go, of which an event tells; looks again in case there is none.
     if (outcome.kind === "failed") return { kind: "done", requeueAfterMs: REFUSED_RETRY_MS };
-    const wishMs = this.#spec.requeueAfterMs?.(pass.observed, pass.plan, this.#now());
+    const wishMs = this.#steps.spec.requeueAfterMs?.(pass.observed, pass.plan, this.#steps.now());
     return { kind: "done", ...(wishMs === undefined ? {} : { requeueAfterMs: wishMs }) };
-  }
-
-  #tell(pass: Pass, changeSet: ChangeSet): void {
-    const fought = changeSet.changes.some((one) => one.action === "Reverted" || one.again === true);
-    if (fought) this.#options.contested(pass.key);
-    this.#options.teller.changes(pass.live, changeSet);
-  }
-
-  #parent(pass: Pass): { readonly kind: Kind; readonly object: Live } {
-    return { kind: this.#kind, object: pass.live };
-  }
-
-  #now(): Date {
-    return new Date(this.#options.world.clock.nowMs());
   }
 
   #remember(key: ObjectKey, live: Live): void {
@@ -430,38 +228,9 @@ export class Driver {
   }
 }
 
-function conditionsOf(live: Live): readonly Condition[] {
-  const status = (live as { readonly status?: { readonly conditions?: readonly Condition[] } })
-    .status;
-  return status?.conditions ?? [];
-}
-
 function correlationOf(live: Live): { readonly correlationId?: string } {
   for (const [name, value] of Object.entries(live.metadata.annotations ?? {})) {
     if (name.endsWith("/correlation-id")) return { correlationId: value };
   }
   return {};
-}
-
-/** True if the status is not yet about what the user has last written. */
-function isEdited(live: Live): boolean {
-  const status = (live as { readonly status?: { readonly observedGeneration?: number } }).status;
-  return status?.observedGeneration !== live.metadata.generation;
-}
-
-/** The result with its next look at the soonest of these times. */
-function sooner(result: PassResult, timesMs: readonly number[]): PassResult {
-  if (timesMs.length === 0) return result;
-  const soonestMs = Math.min(...timesMs, result.requeueAfterMs ?? Infinity);
-  return { ...result, requeueAfterMs: soonestMs };
-}
-
-/** What the failure itself asks to wait. */
-function retryOf(failure: unknown): { readonly retryAfterMs?: number } {
-  const retry = (
-    failure as { readonly retry?: { readonly kind: string; readonly delayMs?: number } }
-  ).retry;
-  return retry?.kind === "after" && retry.delayMs !== undefined
-    ? { retryAfterMs: retry.delayMs }
-    : {};
 }

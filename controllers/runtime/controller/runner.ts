@@ -7,6 +7,8 @@ import { assert, AssertionError, errorMessage } from "#api/base/index.ts";
 
 import { Applier } from "../apply/apply-set.ts";
 import { stampNames } from "../apply/stamp.ts";
+import type { Targets } from "../apply/target.ts";
+import { openTargets, remoteView } from "../apply/targets.ts";
 import type { Informer, Informers } from "../cache/informers.ts";
 import type { View } from "../cache/reader.ts";
 import { CacheReader, ownerIndex, ownerIndexValues, viewOf } from "../cache/reader.ts";
@@ -23,11 +25,11 @@ import type { World } from "../lifecycle/timers.ts";
 import { traced } from "../lifecycle/tracing.ts";
 import type { Priority } from "../queue/work-queue.ts";
 import { WorkQueue } from "../queue/work-queue.ts";
-import type { PassResult } from "./driver.ts";
 import { Driver } from "./driver.ts";
 import { OwnWrites, stateId } from "./own-writes.ts";
 import { runPass } from "./pass-limit.ts";
 import { Rest } from "./rest.ts";
+import type { PassResult } from "./steps.ts";
 import { Teller } from "./tell.ts";
 import type { AnyController, WatchedKind } from "./types.ts";
 
@@ -61,6 +63,7 @@ export class ControllerRunner {
   readonly #log: Logger;
   readonly #primary: Informer;
   readonly #view: View;
+  readonly #targets: Targets;
   readonly #driver: Driver;
   readonly #wakeReader: CacheReader;
   readonly #ownWrites: OwnWrites;
@@ -77,17 +80,20 @@ export class ControllerRunner {
     this.#log = options.logger.child({ controller: controller.name });
     this.#primary = informers.want({ kind: controller.kind });
     this.#view = this.#declare();
-    this.#wakeReader = new CacheReader(
-      this.#view,
-      new AbortController().signal,
-      controller.kind.group,
-    );
+    this.#targets = openTargets({
+      controller,
+      clusters: options.clusters,
+      home: this.#view,
+      onChild: (change) => this.#childChanged(change),
+    });
+    this.#wakeReader = this.#reader(new AbortController().signal);
     this.#ownWrites = new OwnWrites(controller.name);
     const { clock } = world;
     this.#rest = new Rest({ controller: controller.name, clock, metrics, logger: this.#log });
     const shared = {
       controller: controller.name,
       fieldManager: controller.fieldManager,
+      formerManagers: controller.spec.formerManagers ?? [],
       client,
       informers,
       ownWrites: this.#ownWrites,
@@ -97,11 +103,11 @@ export class ControllerRunner {
       controller,
       client,
       informers,
-      view: this.#view,
+      reader: (signal) => this.#reader(signal),
       applier: new Applier({
         ...shared,
         children: controller.children,
-        view: this.#view,
+        targets: this.#targets,
         logger: this.#log,
       }),
       statusWriter: new StatusWriter({ ...shared, kind: controller.kind }),
@@ -166,6 +172,12 @@ export class ControllerRunner {
       stop.removeEventListener("abort", close);
       this.#queue = undefined;
     }
+  }
+
+  #reader(signal: AbortSignal): CacheReader {
+    const { group } = this.#options.controller.kind;
+    const remote = (name: string) => remoteView(this.#targets, name, { group, signal });
+    return new CacheReader(this.#view, signal, group, remote);
   }
 
   get #concurrency(): number {

@@ -2,7 +2,6 @@
 // pruned children, about what the controller itself wants told, and about passes that failed before
 // a status could be computed.
 
-import type { Logger } from "#api/base/index.ts";
 import { errorMessage } from "#api/base/index.ts";
 import type { Condition } from "#api/meta/index.ts";
 import { conditions as types, REASONS } from "#api/meta/index.ts";
@@ -80,18 +79,8 @@ export class Teller {
   }
 
   /** A finalizer let go although its work is not done. */
-  abandoned(
-    regarding: Live,
-    log: Logger,
-    what: { readonly finalizer: string; readonly note: string },
-  ): void {
-    log.warn("finalizer given up by annotation", { ...what });
-    this.#record(regarding, {
-      type: "Warning",
-      reason: "Abandoned",
-      action: "Finalize",
-      note: what.note,
-    });
+  abandoned(regarding: Live, note: string): void {
+    this.#record(regarding, { type: "Warning", reason: "Abandoned", action: "Finalize", note });
   }
 
   /** The object is gone. */

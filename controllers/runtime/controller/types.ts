@@ -19,8 +19,20 @@ export interface Reader {
   list<T extends object>(kind: Kind<T>, filter?: ListFilter): readonly Live<T>[];
   /** Objects of a kind that carry this inventory label, whoever made them, sorted likewise. */
   owned<T extends object>(kind: Kind<T>, ownerUid: string): readonly Live<T>[];
+  /**
+   * What is cached of a cluster beside the manager's own: the child kinds that are declared with
+   * `clusters: "Any"`. Undefined if no such cluster was added. While it is not `reachable`, the
+   * caches show what was last seen there, or nothing yet.
+   */
+  cluster(name: string): RemoteView | undefined;
   /** Aborted at the reconcile timeout and when the manager stops; hand it to every port call. */
   readonly signal: AbortSignal;
+}
+
+/** See {@link Reader.cluster}. */
+export interface RemoteView {
+  readonly reader: Pick<Reader, "get" | "list" | "owned">;
+  readonly reachable: boolean;
 }
 
 /** Which objects {@link Reader.list} returns; all parts must hold. */
@@ -65,9 +77,11 @@ export type Child = KubeObject | PolicyChild;
 export interface PolicyChild {
   readonly object: KubeObject;
   /**
-   * `Reference` (default): ownerReference and inventory label. `Label`: inventory label only, so
-   * that the garbage collector leaves it alone when the parent goes. Cluster-scoped children of a
-   * namespaced parent and children in another namespace are always `Label`.
+   * `Reference` (default): ownerReference and inventory label; goes with the parent. `Label`:
+   * inventory label only; stays when the parent goes, unless the controller's finalizer says
+   * otherwise. Where an ownerReference cannot be (a child in another namespace or cluster, a
+   * cluster-scoped child of a namespaced parent) the default holds all the same: such children get
+   * the label only, the parent gets a finalizer, and the framework deletes them before it goes.
    */
   readonly ownership?: "Reference" | "Label";
   /**
@@ -78,6 +92,21 @@ export interface PolicyChild {
   readonly prune?: "Delete" | "Keep";
   /** True: an existing object of this name without any owner of ours is taken over. */
   readonly adopt?: boolean;
+  /**
+   * The cluster that it lives in, by the name under which it was added to the manager; its kind is
+   * declared with `clusters: "Any"`. The manager's own if not given.
+   */
+  readonly cluster?: string;
+  /**
+   * This parent gives the object away: it stays as it is, but belongs to that object of the same
+   * group from now on, which takes it over when it renders it. Rendered until that has happened;
+   * then it may be left out. Never creates anything.
+   */
+  readonly handOver?: {
+    readonly kind: string;
+    readonly namespace?: string;
+    readonly name: string;
+  };
 }
 
 /** The input cannot be served. Nothing is written or pruned; `Stalled` with this reason. */
@@ -108,6 +137,8 @@ export interface Change {
   readonly action: "Created" | "Configured" | "Reverted" | "Unchanged" | "Deleted" | "Kept";
   /** Of `Created`: we had made it before, and somebody has deleted it. */
   readonly again?: boolean;
+  /** Not given for the manager's own cluster. */
+  readonly cluster?: string;
   /** Paths that differed, without values, at most 16. */
   readonly paths?: readonly string[];
 }
@@ -184,6 +215,11 @@ export interface ChildKind {
   readonly metadataOnly?: boolean;
   /** Children of this kind are in these namespaces only, and watched only there. */
   readonly namespaces?: readonly string[];
+  /**
+   * `Any`: children of this kind may also be in clusters beside the manager's own
+   * ({@link PolicyChild.cluster}), where they are watched likewise. `Own` if not given.
+   */
+  readonly clusters?: "Own" | "Any";
 }
 
 /** A kind that the controller reads besides its own and its children, and whom a change wakes. */
@@ -252,6 +288,12 @@ export interface Controller<
   readonly kind: Kind<T>;
   /** Field manager of the children; status uses `<fieldManager>-status`. One per controller. */
   readonly fieldManager: string;
+  /**
+   * Field managers that this one has replaced: older versions under another name, or tools that
+   * wrote by update. Their fields are taken over, so that what is no longer desired can be removed.
+   * For status, name the manager that wrote it.
+   */
+  readonly formerManagers?: readonly string[];
   readonly children: readonly ChildKind[];
   readonly watches?: readonly WatchedKind<never>[];
   readonly indexes?: readonly Index<never>[];
