@@ -4,7 +4,11 @@ import type { Mutant } from "#hack/mutants/model.ts";
 import { testsOf } from "./killer.ts";
 
 const APPLY = "controllers/runtime/apply/apply-set.ts";
+const CLAIM = "controllers/runtime/apply/claim.ts";
+const DECIDE = "controllers/runtime/apply/decide.ts";
 const DRIVER = "controllers/runtime/controller/driver.ts";
+const ENDING = "controllers/runtime/controller/ending.ts";
+const STEPS = "controllers/runtime/controller/steps.ts";
 const inSafety = testsOf("controllers/runtime/controller/safety.test.ts");
 const inRunner = testsOf("controllers/runtime/controller/runner.test.ts");
 
@@ -31,7 +35,7 @@ export const APPLY_MUTANTS: readonly Mutant[] = [
   {
     id: "prune-by-label-alone",
     breaks: "what merely inherited the inventory label (pods, claims) is deleted",
-    file: APPLY,
+    file: DECIDE,
     find: "          if (live.metadata.annotations?.[names.owner] !== owner) continue;\n",
     replace: "",
     killers: [
@@ -86,10 +90,10 @@ export const APPLY_MUTANTS: readonly Mutant[] = [
     id: "conflict-swallowed",
     breaks: "a 409 on creating a child counts as success",
     file: APPLY,
-    find: "      if (!exists) return this.#failure(object, cause, progress, signal);\n",
+    find: "      if (!exists) return this.#failure(one, object, cause, progress, signal);\n",
     replace:
       "      if (exists) return undefined;\n" +
-      "      return this.#failure(object, cause, progress, signal);\n",
+      "      return this.#failure(one, object, cause, progress, signal);\n",
     killers: [
       inRunner(
         "a controller on an API server never touches an object of the same name that is not its own",
@@ -99,7 +103,7 @@ export const APPLY_MUTANTS: readonly Mutant[] = [
   {
     id: "foreign-object-adopted",
     breaks: "an object of the same name without an owner is taken over",
-    file: APPLY,
+    file: CLAIM,
     find: '  return { kind: "foreign", owner: label === undefined ? "nobody we know" : `uid ${label}` };',
     replace: '  return { kind: "ours" };',
     killers: [
@@ -111,13 +115,13 @@ export const APPLY_MUTANTS: readonly Mutant[] = [
   {
     id: "drift-not-reverted",
     breaks: "what somebody has changed by hand stays, because it was right once",
-    file: APPLY,
-    find: '    return paths.length === 0 ? { kind: "unchanged" } : { kind: "update", live, paths };',
+    file: DECIDE,
+    find: '  return paths.length === 0 ? { kind: "unchanged" } : { kind: "update", live, paths, migrate };',
     replace:
-      "    const { uid } = parent.object.metadata;\n" +
-      "    return paths.length === 0 || this.#memory.wasApplied(uid, live, content)\n" +
-      '      ? { kind: "unchanged" }\n' +
-      '      : { kind: "update", live, paths };',
+      "  const { uid } = parent.object.metadata;\n" +
+      "  return paths.length === 0 || target.memory.wasApplied(uid, live, one.content)\n" +
+      '    ? { kind: "unchanged" }\n' +
+      '    : { kind: "update", live, paths, migrate };',
     killers: [
       inRunner(
         "a controller on an API server reverts a foreign change of its own field and leaves a foreign label",
@@ -135,9 +139,9 @@ export const APPLY_MUTANTS: readonly Mutant[] = [
   {
     id: "applied-though-equal",
     breaks: "every pass writes every child",
-    file: APPLY,
-    find: '    return paths.length === 0 ? { kind: "unchanged" } : { kind: "update", live, paths };',
-    replace: '    return { kind: "update", live, paths };',
+    file: DECIDE,
+    find: '  return paths.length === 0 ? { kind: "unchanged" } : { kind: "update", live, paths, migrate };',
+    replace: '  return { kind: "update", live, paths, migrate };',
     killers: [inRunner("a controller on an API server writes nothing after a restart")],
   },
   {
@@ -155,8 +159,8 @@ export const APPLY_MUTANTS: readonly Mutant[] = [
   {
     id: "dying-child-applied",
     breaks: "a child that is being deleted is written to instead of waited for",
-    file: APPLY,
-    find: '      return { kind: "wait", why: "is being deleted" };\n',
+    file: DECIDE,
+    find: '    return { kind: "wait", why: "is being deleted" };\n',
     replace: '      return { kind: "unchanged" };\n',
     killers: [inSafety("a child that goes is waited for and made anew")],
   },
@@ -176,13 +180,13 @@ export const APPLY_MUTANTS: readonly Mutant[] = [
     file: DRIVER,
     find: "    const deleting = live.metadata.deletionTimestamp !== undefined;\n",
     replace:
-      "    const deleting = live.metadata.deletionTimestamp !== undefined && finalizer !== undefined;\n",
+      "    const deleting = live.metadata.deletionTimestamp !== undefined && this.#steps.spec.finalizer !== undefined;\n",
     killers: [inRunner("objects that change under a pass are not made anew while they go")],
   },
   {
     id: "unsupported-accepted",
     breaks: "a field that is not served is silently ignored",
-    file: DRIVER,
+    file: STEPS,
     find: "      if (first !== undefined) {\n        const also",
     replace: '      if (first === "") {\n        const also',
     killers: [inRunner("refusals unserved input stalls, touches nothing and heals")],
@@ -190,7 +194,7 @@ export const APPLY_MUTANTS: readonly Mutant[] = [
   {
     id: "finalizer-before-children",
     breaks: "the finalizer goes while children are still there",
-    file: DRIVER,
+    file: ENDING,
     find: '    if (verdict.kind === "done" && problem === undefined) {\n',
     replace: '    if (verdict.kind === "done") {\n',
     killers: [inRunner("finalizers waits for children that are still going")],
@@ -198,18 +202,18 @@ export const APPLY_MUTANTS: readonly Mutant[] = [
   {
     id: "finalizer-without-undo",
     breaks: "the finalizer goes before anything was undone",
-    file: DRIVER,
-    find: "    const { problem, failure, changed = false } = await this.#undo(pass, verdict, signal);\n",
+    file: ENDING,
+    find: "    const undone = await this.#undo(pass, verdict, signal);\n",
     replace:
-      '    if (verdict.kind === "done") return this.#release(pass, finalizer.name, signal);\n' +
-      "    const { problem, failure, changed = false } = await this.#undo(pass, verdict, signal);\n",
+      '    if (verdict.kind === "done") return this.#release(pass, name, signal);\n' +
+      "    const undone = await this.#undo(pass, verdict, signal);\n",
     killers: [inSafety("a finalizer takes children along that nobody else collects")],
   },
   {
     id: "finalizer-never-overdue",
     breaks: "an object that cannot go never says why, nor how to let it go",
-    file: DRIVER,
-    find: ">= finalizer.timeoutMs;",
+    file: ENDING,
+    find: ">= timeoutMs;",
     replace: ">= Number.POSITIVE_INFINITY;",
     killers: [inRunner("finalizers is overdue after its time, names the annotation, and obeys it")],
   },

@@ -6,6 +6,7 @@ import { testsOf } from "./killer.ts";
 const CONDITIONS = "controllers/runtime/conditions/conditions.ts";
 const WRITER = "controllers/runtime/conditions/status-writer.ts";
 const DRIVER = "controllers/runtime/controller/driver.ts";
+const STEPS = "controllers/runtime/controller/steps.ts";
 const inConditions = testsOf("controllers/runtime/conditions/conditions.test.ts");
 const inRunner = testsOf("controllers/runtime/controller/runner.test.ts");
 
@@ -62,7 +63,7 @@ export const STATUS_MUTANTS: readonly Mutant[] = [
   {
     id: "generation-of-the-first-pass",
     breaks: "observedGeneration is of the object as it was first seen",
-    file: DRIVER,
+    file: STEPS,
     find: "    const generation = pass.live.metadata.generation ?? 0;\n",
     replace:
       "    const known = pass.live as { readonly status?: { readonly observedGeneration?: number } };\n" +
@@ -85,8 +86,8 @@ export const STATUS_MUTANTS: readonly Mutant[] = [
     id: "status-of-before-the-write",
     breaks: "the status tells what was there before the pass wrote",
     file: DRIVER,
-    find: "      if (changed) await this.#observeAgain(pass);\n    }\n    const statusWaitMs",
-    replace: "    }\n    const statusWaitMs",
+    find: "      if (changed) await this.#steps.observeAgain(pass);\n    }\n    await this.#letGo",
+    replace: "    }\n    await this.#letGo",
     killers: [
       inRunner(
         "a controller on an API server brings an object to Ready with one request per child and one for status",
