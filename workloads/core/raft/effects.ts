@@ -37,8 +37,11 @@ export interface ConfigChange {
 
 /** What may happen to a group. */
 export type Input =
-  /** One tick of the clock has passed. `nowMs` is monotonic. */
-  | { readonly kind: "tick"; readonly nowMs: number }
+  /**
+   * One tick of the clock has passed. `nowMs` is monotonic. `isBeat` says whether leaders heartbeat
+   * on this tick, so that all groups of a node do it on the same one; without it each counts alone.
+   */
+  | { readonly kind: "tick"; readonly nowMs: number; readonly isBeat?: boolean }
   /** The event loop stood still: leases are void. */
   | { readonly kind: "lag" }
   | { readonly kind: "receive"; readonly message: Message }

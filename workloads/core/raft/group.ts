@@ -132,7 +132,7 @@ export class RaftGroup {
     const { core } = this;
     if (core.halted !== undefined) return;
     if (input.kind === "tick") {
-      this.tick(input.nowMs);
+      this.tick(input.nowMs, input.isBeat);
       return;
     }
     this.isTouched = true;
@@ -222,14 +222,14 @@ export class RaftGroup {
     }
   }
 
-  private tick(nowMs: number): void {
+  private tick(nowMs: number, isBeat: boolean | undefined): void {
     const { core } = this;
     core.nowMs = nowMs;
     if (core.quiesced) return;
     this.isTouched = true;
     core.sinceLeader += 1;
     if (core.role === "leader") {
-      tickLeader(core);
+      tickLeader(core, isBeat);
       maybeQuiesce(core);
       return;
     }

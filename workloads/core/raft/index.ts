@@ -1,5 +1,14 @@
 // Public face: one replica of one group, a node of many groups, the wire and durable forms, and
 // exactly-once sessions; all without I/O.
+export {
+  CODEC_VERSION,
+  decodeFrame,
+  decodeRecord,
+  encodeFrame,
+  encodeRecord,
+  GROUP_ID_MAX,
+} from "./codec.ts";
+export type { Decoded, DurableRecord, Frame, GroupMessage, RejectReason } from "./codec.ts";
 export type {
   ConfigChange,
   Effects,
@@ -31,6 +40,8 @@ export type {
   RefusalReason,
   Standing,
 } from "./messages.ts";
+export { LAG_MS_MAX, RaftNode } from "./node.ts";
+export type { GroupEffects, NodeEffects, NodePersist, NodeStart, Outbox } from "./node.ts";
 export { assertSettings, DEFAULT_SETTINGS, leaseMs } from "./settings.ts";
 export type { RaftSettings } from "./settings.ts";
 export type { GroupStatus, MemberStatus } from "./status.ts";

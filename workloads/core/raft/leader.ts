@@ -12,7 +12,7 @@ import { appendOwn, maybeAutoLeave, sendHeartbeats, sendTimeoutNow } from "./rep
 import type { LogIndex, MemberId } from "./types.ts";
 
 /** Ticks of a leader: heartbeats, and every election timeout the check that it is still one. */
-export function tickLeader(core: GroupCore): void {
+export function tickLeader(core: GroupCore, isBeat: boolean | undefined): void {
   core.heartbeatElapsed += 1;
   core.electionElapsed += 1;
   if (core.electionElapsed >= core.settings.electionTicks) {
@@ -24,10 +24,17 @@ export function tickLeader(core: GroupCore): void {
       maybeAutoLeave(core);
     }
   }
-  if (core.role !== "leader" || core.heartbeatElapsed < core.settings.heartbeatTicks) return;
+  if (core.role !== "leader" || !isHeartbeatDue(core, isBeat)) return;
   core.heartbeatElapsed = 0;
   maybeRaiseLevel(core);
   sendHeartbeats(core);
+}
+
+/** On a common beat, or alone when it is overdue, as it is after waking. */
+function isHeartbeatDue(core: GroupCore, isBeat: boolean | undefined): boolean {
+  const { heartbeatTicks } = core.settings;
+  if (isBeat === undefined) return core.heartbeatElapsed >= heartbeatTicks;
+  return isBeat || core.heartbeatElapsed > heartbeatTicks;
 }
 
 function checkQuorum(core: GroupCore): void {

@@ -1,0 +1,16 @@
+// A small seeded source of randomness for tests (mulberry32).
+import type { Rng } from "#api/base/index.ts";
+
+/** The same numbers for the same seed. */
+export function seededRng(seed: number): Rng {
+  let state = seed >>> 0;
+  const next = (): number => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+  const bytes = (count: number): Uint8Array =>
+    Uint8Array.from({ length: count }, () => Math.floor(next() * 256));
+  return { next, bytes };
+}
