@@ -1,24 +1,11 @@
-// What this controller may do, as data; hack/gen turns it into config/operators/oaas/rbac.yaml.
+// What this controller may do beside what follows from its declaration (requiredPermissions in
+// controllers/runtime), as data; hack/gen turns both into config/operators/oaas/rbac.yaml.
 
-/** Rules, alphabetical by group and resource. */
+/** Nothing: it has no port. */
 export const permissions: readonly {
   readonly apiGroups: readonly string[];
   readonly resources: readonly string[];
   readonly verbs: readonly string[];
   readonly scope?: "Namespace" | "Cluster";
-}[] = [
-  { apiGroups: [""], resources: ["nodes"], verbs: ["get", "list", "watch"], scope: "Cluster" },
-  { apiGroups: ["oaas.io"], resources: ["classruntimes"], verbs: ["get", "list", "watch"] },
-  {
-    apiGroups: ["oaas.io"],
-    resources: ["environments"],
-    verbs: ["get", "list", "watch"],
-    scope: "Cluster",
-  },
-  {
-    apiGroups: ["oaas.io"],
-    resources: ["environments/status"],
-    verbs: ["get", "patch"],
-    scope: "Cluster",
-  },
-];
+  readonly reason: string;
+}[] = [];

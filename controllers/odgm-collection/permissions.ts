@@ -1,30 +1,31 @@
-// What the controller may do, as data; hack/gen turns it into config/operators/oaas/rbac.yaml.
+// What this controller may do beside what follows from its declaration (requiredPermissions in
+// controllers/runtime), as data; hack/gen turns both into config/operators/oaas/rbac.yaml.
 
-const read = ["get", "list", "watch"];
-const manage = ["create", "delete", "get", "list", "patch", "watch"];
-
-/** Rules of the OdgmCollection controller. */
+/** Rules, alphabetical by group and resource. */
 export const permissions: readonly {
   readonly apiGroups: readonly string[];
   readonly resources: readonly string[];
   readonly verbs: readonly string[];
   readonly scope?: "Namespace" | "Cluster";
+  readonly reason: string;
 }[] = [
-  { apiGroups: [""], resources: ["configmaps", "serviceaccounts", "services"], verbs: manage },
-  { apiGroups: [""], resources: ["persistentvolumeclaims"], verbs: read },
   {
     apiGroups: [""],
     resources: ["persistentvolumes"],
-    verbs: ["get", "list", "patch", "watch"],
+    verbs: ["patch"],
     scope: "Cluster",
+    reason: "deletionPolicy Retain sets the reclaim policy of the volumes behind the claims",
   },
-  { apiGroups: [""], resources: ["pods"], verbs: ["delete", "get", "list", "watch"] },
-  // Written, and watched by metadata only: the content of a tenant's Secret is never read.
-  { apiGroups: [""], resources: ["secrets"], verbs: ["create", "list", "patch", "watch"] },
-  { apiGroups: ["apps"], resources: ["statefulsets"], verbs: manage },
-  { apiGroups: ["oaas.io"], resources: ["odgmcollections"], verbs: read },
-  // blockOwnerDeletion on children needs the right to change the owner's finalizers.
-  { apiGroups: ["oaas.io"], resources: ["odgmcollections/finalizers"], verbs: ["update"] },
-  { apiGroups: ["oaas.io"], resources: ["odgmcollections/status"], verbs: ["get", "patch"] },
-  { apiGroups: ["policy"], resources: ["poddisruptionbudgets"], verbs: manage },
+  {
+    apiGroups: [""],
+    resources: ["pods"],
+    verbs: ["delete"],
+    reason: "members restart one at a time, when every group has caught up",
+  },
+  {
+    apiGroups: [""],
+    resources: ["secrets"],
+    verbs: ["create", "patch"],
+    reason: "certificates of members; written and watched by metadata, never read",
+  },
 ];

@@ -24,6 +24,7 @@ const FINALIZE_TIMEOUT_MS = 10 * 60 * 1000;
 
 /** The controller. `port` reaches the programs. */
 export function ostTargetController(defaults: TargetDefaults, port: TargetPort): AnyController {
+  const namespaces = [defaults.namespace];
   return defineController<
     OstTarget,
     Observed,
@@ -38,16 +39,17 @@ export function ostTargetController(defaults: TargetDefaults, port: TargetPort):
     fieldManager: FIELD_MANAGERS.ostTarget,
     // In the order of deletion: the claim, which its pod keeps, shows that the target is going.
     children: [
-      { kind: KINDS.ConfigMap },
+      { kind: KINDS.ConfigMap, namespaces },
       { kind: KINDS.PersistentVolume },
-      { kind: KINDS.PersistentVolumeClaim },
-      { kind: KINDS.Service },
-      { kind: KINDS.ServiceAccount },
-      { kind: KINDS.StatefulSet },
+      { kind: KINDS.PersistentVolumeClaim, namespaces },
+      { kind: KINDS.Service, namespaces },
+      { kind: KINDS.ServiceAccount, namespaces },
+      { kind: KINDS.StatefulSet, namespaces },
     ],
     watches: [
       watch<Pod>({
         kind: KINDS.Pod,
+        namespaces,
         labelSelector: `${LABELS.component}=${COMPONENT}`,
         wakes: targetsOf,
       }),
@@ -61,7 +63,7 @@ export function ostTargetController(defaults: TargetDefaults, port: TargetPort):
       }),
     ],
     sources: [{ start: (wake) => port.start((name) => wake({ namespace: "", name })) }],
-    permissions,
+    permissions: permissions(defaults.namespace),
     served,
     port,
     defaults,

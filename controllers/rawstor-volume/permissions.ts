@@ -1,12 +1,11 @@
-// What the controller may do, as data; hack/gen turns it into config/operators/rawstor/rbac.yaml.
+// What this controller may do beside what follows from its declaration (requiredPermissions in
+// controllers/runtime), as data; hack/gen turns both into config/operators/rawstor/rbac.yaml.
 
-/** Rules of the RawstorVolume controller. */
+/** Nothing: it has no port. */
 export const permissions: readonly {
   readonly apiGroups: readonly string[];
   readonly resources: readonly string[];
   readonly verbs: readonly string[];
   readonly scope?: "Namespace" | "Cluster";
-}[] = [
-  { apiGroups: ["rawstor.io"], resources: ["rawstorvolumes"], verbs: ["get", "list", "watch"] },
-  { apiGroups: ["rawstor.io"], resources: ["rawstorvolumes/status"], verbs: ["get", "patch"] },
-];
+  readonly reason: string;
+}[] = [];

@@ -10,8 +10,8 @@ import type { CrdFinding } from "./crd-main.ts";
 import { compareAll, crdsOf } from "./crd-main.ts";
 import type { ChangeKind } from "./crd/compare.ts";
 import type { Schema } from "./crd/schema.ts";
-import { yamlText } from "./crds.ts";
 import { repositoryRoot } from "./generator.ts";
+import { yamlText } from "./yaml-text.ts";
 
 /** A change since the last release that is meant. */
 export interface AcceptedChange {

@@ -6,7 +6,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { basename, join, relative, resolve } from "node:path";
 import { parseArgs, promisify } from "node:util";
 
-import { parseAllDocuments, stringify } from "yaml";
+import { parseAllDocuments } from "yaml";
 
 import { errorMessage } from "#api/base/index.ts";
 
@@ -16,6 +16,7 @@ import { compileCrds } from "./crd/compile.ts";
 import type { Schema } from "./crd/schema.ts";
 import { structuralProblems } from "./crd/structural-rules.ts";
 import { firstDifference } from "./generator.ts";
+import { yamlText } from "./yaml-text.ts";
 
 const HELP = `npm run crd -- --types FILE.ts... --out DIR [--check]
 npm run crd -- --lint FILE.yaml...
@@ -126,7 +127,7 @@ async function compile(files: readonly string[], flags: CompileFlags): Promise<T
   if (flags.check !== true) await mkdir(out, { recursive: true });
   for (const { name, document } of compiled) {
     const path = join(out, `${name}.yaml`);
-    const text = COMPILED + stringify(document, { lineWidth: 100, aliasDuplicateObjects: false });
+    const text = COMPILED + yamlText(document);
     const before = await readFile(path, "utf8").catch(() => undefined);
     if (before === text) continue;
     if (flags.check === true) {

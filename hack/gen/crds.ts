@@ -4,11 +4,10 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 
-import { stringify } from "yaml";
-
 import { compileCrds } from "./crd/compile.ts";
 import { repositoryRoot, settle } from "./generator.ts";
 import type { GeneratedFile, Generator } from "./generator.ts";
+import { yamlText } from "./yaml-text.ts";
 
 const SOURCE_FOLDERS = ["api/oaas/v1alpha1", "api/rawstor/v1alpha1"];
 
@@ -62,9 +61,4 @@ async function sourceFiles(): Promise<readonly string[]> {
     }
   }
   return found.map((path) => join(repositoryRoot, path));
-}
-
-/** A document as it stands in a file. */
-export function yamlText(document: unknown): string {
-  return stringify(document, { lineWidth: 100, aliasDuplicateObjects: false });
 }

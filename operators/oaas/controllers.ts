@@ -6,9 +6,9 @@ import { classRuntimeController } from "#controllers/class-runtime/reconcile.ts"
 import { environmentController } from "#controllers/environment/reconcile.ts";
 import { odgmCollectionController } from "#controllers/odgm-collection/reconcile.ts";
 import { COLLECTION } from "#controllers/odgm-collection/observe.ts";
-import type { CollectionKey } from "#controllers/odgm-collection/port.ts";
+import type { CollectionKey, CollectionPort } from "#controllers/odgm-collection/port.ts";
 import { opackageController } from "#controllers/opackage/reconcile.ts";
-import type { Live, Manager, OperatorParts } from "#controllers/runtime/index.ts";
+import type { AnyController, Live, Manager, OperatorParts } from "#controllers/runtime/index.ts";
 import { KINDS, systemClock } from "#controllers/runtime/index.ts";
 
 import { defaultAuthorityPolicy } from "./certificates/authority.ts";
@@ -122,6 +122,20 @@ function keyOf({ metadata }: Live<object>): CollectionKey {
   return { namespace: metadata.namespace ?? "", name: metadata.name };
 }
 
+/** The controllers of this operator; RBAC is generated from what they declare. */
+export function controllersOf(
+  options: Pick<OperatorOptions, "namespace" | "odgmImage">,
+  port: CollectionPort,
+): readonly AnyController[] {
+  const systemNamespace = options.namespace;
+  return [
+    environmentController({ operatorVersion: OPERATOR_VERSION }),
+    opackageController(),
+    classRuntimeController({ systemNamespace }),
+    odgmCollectionController({ image: options.odgmImage, systemNamespace }, port),
+  ];
+}
+
 /** Adds everything to the manager and runs it until the signal aborts. */
 export async function start(parts: Parts): Promise<void> {
   const { manager, options, log, signal } = parts;
@@ -129,16 +143,7 @@ export async function start(parts: Parts): Promise<void> {
   const pool = memberPool(held.own);
   const port = new OperatorCollectionPort(pool, held.keeper, manager.client);
   held.onTrustChanged = () => port.trustChanged();
-  manager
-    .add(environmentController({ operatorVersion: OPERATOR_VERSION }))
-    .add(opackageController())
-    .add(classRuntimeController({ systemNamespace: options.namespace }))
-    .add(
-      odgmCollectionController(
-        { image: options.odgmImage, systemNamespace: options.namespace },
-        port,
-      ),
-    );
+  for (const controller of controllersOf(options, port)) manager.add(controller);
   keepToLiving(manager, port);
   routes(parts, held);
   await manager.run(signal);

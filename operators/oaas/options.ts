@@ -21,7 +21,6 @@ export interface OperatorOptions extends CommonOptions {
 }
 
 interface Flags extends OperatorFlags {
-  readonly watchNamespaces?: readonly string[];
   readonly odgmImage: string;
   readonly routingListen: ListenAddress;
   readonly certificateLifetimeHours: number;
@@ -39,20 +38,12 @@ function parseHours(text: string): number {
   return hours;
 }
 
-function parseNamespaces(text: string): readonly string[] {
-  const names = text.split(",").map((name) => name.trim());
-  const bad = names.find((name) => !/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(name));
-  if (bad !== undefined) throw new InvalidArgumentError(`"${bad}" is no name of a namespace`);
-  return names;
-}
-
 function command(env: Environment): Command {
   const bare = new Command("oaas-operator").description(
     "Reconciles Environment, OPackage, ClassRuntime and OdgmCollection.",
   );
   const defaults = { name: "oaas-operator", namespace: "oaas-system" };
   return addOperatorFlags(bare, defaults, env)
-    .option("--watch-namespaces <a,b>", "serve only these namespaces", parseNamespaces)
     .requiredOption("--odgm-image <image>", "image of the data grid's members")
     .option("--routing-listen <host:port>", "routes, mTLS", parseListen, parseListen(":8083"))
     .option("--certificate-lifetime-hours <n>", "life of a leaf", parseHours, 30 * 24)

@@ -22,6 +22,8 @@ export interface OperatorFlags {
   readonly context?: string;
   readonly namespace: string;
   readonly identity: string;
+  /** All namespaces if not given. */
+  readonly watchNamespaces?: readonly string[];
   readonly leaderElect: boolean;
   readonly healthListen: ListenAddress;
   readonly logLevel: LogLevel;
@@ -34,6 +36,14 @@ export function parseListen(text: string): ListenAddress {
   if (match === null || port > 65535) throw new InvalidArgumentError("expected HOST:PORT or :PORT");
   const host = (match[1] ?? "").replace(/^\[|\]$/g, "");
   return { host: host === "" ? "0.0.0.0" : host, port };
+}
+
+/** `a,b`: names of namespaces. Throws InvalidArgumentError naming the one that is none. */
+function parseNamespaces(text: string): readonly string[] {
+  const names = text.split(",").map((name) => name.trim());
+  const bad = names.find((name) => !/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(name));
+  if (bad !== undefined) throw new InvalidArgumentError(`"${bad}" is no name of a namespace`);
+  return names;
 }
 
 /**
@@ -55,6 +65,7 @@ export function addOperatorFlags(
       env["POD_NAMESPACE"] ?? defaults.namespace,
     )
     .option("--identity <name>", "name of this process in Leases and Events", identity)
+    .option("--watch-namespaces <a,b>", "serve only these namespaces", parseNamespaces)
     .option("--no-leader-elect", "lead at once; for one process only")
     .option("--health-listen <host:port>", "health and metrics", parseListen, parseListen(":9090"))
     .addOption(

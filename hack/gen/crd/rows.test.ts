@@ -6,8 +6,9 @@ import { join } from "node:path";
 
 import { describe, expect, it } from "@jest/globals";
 import ts from "typescript";
-import { parse, stringify } from "yaml";
+import { parse } from "yaml";
 
+import { yamlText } from "#hack/gen/yaml-text.ts";
 import { expectGolden } from "#test/support/golden.ts";
 
 import { compileCrds } from "./compile.ts";
@@ -86,7 +87,7 @@ describe("becomes something", () => {
     const [crd, ...more] = compile(name, options);
     expect(more).toEqual([]);
     const suffix = Object.keys(options).length === 0 ? "" : ".options";
-    expectGolden(yaml(crd?.document), join(folder, `${name}${suffix}.yaml`));
+    expectGolden(yamlText(crd?.document), join(folder, `${name}${suffix}.yaml`));
     expect(structuralProblems(crd?.document ?? {})).toEqual([]);
   });
 });
@@ -132,10 +133,6 @@ function refusalOf(name: string): string {
     return (cause as Error).message.replace(/^\S*\/testdata\/rows\//gm, "");
   }
   throw new Error("nothing was refused");
-}
-
-function yaml(document: unknown): string {
-  return stringify(document, { lineWidth: 100, aliasDuplicateObjects: false });
 }
 
 /** Parses the library of TypeScript once for all rows. */
