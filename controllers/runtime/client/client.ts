@@ -22,6 +22,8 @@ const METADATA_ACCEPT = "application/json;as=PartialObjectMetadata;g=meta.k8s.io
 /** Common to all calls. */
 export interface CallOptions {
   readonly signal?: AbortSignal;
+  /** From sending to the last byte of one attempt; the client's own limit if not given. */
+  readonly timeoutMs?: number;
 }
 
 /** How an apply meets what is there. */
@@ -109,7 +111,7 @@ export class Client {
         method: "GET",
         path: objectPath(kind, key),
         ...(options.metadataOnly === true ? { accept: METADATA_ACCEPT } : {}),
-        ...signalOf(options),
+        ...limitsOf(options),
       });
       return decodeObject<T>(kind, response.body);
     } catch (cause) {
@@ -132,7 +134,7 @@ export class Client {
         method: "GET",
         path: objectPath(kind, key),
         accept: METADATA_ACCEPT,
-        ...signalOf(options),
+        ...limitsOf(options),
       });
       const { metadata } = response.body as { readonly metadata?: ObjectMeta };
       const entries = [...(metadata?.managedFields ?? [])];
@@ -161,7 +163,7 @@ export class Client {
           ...(options.labelSelector === undefined ? {} : { labelSelector: options.labelSelector }),
           ...(options.fieldSelector === undefined ? {} : { fieldSelector: options.fieldSelector }),
         },
-        ...signalOf(options),
+        ...limitsOf(options),
       });
       const page = parseList(response.body);
       for (const item of page.items) objects.push(decodeObject<T>(kind, item));
@@ -181,7 +183,7 @@ export class Client {
       path: collectionPath(kind, keyOf(object).namespace),
       query: { ...strict(options.fieldManager), ...dryRunOf(options) },
       body: object,
-      ...signalOf(options),
+      ...limitsOf(options),
     });
     return decodeObject<T>(kind, response.body);
   }
@@ -203,7 +205,7 @@ export class Client {
       },
       body: withExpectation(object, options.expect),
       contentType: APPLY,
-      ...signalOf(options),
+      ...limitsOf(options),
     });
     return decodeObject<T>(kind, response.body);
   }
@@ -219,7 +221,7 @@ export class Client {
       path: objectPath(kind, keyOf(object)),
       query: strict(options.fieldManager),
       body: object,
-      ...signalOf(options),
+      ...limitsOf(options),
     });
     return decodeObject<T>(kind, response.body);
   }
@@ -237,7 +239,7 @@ export class Client {
       query: strict(options.fieldManager),
       body: operations,
       contentType: JSON_PATCH,
-      ...signalOf(options),
+      ...limitsOf(options),
     });
     return decodeObject<T>(kind, response.body);
   }
@@ -254,7 +256,7 @@ export class Client {
       query: strict(options.fieldManager),
       body: { series },
       contentType: MERGE_PATCH,
-      ...signalOf(options),
+      ...limitsOf(options),
     });
   }
 
@@ -271,7 +273,7 @@ export class Client {
       query: strict(options.fieldManager),
       body: { spec: { replicas } },
       contentType: MERGE_PATCH,
-      ...signalOf(options),
+      ...limitsOf(options),
     });
   }
 
@@ -298,7 +300,7 @@ export class Client {
           ...(Object.keys(preconditions).length === 0 ? {} : { preconditions }),
           ...(options.dryRun === true ? { dryRun: ["All"] } : {}),
         },
-        ...signalOf(options),
+        ...limitsOf(options),
       });
       if (isStatusDocument(response.body)) return { outcome: "gone" };
       const object = decodeObject<T>(kind, response.body);
@@ -355,6 +357,10 @@ function dryRunOf(options: { readonly dryRun?: boolean }): Readonly<Record<strin
   return options.dryRun === true ? { dryRun: "All" } : {};
 }
 
-function signalOf(options: CallOptions): { readonly signal?: AbortSignal } {
-  return options.signal === undefined ? {} : { signal: options.signal };
+function limitsOf(options: CallOptions): CallOptions {
+  const { signal, timeoutMs } = options;
+  return {
+    ...(signal === undefined ? {} : { signal }),
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+  };
 }

@@ -42,6 +42,8 @@ export interface RestClientOptions {
   readonly metrics: Metrics;
   /** Name in the manager of the cluster that is asked; empty, the manager's own, if not given. */
   readonly cluster?: string;
+  /** Limit of every attempt that brings none of its own; the transport's if not given. */
+  readonly timeoutMs?: number;
   /** Applied to every method but GET. */
   readonly fence?: WriteFence;
   /** Sees every request after its answer. */
@@ -108,10 +110,11 @@ export class RestClient {
 
   /** Opens a watch; one attempt. Throws {@link TransportError} only. */
   async watch(request: ApiRequest): Promise<WatchResponse> {
-    const { transport, metrics } = this.#options;
+    const { transport, metrics, timeoutMs } = this.#options;
+    const limited = timeoutMs === undefined ? request : { timeoutMs, ...request };
     let status = 0;
     try {
-      const response = await transport.watch(request);
+      const response = await transport.watch(limited);
       status = response.status;
       return response;
     } finally {
@@ -140,11 +143,12 @@ export class RestClient {
   }
 
   async #measured(request: ApiRequest): Promise<ApiResponse> {
-    const { transport, metrics, world } = this.#options;
+    const { transport, metrics, world, timeoutMs } = this.#options;
     const startedAtMs = world.clock.monotonicMs();
+    const limited = timeoutMs === undefined ? request : { timeoutMs, ...request };
     let status = 0;
     try {
-      const response = await transport.request(request);
+      const response = await transport.request(limited);
       status = response.status;
       const labels = { verb: request.method, host: transport.host };
       metrics.requestBytes.observe(labels, response.sentBytes);

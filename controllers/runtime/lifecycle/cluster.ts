@@ -28,6 +28,7 @@ export interface ClusterDefaults {
   readonly namespaces?: readonly string[];
   readonly freeze?: boolean;
   readonly silenceMs?: number;
+  readonly requestTimeoutMs?: number;
   readonly onRequest?: (entry: RequestLogEntry) => void;
 }
 
@@ -45,6 +46,7 @@ export class Cluster {
   /** `name` is empty for the manager's own cluster, which has no circuit. */
   constructor(name: string, access: ClusterConfig | Transport, defaults: ClusterDefaults) {
     const { world, metrics, fence, namespaces, freeze, silenceMs, onRequest } = defaults;
+    const { requestTimeoutMs: timeoutMs } = defaults;
     this.name = name;
     const logger = name === "" ? defaults.logger : defaults.logger.child({ cluster: name });
     const direct = openTransport(access, defaults);
@@ -65,6 +67,7 @@ export class Cluster {
       transport: this.#transport,
       cluster: name,
       fence,
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
       ...(onRequest === undefined ? {} : { onRequest }),
     });
     this.client = new Client(rest);

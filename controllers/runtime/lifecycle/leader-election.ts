@@ -186,7 +186,8 @@ export class LeaderElector {
     }
     // Not as we left it: an answer that we missed, a label of an admin, or another holder.
     metrics.leaderSlowpath.inc({ name: leaseName });
-    const now = await client.get(KINDS.Lease, this.#key);
+    const { timeoutMs } = this.#call();
+    const now = await client.get(KINDS.Lease, this.#key, { timeoutMs });
     if (now?.spec?.holderIdentity !== identity) return false;
     this.#keep(now);
     const again = { ...now.spec, ...this.#spec() };
@@ -235,8 +236,9 @@ export class LeaderElector {
     return document;
   }
 
-  #call(): { readonly fieldManager: string } {
-    return { fieldManager: "leader-election" };
+  /** An answer that does not come must leave time for another attempt on a new connection. */
+  #call(): { readonly fieldManager: string; readonly timeoutMs: number } {
+    return { fieldManager: "leader-election", timeoutMs: this.#renewDeadlineMs / 2 };
   }
 
   async #sleepOrChange(delayMs: number, signal: AbortSignal, wakeOnChange: boolean): Promise<void> {

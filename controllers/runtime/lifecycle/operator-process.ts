@@ -297,6 +297,7 @@ export class Manager {
 
   #clusterDefaults(): ClusterDefaults {
     const { name, identity, logger, watchNamespaces, watchSilenceMs, onRequest } = this.#options;
+    const { requestTimeoutMs } = this.#options;
     return {
       world: this.#world,
       logger,
@@ -306,6 +307,7 @@ export class Manager {
       freeze: this.#options.freezeObjects ?? false,
       ...(watchNamespaces === undefined ? {} : { namespaces: watchNamespaces }),
       ...(watchSilenceMs === undefined ? {} : { silenceMs: watchSilenceMs }),
+      ...(requestTimeoutMs === undefined ? {} : { requestTimeoutMs }),
       ...(onRequest === undefined ? {} : { onRequest }),
     };
   }

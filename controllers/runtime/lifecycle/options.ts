@@ -38,6 +38,8 @@ export interface ManagerOptions {
   readonly shard?: ShardOptions;
   /** A watch without a byte for this long is dead; 70,000, above the server's 60 s bookmarks. */
   readonly watchSilenceMs?: number;
+  /** From sending a request to its last byte; 30,000, of clusters beside one's own 10,000. */
+  readonly requestTimeoutMs?: number;
   /** Where `/healthz`, `/readyz` and `/metrics` are served; nowhere if not given. */
   readonly health?: { readonly host?: string; readonly port: number };
   /** How long a stop waits for running reconciles; 20,000 if not given. */
