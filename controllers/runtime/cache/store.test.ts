@@ -244,6 +244,26 @@ describe("own writes", () => {
   });
 });
 
+describe("events that are told twice", () => {
+  it("do not bring back what has gone, nor take away what is there", () => {
+    const { store, changes } = openStore();
+    for (const version of [5, 7]) {
+      store.put(object(version));
+      store.reached(String(version));
+    }
+    store.remove(object(9));
+    store.reached("9");
+    store.put(object(5));
+    store.put(object(7));
+    expect(versionIn(store)).toBeUndefined();
+    store.put(object(12, "u2"));
+    store.reached("12");
+    store.remove(object(9));
+    expect(versionIn(store)).toBe("12");
+    expect(changes.map(({ gone }) => gone)).toEqual([false, false, true, false]);
+  });
+});
+
 describe("a list", () => {
   it("is swapped in at once and tells what vanished", () => {
     const { store, changes } = openStore();

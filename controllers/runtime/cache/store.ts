@@ -118,12 +118,14 @@ export class Store {
 
   /** A watch event. Older news than what is known is dropped. */
   put(object: Live): void {
+    if (this.#isRepeated(object)) return;
     const text = keyText(keyOf(object));
     if (this.#accepts(text, object)) this.#set(text, object, "Watch", "");
   }
 
   /** A DELETED event; `object` is the last state and carries the version of the deletion. */
   remove(object: Live): void {
+    if (this.#isRepeated(object)) return;
     const text = keyText(keyOf(object));
     const floor = this.#floors.get(text);
     if (floor !== undefined) {
@@ -252,6 +254,13 @@ export class Store {
     const reached = this.#progress.get(namespace) ?? this.#progress.get("");
     const order = reached === undefined ? undefined : compareVersions(resourceVersion, reached);
     return order === undefined ? this.#ended.has(uid) : order <= 0;
+  }
+
+  /** True if the watch has told this before: it may since have told the end of it too. */
+  #isRepeated({ metadata: { namespace = "", resourceVersion } }: Live): boolean {
+    const reached = this.#progress.get(namespace) ?? this.#progress.get("");
+    const order = reached === undefined ? undefined : compareVersions(resourceVersion, reached);
+    return order !== undefined && order <= 0;
   }
 
   #rememberEnd(uid: string): void {

@@ -8,13 +8,12 @@ import { assertNever, errorMessage } from "#api/base/index.ts";
 import { REASONS } from "#api/meta/index.ts";
 
 import type { ApplyResult } from "../apply/apply-set.ts";
-import { needsFinalizer } from "../apply/stamp.ts";
 import { addFinalizer, hasFinalizer, removeFinalizer } from "../finalizers/finalizers.ts";
 import type { Live, ObjectKey } from "../kinds/kind.ts";
 import { keyText } from "../kinds/kind.ts";
 import { Ending } from "./ending.ts";
 import type { Pass, PassResult, StepsOptions } from "./steps.ts";
-import { isEdited, retryOf, sooner, Steps } from "./steps.ts";
+import { isEdited, isHeld, retryOf, sooner, Steps } from "./steps.ts";
 import type { ChangeSet, Outcome, Rendered } from "./types.ts";
 
 /** A refusal by the API server may pass without an event (quota, a foreign object that goes). */
@@ -141,6 +140,9 @@ export class Driver {
         return assertNever(result);
     }
     const calls = this.#steps.spec.calls?.(pass.plan) ?? [];
+    if (calls.length > 0 && !this.#options.rest.mayCallAgain(keyText(pass.key))) {
+      this.#options.contested(pass.key);
+    }
     try {
       await this.#steps.call(calls, signal);
     } catch (cause) {
@@ -187,13 +189,9 @@ export class Driver {
     if (answer !== undefined) await this.#steps.rewritten(pass, answer);
   }
 
-  /** True if the object may not go without us. */
   #isHeld(pass: Pass, rendered: Rendered): boolean {
-    const { finalizer } = this.#steps.spec;
-    if (finalizer !== undefined && (finalizer.needed?.(pass.observed) ?? true)) return true;
-    if (!("length" in rendered)) return false;
-    const parent = this.#steps.parent(pass);
-    return rendered.some((child) => needsFinalizer(child, parent));
+    const { observed } = pass;
+    return isHeld(this.#steps.spec, this.#steps.parent(pass), { observed, rendered });
   }
 
   #conclude(pass: Pass, outcome: Outcome, failure: unknown): PassResult {

@@ -14,13 +14,15 @@ import type { ChangeSet } from "./types.ts";
 const WRITES: BudgetPolicy = { burst: 30, refillMs: 10_000 };
 /** Passes that a pass asks for within the second. */
 const PASSES: BudgetPolicy = { burst: 100, refillMs: 1_000 };
+/** Passes with calls outside Kubernetes: what a call makes may be undone as fast as it is seen. */
+const CALLS: BudgetPolicy = { burst: 30, refillMs: 2_000 };
 const SOON_MS = 1_000;
 const WARN_EVERY_MS = 300_000;
 const SWEEP_AT = 1_024;
 const PATHS_MAX = 16;
 
 /** What does not come to rest: label `what` of the metric. */
-type What = "status" | "children" | "requeue";
+type What = "status" | "children" | "calls" | "requeue";
 
 /** Settings of a {@link Rest}; one per controller. */
 export interface RestOptions {
@@ -35,6 +37,7 @@ export class Rest {
   readonly #options: RestOptions;
   readonly #status: Budget;
   readonly #children: Budget;
+  readonly #calls: Budget;
   readonly #passes: Budget;
   readonly #warnedAtMs = new Map<string, number>();
 
@@ -42,6 +45,7 @@ export class Rest {
     this.#options = options;
     this.#status = new Budget(WRITES, options.clock);
     this.#children = new Budget(WRITES, options.clock);
+    this.#calls = new Budget(CALLS, options.clock);
     this.#passes = new Budget(PASSES, options.clock);
   }
 
@@ -68,6 +72,13 @@ export class Rest {
     return this.#children.waitMs(key);
   }
 
+  /** False if calls were made so often lately that the object has to wait for its next change. */
+  mayCallAgain(key: string): boolean {
+    if (this.#calls.take(key)) return true;
+    this.#restless(key, "calls", []);
+    return false;
+  }
+
   /** When a pass that asks for another one gets it. */
   requeueMs(key: string, wishMs: number): number {
     if (wishMs >= SOON_MS || this.#passes.take(key)) return wishMs;
@@ -77,8 +88,12 @@ export class Rest {
 
   /** The object is gone. */
   forget(key: string): void {
-    for (const budget of [this.#status, this.#children, this.#passes]) budget.forget(key);
+    for (const budget of this.#budgets) budget.forget(key);
     this.#warnedAtMs.delete(key);
+  }
+
+  get #budgets(): readonly Budget[] {
+    return [this.#status, this.#children, this.#calls, this.#passes];
   }
 
   #restless(key: string, what: What, paths: readonly string[]): void {
@@ -97,7 +112,7 @@ export class Rest {
   }
 
   #sweep(nowMs: number): void {
-    for (const budget of [this.#status, this.#children, this.#passes]) budget.sweep();
+    for (const budget of this.#budgets) budget.sweep();
     for (const [key, atMs] of this.#warnedAtMs) {
       if (nowMs - atMs >= WARN_EVERY_MS) this.#warnedAtMs.delete(key);
     }

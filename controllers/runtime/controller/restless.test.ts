@@ -87,6 +87,30 @@ describe("a controller without rest", () => {
     expect(warning).toMatchObject({ fields: { paths: ["ConfigMap w-map data.count"] } });
   });
 
+  it("whose calls are undone as fast as they are seen makes a bounded number of them", async () => {
+    const world = widgetWorld();
+    world.server.userApply(WIDGET, widget("w", { text: "a" }));
+    // What a call makes is undone at once, which wakes the object: as a child made for a parent
+    // that has gone, of which a late watch has not told yet.
+    const undo = (): void => {
+      const patch = { metadata: { labels: { undone: String(world.port.calls.length) } } };
+      world.server.userPatch(KINDS.ConfigMap, inShop("w-map"), patch);
+    };
+    running = world.start(
+      {},
+      {
+        async act(calls, port) {
+          port.calls.push(...calls);
+          await Promise.resolve();
+          queueMicrotask(undo);
+        },
+      },
+    );
+    await world.clock.advance(10 * MINUTE_MS);
+    expect(world.port.calls.length).toBeGreaterThan(30);
+    expect(world.port.calls.length).toBeLessThan(1_500);
+  });
+
   it("two that write over each other's status are bounded, whoever writes last", async () => {
     const world = widgetWorld();
     watchFirst(world);
