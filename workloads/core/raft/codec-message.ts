@@ -3,14 +3,14 @@
 // message | kind u8 | term varint | body |
 //
 //  0 append          prevIndex prevTerm commit refetch count { entry }
-//  1 append-ack      index logEpoch supports
-//  2 append-reject   prevIndex hintIndex hintTerm logEpoch supports
+//  1 append-ack      index standing
+//  2 append-reject   prevIndex hintIndex hintTerm standing
 //  3 heartbeat       commit round refetch
-//  4 heartbeat-ack   round logEpoch supports
+//  4 heartbeat-ack   round standing
 //  5 pre-vote        lastIndex lastTerm
-//  6 pre-vote-reply  granted u8
+//  6 pre-vote-reply  granted u8 commitIndex commitTerm
 //  7 vote            lastIndex lastTerm transfer u8
-//  8 vote-reply      granted u8
+//  8 vote-reply      granted u8 commitIndex commitTerm
 //  9 snapshot        base handle text
 // 10 timeout-now
 // 11 transfer        target text
@@ -21,7 +21,7 @@
 // 16 read-reply      batch index
 // 17 quiesce         commit
 //
-// Numbers are varints. refetch: epoch, then target if epoch > 0. base: index term level autoLeave u8
+// Numbers are varints. standing: logEpoch, suspect u8, supports. refetch: epoch, then target if epoch > 0. base: index term level autoLeave u8
 // and four lists (voters, outgoing, learners, learnersNext) of count { text }.
 import { assertNever } from "#api/base/index.ts";
 
@@ -117,6 +117,8 @@ export function encodeMessage(writer: ByteWriter, message: Message): void {
     case "pre-vote-reply":
     case "vote-reply":
       writer.byte(message.granted ? 1 : 0);
+      writer.varint(message.commitIndex);
+      writer.varint(message.commitTerm);
       return;
     case "snapshot":
       encodeBase(writer, message.base);
@@ -189,7 +191,12 @@ function decodeBody(reader: ByteReader, kind: Message["kind"], term: number): Me
     }
     case "pre-vote-reply":
     case "vote-reply":
-      return { kind, granted: reader.bool() };
+      return {
+        kind,
+        granted: reader.bool(),
+        commitIndex: reader.varint(),
+        commitTerm: reader.varint(),
+      };
     case "snapshot": {
       const base = decodeBase(reader);
       return { kind, base, handle: readHandle(reader) };
@@ -267,11 +274,12 @@ export function readEntries(
 
 function encodeStanding(writer: ByteWriter, standing: Standing): void {
   writer.varint(standing.logEpoch);
+  writer.byte(standing.suspect ? 1 : 0);
   writer.varint(standing.supports);
 }
 
 function decodeStanding(reader: ByteReader): Standing {
-  return { logEpoch: reader.varint(), supports: reader.varint() };
+  return { logEpoch: reader.varint(), suspect: reader.bool(), supports: reader.varint() };
 }
 
 function encodeRefetch(writer: ByteWriter, refetch: Refetch | undefined): void {

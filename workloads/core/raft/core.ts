@@ -18,7 +18,7 @@ import { ForwardQueue } from "./forwards.ts";
 import { Lease } from "./lease.ts";
 import type { RaftLog } from "./log.ts";
 import { membersOf } from "./membership.ts";
-import type { Message, MessageBody, Refetch, Standing } from "./messages.ts";
+import type { KnownCommit, Message, MessageBody, Refetch, Standing } from "./messages.ts";
 import { Progress } from "./progress.ts";
 import { ReadQueue } from "./reads.ts";
 import type { RaftSettings } from "./settings.ts";
@@ -150,7 +150,12 @@ export class GroupCore {
   }
 
   standing(): Standing {
-    return { logEpoch: this.logEpoch, supports: this.settings.supports };
+    return { logEpoch: this.logEpoch, suspect: this.suspect, supports: this.settings.supports };
+  }
+
+  knownCommit(): KnownCommit {
+    const commitIndex = this.log.committed;
+    return { commitIndex, commitTerm: this.log.term(commitIndex) ?? 0 };
   }
 
   /** Queues a message that depends on nothing durable. */

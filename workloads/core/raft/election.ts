@@ -1,8 +1,9 @@
 // Elections: who campaigns when, who votes for whom, and what winning and losing mean. Source: Raft
 // paper 5.2 and 5.4.1, dissertation 4.2.3 (disruptive members), 9.6 (PreVote), 3.10 (transfer).
+import { commitTo } from "./commit.ts";
 import type { GroupCore } from "./core.ts";
 import { isVoter } from "./membership.ts";
-import type { MessageOf } from "./messages.ts";
+import type { KnownCommit, MessageOf } from "./messages.ts";
 import { voteResult } from "./quorum.ts";
 import { appendEmpty } from "./replicate.ts";
 import type { MemberId } from "./types.ts";
@@ -75,10 +76,20 @@ export function handleVote(core: GroupCore, message: MessageOf<"vote" | "pre-vot
   const granted = mayVote && !core.suspect && core.log.isUpToDate(lastIndex, lastTerm);
   const kind = isPre ? "pre-vote-reply" : "vote-reply";
   // A granted pre-vote echoes the term asked for, or the sender would ignore it as an old one.
-  core.postAfterPersist(from, { kind, granted }, granted ? term : core.term);
+  const body = { kind, granted, ...core.knownCommit() } as const;
+  core.postAfterPersist(from, body, granted ? term : core.term);
   if (!granted || isPre) return;
   core.electionElapsed = 0;
   core.vote = from;
+}
+
+/** Commits what the sender knows to be committed, if that very entry is here. */
+export function learnCommit(core: GroupCore, known: KnownCommit): void {
+  if (core.suspect || core.log.isRestoring || known.commitTerm === 0) return;
+  if (!core.log.matches(known.commitIndex, known.commitTerm)) return;
+  commitTo(core, known.commitIndex);
+  const isCandidate = core.role === "candidate" || core.role === "pre-candidate";
+  if (isCandidate && !isPromotable(core)) core.becomeFollower(core.term, undefined);
 }
 
 /** Takes an answer to our own request. */

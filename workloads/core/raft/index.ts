@@ -34,6 +34,7 @@ export type { ChangeResult } from "./membership.ts";
 export type {
   ForwardedProposal,
   ForwardOutcome,
+  KnownCommit,
   Message,
   MessageOf,
   Refetch,
@@ -42,6 +43,8 @@ export type {
 } from "./messages.ts";
 export { LAG_MS_MAX, RaftNode } from "./node.ts";
 export type { GroupEffects, NodeEffects, NodePersist, NodeStart, Outbox } from "./node.ts";
+export { DEFAULT_SESSION_SETTINGS, isIdentity, SessionTable } from "./sessions.ts";
+export type { RequestIdentity, RequestOutcome, SessionSettings } from "./sessions.ts";
 export { assertSettings, DEFAULT_SETTINGS, leaseMs } from "./settings.ts";
 export type { RaftSettings } from "./settings.ts";
 export type { GroupStatus, MemberStatus } from "./status.ts";

@@ -65,6 +65,7 @@ function takeStanding(core: GroupCore, progress: Progress, standing: Standing): 
   if (standing.logEpoch < progress.logEpoch) return false;
   progress.isActive = true;
   progress.supports = standing.supports;
+  progress.isSuspect = standing.suspect;
   if (standing.logEpoch > progress.logEpoch) {
     progress.restartFrom(standing.logEpoch, core.log.last);
   }

@@ -32,8 +32,20 @@ export interface Refetch {
 export interface Standing {
   /** See {@link HardState.logEpoch}. */
   readonly logEpoch: number;
+  /** See {@link HardState.suspect}. */
+  readonly suspect: boolean;
   /** Highest feature level the member's release knows. */
   readonly supports: number;
+}
+
+/**
+ * The last entry that who answers knows to be committed. A fact that never ceases to be one: who
+ * holds this very entry may take everything up to it as committed. Without it a candidate that has
+ * not heard of a committed change of members could wait for ever for the vote of a removed one.
+ */
+export interface KnownCommit {
+  readonly commitIndex: LogIndex;
+  readonly commitTerm: Term;
 }
 
 /** A proposal on its way to the leader; `id` is unique to its origin and rises. */
@@ -55,7 +67,10 @@ export type RefusalReason =
   | "transferring"
   /** Not all members know entries of this kind yet. */
   | "level"
-  /** A change of members is under way, or the leader has not committed anything in its term. */
+  /**
+   * A change of members is under way, the leader has not committed anything in its term, or a
+   * voter of the next configuration is suspect.
+   */
   | "change-pending"
   /** The change of members makes no sense from here; will never do in this configuration. */
   | "change-invalid";
@@ -98,7 +113,7 @@ export type MessageBody =
   | ({ readonly kind: "heartbeat-ack"; readonly round: number } & Standing)
   /** Would you vote for me at `term`? Changes nothing in the receiver. */
   | { readonly kind: "pre-vote"; readonly lastIndex: LogIndex; readonly lastTerm: Term }
-  | { readonly kind: "pre-vote-reply"; readonly granted: boolean }
+  | ({ readonly kind: "pre-vote-reply"; readonly granted: boolean } & KnownCommit)
   /** `transfer`: the leader itself asked the sender to campaign. */
   | {
       readonly kind: "vote";
@@ -106,7 +121,7 @@ export type MessageBody =
       readonly lastTerm: Term;
       readonly transfer: boolean;
     }
-  | { readonly kind: "vote-reply"; readonly granted: boolean }
+  | ({ readonly kind: "vote-reply"; readonly granted: boolean } & KnownCommit)
   /** Leader's driver, through the bulk stream: the bytes behind `handle` are complete. */
   | { readonly kind: "snapshot"; readonly base: LogBase; readonly handle: SnapshotHandle }
   /** Leader: your log is complete, campaign at once. */

@@ -80,6 +80,7 @@ export class Progress {
   /** Standing told by its answers; 0 if nothing was heard yet. */
   supports = 0;
   logEpoch = 0;
+  isSuspect = false;
   /** Our last index when we first heard of `logEpoch`. */
   refetchTarget: LogIndex = 0;
   /** Proposals it forwarded in its current run; those below `settledBelow` are forgotten. */

@@ -5,7 +5,7 @@ import type { ConfigChange, RequestId } from "./effects.ts";
 import { decodeConfigChange, encodeConfigChange, isEntryData } from "./entry-data.ts";
 import type { ForwardedProposal, ForwardOutcome, MessageOf, RefusalReason } from "./messages.ts";
 import { appendOwn } from "./replicate.ts";
-import type { EntryKind, LogIndex } from "./types.ts";
+import type { EntryKind, LogIndex, MemberId } from "./types.ts";
 import { ENTRY_KIND_LEVELS } from "./types.ts";
 
 /** A proposal of this replica's driver. */
@@ -64,7 +64,10 @@ function checkChange(core: GroupCore, data: Uint8Array): RefusalReason | undefin
     return "change-pending";
   }
   const result = changeConfiguration(core.config, change);
-  return result.kind === "rejected" ? "change-invalid" : undefined;
+  if (result.kind === "rejected") return "change-invalid";
+  // A suspect voter heals with the help of a leader, and a leader may need its vote.
+  const isSuspect = (member: MemberId): boolean => core.progress.get(member)?.isSuspect === true;
+  return result.config.voters.some(isSuspect) ? "change-pending" : undefined;
 }
 
 /** End of a turn: a follower's proposals go to the leader. */

@@ -3,7 +3,7 @@
 import { assertNever } from "#api/base/index.ts";
 
 import type { GroupCore } from "./core.ts";
-import { campaignAtOnce, handleVote, handleVoteReply, isInLease } from "./election.ts";
+import { campaignAtOnce, handleVote, handleVoteReply, isInLease, learnCommit } from "./election.ts";
 import { handleAppend, handleHeartbeat, handleSnapshot, heardLeader } from "./follower.ts";
 import {
   handleAppendAck,
@@ -23,6 +23,9 @@ export function receive(core: GroupCore, message: Message): void {
     return;
   }
   if (message.kind !== "quiesce") wake(core);
+  if (message.kind === "vote-reply" || message.kind === "pre-vote-reply") {
+    learnCommit(core, message);
+  }
   if (message.term > core.term) {
     if (!takeNewerTerm(core, message)) return;
   } else if (message.term < core.term) {
@@ -94,7 +97,11 @@ function answerOlderTerm(core: GroupCore, message: Message): void {
       core.postAfterPersist(from, { kind: "newer-term" });
       return;
     case "pre-vote":
-      core.postAfterPersist(from, { kind: "pre-vote-reply", granted: false });
+      core.postAfterPersist(from, {
+        kind: "pre-vote-reply",
+        granted: false,
+        ...core.knownCommit(),
+      });
       return;
     case "snapshot":
       core.discards.push(message.handle);

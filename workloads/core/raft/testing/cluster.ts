@@ -254,6 +254,21 @@ export class Cluster {
     node.raft?.step({ kind: "read", id, mode });
   }
 
+  /** A change that somebody has in its log and somebody else does not know to be committed. */
+  private isChangeUnderWay(voters: readonly MemberId[]): boolean {
+    const nodes = voters.map((id) => this.node(id));
+    const known = Math.min(
+      ...nodes.map(({ raft, log }) => raft?.status().committed ?? log.hard.commit),
+    );
+    return nodes.some(({ log, writes }) => {
+      const whole = log.copy();
+      for (const write of writes) whole.write(write);
+      const from = Math.max(known, whole.base().index) + 1;
+      const entries = whole.entries(from, whole.lastIndex(), Number.MAX_SAFE_INTEGER) ?? [];
+      return entries.some((entry) => entry.kind === "config");
+    });
+  }
+
   private isAnyoneSuspect(): boolean {
     return [...this.nodes.values()].some(({ log }) => log.hard.suspect);
   }
@@ -302,7 +317,8 @@ export class Cluster {
     const isKnown = config.voters.every(
       (id) => JSON.stringify(this.node(id).raft?.status().config) === JSON.stringify(config),
     );
-    if (this.isAnyoneSuspect() || isSmall || !isKnown) return;
+    if (this.isAnyoneSuspect() || isSmall || !isKnown || this.isChangeUnderWay(config.voters))
+      return;
     this.crash(node, 0);
     const from = Math.max(node.checkpoint.index + 1, node.log.lastIndex() - (b % 6));
     node.log.cut(from);

@@ -1,0 +1,327 @@
+// Exactly once: the part of a replicated state that remembers which requests were executed and what
+// came of them. A client registers a session through the log and numbers its requests; a request
+// that comes again is answered from memory. A request with an idempotency key of its own needs no
+// session. All time is the time written in entries, so that every replica forgets the same things at
+// the same entry. Source: Raft dissertation 6.3; IETF draft "Idempotency-Key".
+import { utf8Encode } from "#api/base/index.ts";
+
+import { ByteReader, ByteWriter } from "./bytes.ts";
+
+/** Bounds; the same on all replicas of a group, so they change only with the feature level. */
+export interface SessionSettings {
+  /** A session without a request for this long is forgotten. */
+  readonly sessionTtlMs: number;
+  /** Registering one more forgets the session that was idle longest. */
+  readonly sessionsMax: number;
+  /** Requests of one session whose answers the client has not confirmed. */
+  readonly windowMax: number;
+  readonly keyTtlMs: number;
+  /** Beyond it requests with new keys are refused: an early end would execute something twice. */
+  readonly keysMax: number;
+  /** Longest session id, key or fingerprint, in bytes of UTF-8. */
+  readonly idBytesMax: number;
+}
+
+/** A day of keys, an hour of sessions. */
+export const DEFAULT_SESSION_SETTINGS: SessionSettings = {
+  sessionTtlMs: 3_600_000,
+  sessionsMax: 10_000,
+  windowMax: 1024,
+  keyTtlMs: 86_400_000,
+  keysMax: 1_000_000,
+  idBytesMax: 255,
+};
+
+/** Who asks, and how a repetition is recognised. */
+export type RequestIdentity =
+  | {
+      readonly kind: "session";
+      readonly session: string;
+      /** Rises by one per request of the session, from 1. */
+      readonly sequence: number;
+      /** The client has the answers of all requests below. */
+      readonly settledBelow: number;
+    }
+  | {
+      readonly kind: "key";
+      readonly key: string;
+      /** Tells requests apart that wrongly share a key; "" for none. */
+      readonly fingerprint: string;
+      /** The slot of what the request changes: the record moves with it. */
+      readonly slot: number;
+    };
+
+/** What became of a request. Only `executed` ran anything. */
+export type RequestOutcome =
+  | { readonly kind: "executed"; readonly result: Uint8Array }
+  /** It ran before; this was the result. */
+  | { readonly kind: "repeated"; readonly result: Uint8Array }
+  /** The session is not known (any more): whether the request ran cannot be told. */
+  | { readonly kind: "expired" }
+  /** It ran before and the client said it has the answer. */
+  | { readonly kind: "settled" }
+  /** The key belongs to another request. */
+  | { readonly kind: "mismatch" }
+  /** Too many answers are not confirmed, or too many keys are remembered. */
+  | { readonly kind: "full" };
+
+interface Session {
+  settledBelow: number;
+  lastMs: number;
+  readonly results: Map<number, Uint8Array>;
+}
+
+interface KeyRecord {
+  readonly fingerprint: string;
+  readonly slot: number;
+  readonly atMs: number;
+  readonly result: Uint8Array;
+}
+
+const TABLE_VERSION = 1;
+
+/** Part of a state machine: changed only while entries are applied, in their order. */
+export class SessionTable {
+  private readonly settings: SessionSettings;
+  /** Idle longest first. */
+  private readonly sessions = new Map<string, Session>();
+  /** Oldest first. */
+  private readonly keys = new Map<string, KeyRecord>();
+  private nowMs = 0;
+
+  constructor(settings: SessionSettings) {
+    this.settings = settings;
+  }
+
+  get sessionCount(): number {
+    return this.sessions.size;
+  }
+
+  get keyCount(): number {
+    return this.keys.size;
+  }
+
+  /** The time of the table: the latest that any entry carried. Never goes back. */
+  get timeMs(): number {
+    return this.nowMs;
+  }
+
+  /** An entry of this time is applied. What has been idle for too long is forgotten first. */
+  advance(entryMs: number): void {
+    this.nowMs = Math.max(this.nowMs, entryMs);
+    for (const [id, session] of this.sessions) {
+      if (this.nowMs - session.lastMs < this.settings.sessionTtlMs) break;
+      this.sessions.delete(id);
+    }
+    for (const [key, record] of this.keys) {
+      if (this.nowMs - record.atMs < this.settings.keyTtlMs) break;
+      this.keys.delete(key);
+    }
+  }
+
+  /** Makes a session; one that exists under this id stays as it is. */
+  register(entryMs: number, session: string): void {
+    this.advance(entryMs);
+    const known = this.sessions.get(session);
+    if (known !== undefined) {
+      this.touch(session, known);
+      return;
+    }
+    this.sessions.set(session, { settledBelow: 1, lastMs: this.nowMs, results: new Map() });
+    for (const oldest of this.sessions.keys()) {
+      if (this.sessions.size <= this.settings.sessionsMax) return;
+      this.sessions.delete(oldest);
+    }
+  }
+
+  /** The client is still there; false if its session is not. */
+  keepAlive(entryMs: number, session: string): boolean {
+    this.advance(entryMs);
+    const known = this.sessions.get(session);
+    if (known !== undefined) this.touch(session, known);
+    return known !== undefined;
+  }
+
+  /** The client is done. */
+  close(entryMs: number, session: string): void {
+    this.advance(entryMs);
+    this.sessions.delete(session);
+  }
+
+  /** Runs a request, or answers it from memory. `execute` runs at most once and must not throw. */
+  apply(entryMs: number, identity: RequestIdentity, execute: () => Uint8Array): RequestOutcome {
+    this.advance(entryMs);
+    if (identity.kind === "session") return this.applyInSession(identity, execute);
+    return this.applyWithKey(identity, execute);
+  }
+
+  private applyInSession(
+    identity: RequestIdentity & { kind: "session" },
+    execute: () => Uint8Array,
+  ): RequestOutcome {
+    const session = this.sessions.get(identity.session);
+    if (session === undefined) return { kind: "expired" };
+    this.touch(identity.session, session);
+    settle(session, identity.settledBelow);
+    const { sequence } = identity;
+    if (sequence < session.settledBelow) return { kind: "settled" };
+    const known = session.results.get(sequence);
+    if (known !== undefined) return { kind: "repeated", result: known };
+    if (sequence - session.settledBelow >= this.settings.windowMax) return { kind: "full" };
+    const result = execute();
+    session.results.set(sequence, result);
+    return { kind: "executed", result };
+  }
+
+  private applyWithKey(
+    identity: RequestIdentity & { kind: "key" },
+    execute: () => Uint8Array,
+  ): RequestOutcome {
+    const known = this.keys.get(identity.key);
+    if (known !== undefined) {
+      const isSame = known.fingerprint === identity.fingerprint;
+      return isSame ? { kind: "repeated", result: known.result } : { kind: "mismatch" };
+    }
+    if (this.keys.size >= this.settings.keysMax) return { kind: "full" };
+    const result = execute();
+    const { fingerprint, slot } = identity;
+    this.keys.set(identity.key, { fingerprint, slot, atMs: this.nowMs, result });
+    return { kind: "executed", result };
+  }
+
+  private touch(id: string, session: Session): void {
+    session.lastMs = this.nowMs;
+    this.sessions.delete(id);
+    this.sessions.set(id, session);
+  }
+
+  /**
+   * The table as bytes, equal for equal tables: for snapshots, digests and, with `slots`, for the
+   * target of a slot move, which needs all sessions and the keys of these slots.
+   */
+  encode(slots?: ReadonlySet<number>): Uint8Array {
+    const writer = new ByteWriter();
+    writer.byte(TABLE_VERSION);
+    writer.varint(this.nowMs);
+    writer.varint(this.sessions.size);
+    for (const [id, session] of this.sessions) {
+      writer.text(id);
+      writer.varint(session.lastMs);
+      writer.varint(session.settledBelow);
+      writer.varint(session.results.size);
+      for (const [sequence, result] of session.results) {
+        writer.varint(sequence);
+        writer.bytes(result);
+      }
+    }
+    const keys = [...this.keys].filter(([, record]) => slots?.has(record.slot) ?? true);
+    writer.varint(keys.length);
+    for (const [key, { fingerprint, slot, atMs, result }] of keys) {
+      writer.text(key);
+      writer.text(fingerprint);
+      writer.varint(slot);
+      writer.varint(atMs);
+      writer.bytes(result);
+    }
+    return writer.finish();
+  }
+
+  /**
+   * Takes in an encoded table: into an empty one it restores it, into another it joins them, as the
+   * target of a slot move does. False, with nothing changed, if the bytes are not a table. Results
+   * are copied.
+   */
+  absorb(bytes: Uint8Array): boolean {
+    const other = decodeTable(bytes, this.settings);
+    if (other === undefined) return false;
+    for (const [id, session] of other.sessions) {
+      const own = this.sessions.get(id);
+      if (own === undefined) {
+        this.sessions.set(id, session);
+        continue;
+      }
+      settle(own, session.settledBelow);
+      own.lastMs = Math.max(own.lastMs, session.lastMs);
+      for (const [sequence, result] of session.results) {
+        if (sequence >= own.settledBelow && !own.results.has(sequence)) {
+          own.results.set(sequence, result);
+        }
+      }
+    }
+    for (const [key, record] of other.keys) if (!this.keys.has(key)) this.keys.set(key, record);
+    this.nowMs = Math.max(this.nowMs, other.nowMs);
+    reorder(this.sessions, (session) => session.lastMs);
+    reorder(this.keys, (record) => record.atMs);
+    return true;
+  }
+}
+
+/** The client has all answers below: they need not be remembered. Never goes back. */
+function settle(session: Session, settledBelow: number): void {
+  if (settledBelow <= session.settledBelow) return;
+  session.settledBelow = settledBelow;
+  for (const sequence of session.results.keys()) {
+    if (sequence < settledBelow) session.results.delete(sequence);
+  }
+}
+
+/** Oldest first again; equal times keep their order. */
+function reorder<T>(map: Map<string, T>, timeMs: (value: T) => number): void {
+  const items = [...map].sort(([, one], [, two]) => timeMs(one) - timeMs(two));
+  map.clear();
+  for (const [key, value] of items) map.set(key, value);
+}
+
+interface Table {
+  readonly nowMs: number;
+  readonly sessions: Map<string, Session>;
+  readonly keys: Map<string, KeyRecord>;
+}
+
+function decodeTable(bytes: Uint8Array, settings: SessionSettings): Table | undefined {
+  const reader = new ByteReader(bytes);
+  if (reader.byte() !== TABLE_VERSION) return undefined;
+  const nowMs = reader.varint();
+  const sessions = new Map<string, Session>();
+  for (let count = reader.varint(); count > 0 && !reader.failed; count -= 1) {
+    const id = reader.text(settings.idBytesMax);
+    sessions.set(id, readSession(reader));
+  }
+  const keys = new Map<string, KeyRecord>();
+  for (let count = reader.varint(); count > 0 && !reader.failed; count -= 1) {
+    const key = reader.text(settings.idBytesMax);
+    const fingerprint = reader.text(settings.idBytesMax);
+    const [slot, atMs] = [reader.varint(), reader.varint()];
+    keys.set(key, { fingerprint, slot, atMs, result: readCopy(reader) });
+  }
+  return reader.failed || reader.remaining > 0 ? undefined : { nowMs, sessions, keys };
+}
+
+function readSession(reader: ByteReader): Session {
+  const lastMs = reader.varint();
+  const settledBelow = reader.varint();
+  const results = new Map<number, Uint8Array>();
+  for (let count = reader.varint(); count > 0 && !reader.failed; count -= 1) {
+    const sequence = reader.varint();
+    results.set(sequence, readCopy(reader));
+  }
+  return { settledBelow, lastMs, results };
+}
+
+function readCopy(reader: ByteReader): Uint8Array {
+  return reader.bytes(reader.remaining).slice();
+}
+
+/** True if the identity can be remembered; a request must be refused before it is proposed if not. */
+export function isIdentity(identity: RequestIdentity, settings: SessionSettings): boolean {
+  if (identity.kind === "session") {
+    const { session, sequence, settledBelow } = identity;
+    return isId(session, settings) && sequence >= 1 && settledBelow >= 1;
+  }
+  const { key, fingerprint } = identity;
+  return isId(key, settings) && (fingerprint === "" || isId(fingerprint, settings));
+}
+
+function isId(text: string, settings: SessionSettings): boolean {
+  return text !== "" && utf8Encode(text).byteLength <= settings.idBytesMax;
+}
