@@ -94,7 +94,13 @@ export type { ShardOptions } from "./lifecycle/shard.ts";
 export { stampNames } from "./apply/stamp.ts";
 export type { StampNames } from "./apply/stamp.ts";
 export { readClusterUid } from "./lifecycle/cluster-uid.ts";
-export { addOperatorFlags, clusterConfigOf, parseListen } from "./lifecycle/flags.ts";
-export type { Environment, ListenAddress, OperatorFlags } from "./lifecycle/flags.ts";
+export {
+  addOperatorFlags,
+  addShardFlags,
+  clusterConfigOf,
+  parseListen,
+  shardOfFlags,
+} from "./lifecycle/flags.ts";
+export type { Environment, ListenAddress, OperatorFlags, ShardFlags } from "./lifecycle/flags.ts";
 export { runOperator } from "./lifecycle/run-operator.ts";
 export type { CommonOptions, OperatorParts } from "./lifecycle/run-operator.ts";

@@ -46,8 +46,15 @@ export interface Credentials {
 /** Pods' tokens live an hour and are replaced after 80 % of that; client-go reads each minute. */
 const REFRESH_MS = 60_000;
 
+/** Told about every reading of files or a plugin; `error` if it failed. */
+export type ReadListener = (error: unknown) => void;
+
 /** Credentials for any {@link ClusterConfig}. `monotonicMs` is the clock for refreshing. */
-export function openCredentials(config: ClusterConfig, monotonicMs: () => number): Credentials {
+export function openCredentials(
+  config: ClusterConfig,
+  monotonicMs: () => number,
+  onRead: ReadListener = () => undefined,
+): Credentials {
   switch (config.kind) {
     case "inline": {
       const access: Access = {
@@ -63,9 +70,9 @@ export function openCredentials(config: ClusterConfig, monotonicMs: () => number
       return { current: () => Promise.resolve(access), invalidate: () => undefined };
     }
     case "in-cluster":
-      return refreshing(() => readInCluster(config), monotonicMs);
+      return refreshing(() => readInCluster(config), monotonicMs, onRead);
     case "kubeconfig":
-      return kubeconfigCredentials(config, monotonicMs);
+      return kubeconfigCredentials(config, monotonicMs, onRead);
     default:
       return assertNever(config);
   }
@@ -84,7 +91,11 @@ export function heldCredentials(
 }
 
 /** Shares one read between callers and keeps the last good one if a refresh fails. */
-function refreshing(read: () => Promise<Access>, monotonicMs: () => number): Credentials {
+function refreshing(
+  read: () => Promise<Access>,
+  monotonicMs: () => number,
+  onRead: ReadListener = () => undefined,
+): Credentials {
   let known: Access | undefined;
   let readAtMs = 0;
   let running: Promise<Access> | undefined;
@@ -94,7 +105,9 @@ function refreshing(read: () => Promise<Access>, monotonicMs: () => number): Cre
     const startedAtMs = monotonicMs();
     try {
       known = await read();
+      onRead(undefined);
     } catch (cause) {
+      onRead(cause);
       // A file that is just being replaced must not stop a process whose token is still good;
       // without a last good one there is nothing to go on with.
       if (known === undefined) throw cause;
@@ -119,7 +132,11 @@ function refreshing(read: () => Promise<Access>, monotonicMs: () => number): Cre
 }
 
 /** A kubeconfig file whose plugin, if it has one, outlives the readings of the file. */
-function kubeconfigCredentials(config: KubeconfigFile, monotonicMs: () => number): Credentials {
+function kubeconfigCredentials(
+  config: KubeconfigFile,
+  monotonicMs: () => number,
+  onRead: ReadListener,
+): Credentials {
   let plugin: { readonly text: string; readonly run: ExecPlugin } | undefined;
   const read = async (): Promise<Access> => {
     const found = await readKubeconfigFile(config.path, config.context);
@@ -131,7 +148,7 @@ function kubeconfigCredentials(config: KubeconfigFile, monotonicMs: () => number
     }
     return accessFrom(found, await plugin.run.current());
   };
-  const { current, invalidate } = refreshing(read, monotonicMs);
+  const { current, invalidate } = refreshing(read, monotonicMs, onRead);
   return {
     current,
     invalidate(why) {

@@ -4,7 +4,7 @@
 // nobody waits for them.
 
 import type { Logger } from "#api/base/index.ts";
-import { assert } from "#api/base/index.ts";
+import { assert, errorMessage } from "#api/base/index.ts";
 
 import { Informers } from "../cache/informers.ts";
 import { BreakerTransport } from "../client/breaker.ts";
@@ -177,8 +177,18 @@ export class Clusters {
 
 function openTransport(access: ClusterConfig | Transport, defaults: ClusterDefaults): Transport {
   if (!("kind" in access)) return access;
+  const { world, metrics, logger } = defaults;
   return new UndiciTransport({
-    credentials: openCredentials(access, () => defaults.world.clock.monotonicMs()),
+    credentials: openCredentials(
+      access,
+      () => world.clock.monotonicMs(),
+      (error) => {
+        metrics.credentialReads.inc();
+        if (error === undefined) return;
+        metrics.credentialErrors.inc();
+        logger.warn("credentials cannot be read", { cause: errorMessage(error) });
+      },
+    ),
     userAgent: defaults.userAgent,
   });
 }

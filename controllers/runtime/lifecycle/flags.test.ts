@@ -1,8 +1,14 @@
 import { describe, expect, it } from "@jest/globals";
 import { Command } from "commander";
 
-import type { Environment, OperatorFlags } from "./flags.ts";
-import { addOperatorFlags, clusterConfigOf, parseListen } from "./flags.ts";
+import type { Environment, OperatorFlags, ShardFlags } from "./flags.ts";
+import {
+  addOperatorFlags,
+  addShardFlags,
+  shardOfFlags,
+  clusterConfigOf,
+  parseListen,
+} from "./flags.ts";
 
 function parse(args: readonly string[], env: Environment): OperatorFlags {
   const defaults = { name: "x-operator", namespace: "x-system" };
@@ -37,5 +43,28 @@ describe("parseListen", () => {
 
   it.each(["9090", "host:", "host:70000"])("refuses %s", (text) => {
     expect(() => parseListen(text)).toThrow("HOST:PORT");
+  });
+});
+
+describe("flags of shards", () => {
+  const parseShards = (...args: readonly string[]): ShardFlags =>
+    addShardFlags(new Command())
+      .exitOverride()
+      .configureOutput({ writeErr: () => undefined })
+      .parse([...args], { from: "user" })
+      .opts<ShardFlags>();
+
+  it("name a shard", () => {
+    expect(shardOfFlags(parseShards())).toBeUndefined();
+    expect(shardOfFlags(parseShards("--shard", "1/3"))).toEqual({ index: 1, count: 3 });
+    const labelled = parseShards("--shard", "0/2", "--shard-label", "team");
+    expect(shardOfFlags(labelled)).toEqual({ index: 0, count: 2, label: "team" });
+  });
+
+  it("are refused where they name none", () => {
+    expect(() => shardOfFlags(parseShards("--shard-label", "team"))).toThrow("needs --shard");
+    for (const text of ["3/3", "1", "a/b", "-1/2"]) {
+      expect(() => parseShards(`--shard=${text}`)).toThrow("expected I/N");
+    }
   });
 });

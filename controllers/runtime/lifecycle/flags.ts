@@ -6,6 +6,7 @@ import type { Command } from "commander";
 import type { ClusterConfig } from "../client/config.ts";
 import { SERVICE_ACCOUNT_DIR } from "../client/config.ts";
 import type { LogLevel } from "./json-logger.ts";
+import type { ShardOptions } from "./shard.ts";
 
 /** Values of the environment by name. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -44,6 +45,37 @@ function parseNamespaces(text: string): readonly string[] {
   const bad = names.find((name) => !/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(name));
   if (bad !== undefined) throw new InvalidArgumentError(`"${bad}" is no name of a namespace`);
   return names;
+}
+
+/** `i/n`, such as `0/3`. Throws InvalidArgumentError unless 0 <= i < n. */
+export function parseShard(text: string): ShardOptions {
+  const [, index, count] = /^(\d{1,4})\/(\d{1,4})$/.exec(text) ?? [];
+  const shard = { index: Number(index), count: Number(count) };
+  if (!(shard.index < shard.count)) throw new InvalidArgumentError("expected I/N with I below N");
+  return shard;
+}
+
+/** What {@link addShardFlags} adds, as commander gives it back. */
+export interface ShardFlags {
+  readonly shard?: ShardOptions;
+  readonly shardLabel?: string;
+}
+
+/** Adds the flags of an operator whose objects can be split; what runs beside them must allow it. */
+export function addShardFlags(command: Command): Command {
+  return command
+    .option("--shard <i/n>", "serve only part i, from 0 on, of n; one deployment each", parseShard)
+    .option("--shard-label <key>", "objects with one value of this label share a part");
+}
+
+/** The shard that the flags name; undefined if none. Throws InvalidArgumentError for a lone label. */
+export function shardOfFlags(flags: ShardFlags): ShardOptions | undefined {
+  const { shard, shardLabel: label } = flags;
+  if (shard === undefined) {
+    if (label !== undefined) throw new InvalidArgumentError("--shard-label needs --shard I/N");
+    return undefined;
+  }
+  return { ...shard, ...(label === undefined ? {} : { label }) };
 }
 
 /**

@@ -1,5 +1,5 @@
 // `/healthz`, `/readyz` and `/metrics` on one port, plaintext, for the kubelet and Prometheus.
-// Alive means that the event loop answers; ready means that the caches are filled, on the leader
+// Alive means that the event loop keeps up; ready means that the caches are filled, on the leader
 // and on standbys alike.
 
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
@@ -12,6 +12,8 @@ import { errorMessage } from "#api/base/index.ts";
 export interface HealthOptions {
   readonly host?: string;
   readonly port: number;
+  /** Why it is not alive and should be restarted; undefined if it is. */
+  readonly illness: () => string | undefined;
   /** Why it is not ready; empty if it is. */
   readonly problems: () => readonly string[];
   readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
@@ -54,7 +56,8 @@ async function answer(
   if (request.method !== "GET" && request.method !== "HEAD") {
     send(response, 405, "text/plain", "method not allowed\n");
   } else if (path === "/healthz") {
-    send(response, 200, "text/plain", "ok\n");
+    const illness = options.illness();
+    send(response, illness === undefined ? 200 : 500, "text/plain", `${illness ?? "ok"}\n`);
   } else if (path === "/readyz") {
     const problems = options.problems();
     const text = problems.length === 0 ? "ok\n" : `${problems.join("\n")}\n`;

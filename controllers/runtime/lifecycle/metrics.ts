@@ -10,6 +10,8 @@ const BYTES = [64, 256, 512, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304,
 /** All metrics of a manager. */
 export interface Metrics {
   readonly registry: Registry;
+  /** Calls `measure` before every reading of the registry, for gauges about what is going on. */
+  readonly onRead: (measure: () => void) => void;
   readonly reconciles: Counter<"controller" | "result">;
   readonly reconcileErrors: Counter<"controller">;
   readonly terminalErrors: Counter<"controller">;
@@ -45,12 +47,33 @@ export interface Metrics {
   readonly stuck: Gauge<"controller">;
   readonly eventsDropped: Counter<"reason">;
   readonly clusterUp: Gauge<"cluster">;
+  readonly credentialReads: Counter;
+  readonly credentialErrors: Counter;
+}
+
+/** Results of passes as controller-runtime names them. */
+const RESULTS = ["success", "error", "requeue", "requeue_after"] as const;
+
+/** Begins the counters of a controller at 0, so that rates have a beginning. */
+export function beginCounting(metrics: Metrics, controller: string): void {
+  for (const result of RESULTS) metrics.reconciles.inc({ controller, result }, 0);
+  for (const counter of [
+    metrics.reconcileErrors,
+    metrics.terminalErrors,
+    metrics.panics,
+    metrics.timeouts,
+    metrics.applySkipped,
+    metrics.statusSkipped,
+  ]) {
+    counter.inc({ controller }, 0);
+  }
 }
 
 /** A fresh registry with all metrics at zero. */
 export function createMetrics(): Metrics {
   const registry = new Registry();
   const registers = [registry];
+  const measures: (() => void)[] = [];
   const counter = <L extends string>(name: string, help: string, labelNames: L[]): Counter<L> =>
     new Counter({ name, help, labelNames, registers });
   const gauge = <L extends string>(name: string, help: string, labelNames: L[]): Gauge<L> =>
@@ -61,10 +84,19 @@ export function createMetrics(): Metrics {
     labelNames: L[],
     buckets: number[],
   ): Histogram<L> => new Histogram({ name, help, labelNames, buckets, registers });
+  const measured: MakeGauge = (name, help, labelNames) =>
+    new Gauge({
+      name,
+      help,
+      labelNames,
+      registers,
+      collect: () => measures.forEach((measure) => measure()),
+    });
   return {
     registry,
+    onRead: (measure) => void measures.push(measure),
     ...controllerMetrics(counter, gauge, histogram),
-    ...queueMetrics(counter, gauge, histogram),
+    ...queueMetrics(counter, gauge, measured, histogram),
     ...clientMetrics(counter, histogram),
     leader: gauge("leader_election_master_status", "1 while this process leads.", ["name"]),
     leaderSlowpath: counter(
@@ -104,6 +136,16 @@ export function createMetrics(): Metrics {
       "controller",
     ]),
     eventsDropped: counter("events_dropped_total", "Events not written, by why.", ["reason"]),
+    credentialReads: counter(
+      "certwatcher_read_certificate_total",
+      "Readings of tokens and certificates.",
+      [],
+    ),
+    credentialErrors: counter(
+      "certwatcher_read_certificate_errors_total",
+      "Readings of tokens and certificates that failed; the last good ones stay.",
+      [],
+    ),
     clusterUp: gauge("cluster_up", "0 while a cluster beside our own does not answer.", [
       "cluster",
     ]),
@@ -142,7 +184,12 @@ function controllerMetrics(counter: MakeCounter, gauge: MakeGauge, histogram: Ma
   };
 }
 
-function queueMetrics(counter: MakeCounter, gauge: MakeGauge, histogram: MakeHistogram) {
+function queueMetrics(
+  counter: MakeCounter,
+  gauge: MakeGauge,
+  measured: MakeGauge,
+  histogram: MakeHistogram,
+) {
   return {
     queueDepth: gauge("workqueue_depth", "Keys waiting.", ["name", "controller", "priority"]),
     queueAdds: counter("workqueue_adds_total", "Keys added.", ["name", "controller"]),
@@ -158,7 +205,7 @@ function queueMetrics(counter: MakeCounter, gauge: MakeGauge, histogram: MakeHis
       ["name", "controller"],
       QUEUE_SECONDS,
     ),
-    unfinishedSeconds: gauge("workqueue_unfinished_work_seconds", "Work in progress, summed.", [
+    unfinishedSeconds: measured("workqueue_unfinished_work_seconds", "Work in progress, summed.", [
       "name",
       "controller",
     ]),

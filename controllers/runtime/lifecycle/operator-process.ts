@@ -22,8 +22,9 @@ import { LeaseFence, openFence } from "./fence.ts";
 import type { HealthServer } from "./health.ts";
 import { serveHealth } from "./health.ts";
 import { LeaderElector } from "./leader-election.ts";
+import { LoopWatch } from "./loop-watch.ts";
 import type { Metrics } from "./metrics.ts";
-import { createMetrics } from "./metrics.ts";
+import { beginCounting, createMetrics } from "./metrics.ts";
 import type { ManagerOptions } from "./options.ts";
 import { shardFilter, shardLeaseName } from "./shard.ts";
 import type { World } from "./timers.ts";
@@ -124,19 +125,20 @@ export class Manager {
       this.#runners.every((runner) => runner.name !== controller.name),
       `controller ${controller.name} is added twice`,
     );
-    this.#runners.push(
-      new ControllerRunner({
-        controller,
-        client: this.client,
-        informers: this.clusters.home.informers,
-        clusters: this.clusters,
-        serves: this.#serves,
-        events: this.#events,
-        world: this.#world,
-        metrics: this.#metrics,
-        logger: this.#options.logger,
-      }),
-    );
+    beginCounting(this.#metrics, controller.name);
+    const runner = new ControllerRunner({
+      controller,
+      client: this.client,
+      informers: this.clusters.home.informers,
+      clusters: this.clusters,
+      serves: this.#serves,
+      events: this.#events,
+      world: this.#world,
+      metrics: this.#metrics,
+      logger: this.#options.logger,
+    });
+    this.#runners.push(runner);
+    this.#metrics.onRead(() => runner.measure());
     return this;
   }
 
@@ -338,18 +340,21 @@ export class Manager {
     const { health, logger } = this.#options;
     if (health === undefined) return;
     collectDefaultMetrics({ register: this.#metrics.registry });
+    const loop = new LoopWatch(this.#world);
     this.#health = await serveHealth({
       ...health,
       logger,
+      illness: () => loop.problem,
       problems: () => this.#problems(),
       metrics: async () => {
-        for (const runner of this.#runners) runner.measure();
         return {
           contentType: this.#metrics.registry.contentType,
           text: await this.#metrics.registry.metrics(),
         };
       },
     });
+    const stopLoop = loop.start();
+    this.#kill.signal.addEventListener("abort", stopLoop, { once: true });
   }
 
   #problems(): readonly string[] {

@@ -6,6 +6,7 @@ import type { ClusterConfig } from "../client/config.ts";
 import { readClusterUid } from "./cluster-uid.ts";
 import type { ListenAddress } from "./flags.ts";
 import { Manager } from "./operator-process.ts";
+import type { ShardOptions } from "./shard.ts";
 
 /** What every operator can be told from outside. */
 export interface CommonOptions {
@@ -18,6 +19,8 @@ export interface CommonOptions {
   readonly health: ListenAddress;
   /** All namespaces if not given. */
   readonly watchNamespaces?: readonly string[] | undefined;
+  /** All objects if not given. */
+  readonly shard?: ShardOptions | undefined;
 }
 
 /** What an operator's start is given. */
@@ -48,6 +51,7 @@ export async function runOperator<Options extends CommonOptions>(setup: {
     logger: log,
     health: options.health,
     ...(options.watchNamespaces === undefined ? {} : { watchNamespaces: options.watchNamespaces }),
+    ...(options.shard === undefined ? {} : { shard: options.shard }),
     ...(options.leaderElect
       ? { leaderElection: { leaseName: name, leaseNamespace: options.namespace } }
       : {}),
