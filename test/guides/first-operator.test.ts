@@ -1,0 +1,149 @@
+// docs/guides/first-operator.md, as a stranger would follow it: the files and commands are those of
+// the page, the cluster is a real kube-apiserver. What is done in its place is only what `setup`
+// blocks say: the clone is this one, and npm's links are made without asking a registry (npm makes
+// one link per dependency; the clone is not touched by it).
+
+import { execFile, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { delimiter, dirname, join } from "node:path";
+
+import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+
+import { openCluster } from "#hack/cluster/index.ts";
+import type { Cluster } from "#hack/cluster/index.ts";
+
+import { filesOf, normalized, readBlocks, stepsOf } from "./guide.ts";
+import type { Step } from "./guide.ts";
+
+const ROOT = join(import.meta.dirname, "..", "..");
+const BLOCKS = readBlocks(readFileSync(join(ROOT, "docs/guides/first-operator.md"), "utf8"));
+const STEPS = stepsOf(BLOCKS);
+const DEPENDENCIES = ["oaas-operator", "@types/node", "typescript"];
+
+let folder: string;
+let cluster: Promise<Cluster>;
+let operator: { readonly child: ChildProcess; readonly exit: Promise<number | null> } | undefined;
+let log = "";
+
+beforeAll(async () => {
+  cluster = openCluster({
+    name: "guide",
+    controlPlaneOnly: true,
+    fresh: true,
+    controllerManager: true,
+  });
+  const base = await mkdtemp(join(tmpdir(), "first-operator-"));
+  folder = join(base, "my-operator");
+  await symlink(ROOT, join(base, "oaas-operator"));
+  const modules = join(folder, "node_modules");
+  await mkdir(join(modules, ".bin"), { recursive: true });
+  await mkdir(join(modules, "@types"));
+  await symlink(join("..", "..", "oaas-operator"), join(modules, "oaas-operator"));
+  await symlink(join(ROOT, "node_modules/typescript"), join(modules, "typescript"));
+  await symlink(join(ROOT, "node_modules/@types/node"), join(modules, "@types/node"));
+  await symlink(join("..", "typescript/bin/tsc"), join(modules, ".bin/tsc"));
+  for (const [name, text] of filesOf(BLOCKS)) await writeFile(join(folder, name), text);
+});
+
+afterAll(async () => {
+  operator?.child.kill("SIGKILL");
+  await (await cluster).down();
+  await rm(dirname(folder), { recursive: true });
+});
+
+/** Everything that the commands of a block need to run. */
+async function environment(): Promise<NodeJS.ProcessEnv> {
+  const { kubeconfigPath, kubectlCommand } = await cluster;
+  const [kubectl = "kubectl"] = kubectlCommand;
+  const path = [dirname(process.execPath), dirname(kubectl), process.env["PATH"] ?? ""];
+  const { NODE_OPTIONS: _options, ...env } = process.env;
+  return { ...env, PATH: path.join(delimiter), KUBECONFIG: kubeconfigPath, NODE_NO_WARNINGS: "1" };
+}
+
+interface Ran {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+async function shell(text: string): Promise<Ran> {
+  const env = await environment();
+  return new Promise((resolve) => {
+    const args = ["-euo", "pipefail", "-c", text];
+    execFile("bash", args, { cwd: folder, env, timeout: 120_000 }, (error, stdout, stderr) => {
+      resolve({ code: error === null ? 0 : Number(error.code ?? -1), stdout, stderr });
+    });
+  });
+}
+
+async function startInBackground(text: string): Promise<void> {
+  // `exec`: the signal is for the program and not for a shell around it.
+  const args = ["-c", `exec ${text}`];
+  const child = spawn("bash", args, { cwd: folder, env: await environment() });
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on("data", (chunk: Buffer) => (log += chunk.toString("utf8")));
+  }
+  operator = { child, exit: new Promise((resolve) => child.on("exit", resolve)) };
+}
+
+/** Runs a block as it is marked, and holds it to what the guide says. */
+async function follow({ block, prints }: Step): Promise<void> {
+  if (block.info === "background") {
+    await startInBackground(block.text);
+    return;
+  }
+  const ran = await shell(block.text);
+  const isMeantToFail = block.info === "fails";
+  const said = `${ran.stdout}${ran.stderr}\noperator:\n${log}`;
+  if ((ran.code !== 0) !== isMeantToFail) throw new Error(`exit code ${ran.code}\n${said}`);
+  if (prints === undefined) return;
+  const printed = normalized(isMeantToFail ? ran.stderr : ran.stdout);
+  const want = normalized(prints);
+  expect(printed.slice(-want.length)).toBe(want);
+}
+
+describe("what is done in another way here", () => {
+  it("is what the guide calls setup, and no more", () => {
+    const setup = STEPS.filter(({ block }) => block.info === "setup").map(({ block }) => {
+      return block.text.split("\n").filter((line) => line !== "");
+    });
+    expect(setup).toEqual([
+      ["npm --prefix oaas-operator run help", "mkdir my-operator && cd my-operator"],
+      ["npm install"],
+      [
+        "npm --prefix ../oaas-operator run cluster -- up --control-plane-only --controller-manager",
+        "export KUBECONFIG=...  # the path that it prints",
+      ],
+    ]);
+  });
+
+  it("links the dependencies that the guide names", () => {
+    const manifest = JSON.parse(filesOf(BLOCKS).get("package.json") ?? "") as {
+      readonly dependencies: object;
+      readonly devDependencies: object;
+    };
+    const named = [manifest.dependencies, manifest.devDependencies].flatMap(Object.keys);
+    expect(named.sort()).toEqual([...DEPENDENCIES].sort());
+  });
+});
+
+describe("the guide", () => {
+  const steps = STEPS.filter(({ block }) => block.info !== "setup");
+
+  it.each(steps.map((step) => ({ step, name: `${step.block.section}, line ${step.block.line}` })))(
+    "$name",
+    ({ step }) => follow(step),
+  );
+
+  it("ends with an operator that has met no error and stops in good order", async () => {
+    operator?.child.kill("SIGTERM");
+    expect(await operator?.exit).toBe(0);
+    const lines = log.trim().split("\n");
+    const errors = lines.filter((line) => /"level":"(warn|error)"/.test(line));
+    expect(errors).toEqual([]);
+    expect(lines.at(-1)).toContain("manager stopped");
+  });
+});
