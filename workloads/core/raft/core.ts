@@ -111,6 +111,8 @@ export class GroupCore {
   discards: SnapshotHandle[] = [];
   traces: Trace[] = [];
   newBase: LogBase | undefined = undefined;
+  /** The commit index made a change of members effective and must not be forgotten. */
+  commitMatters = false;
   diverged: LogIndex | undefined = undefined;
 
   constructor(options: {
@@ -273,6 +275,7 @@ export class GroupCore {
   /** From `index` on this is the configuration. */
   switchConfig(index: LogIndex, config: Configuration): void {
     this.config = config;
+    this.commitMatters = true;
     this.history.push({ index, config, level: this.level });
     this.trace({ kind: "config", index, config });
     if (this.role !== "leader") return;

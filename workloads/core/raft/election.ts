@@ -77,8 +77,12 @@ export function handleVote(core: GroupCore, message: MessageOf<"vote" | "pre-vot
   const kind = isPre ? "pre-vote-reply" : "vote-reply";
   // A granted pre-vote echoes the term asked for, or the sender would ignore it as an old one.
   const body = { kind, granted, ...core.knownCommit() } as const;
-  core.postAfterPersist(from, body, granted ? term : core.term);
-  if (!granted || isPre) return;
+  if (!granted || isPre) {
+    // Nothing is promised.
+    core.post(from, body, granted ? term : core.term);
+    return;
+  }
+  core.postAfterPersist(from, body, term);
   core.electionElapsed = 0;
   core.vote = from;
 }

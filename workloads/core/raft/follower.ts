@@ -27,7 +27,8 @@ export function handleAppend(core: GroupCore, message: MessageOf<"append">): voi
   if (appended === undefined) {
     const hint = log.findMatch(Math.min(prevIndex, log.last), prevTerm);
     const hints = { hintIndex: hint.index, hintTerm: hint.term };
-    core.postAfterPersist(from, { kind: "append-reject", prevIndex, ...hints, ...core.standing() });
+    // It promises nothing, so it need not wait for the disk.
+    core.post(from, { kind: "append-reject", prevIndex, ...hints, ...core.standing() });
     return;
   }
   core.noteAppended(appended.added);

@@ -125,6 +125,7 @@ export class RaftGroup {
     }
     commitTo(core, committed);
     core.traces = [];
+    core.commitMatters = false;
   }
 
   /** Takes one input. What follows from it is in the next {@link take}. */
@@ -229,8 +230,8 @@ export class RaftGroup {
     this.isTouched = true;
     core.sinceLeader += 1;
     if (core.role === "leader") {
-      tickLeader(core, isBeat);
       maybeQuiesce(core);
+      if (!core.quiesced) tickLeader(core, isBeat);
       return;
     }
     const { electionTicks } = core.settings;
@@ -329,7 +330,8 @@ export class RaftGroup {
   private takePersist(): Persist | undefined {
     const { core } = this;
     const hard = core.hardState();
-    const mustSync = isDifferent(hard, this.written) || core.log.hasUnwritten;
+    const isHardDue = isDifferent(hard, this.written) || core.commitMatters;
+    const mustSync = isHardDue || core.log.hasUnwritten;
     const then = core.sendAfter;
     core.sendAfter = [];
     // Nothing to write: what is promised holds as soon as the writes on their way are durable.
@@ -345,8 +347,8 @@ export class RaftGroup {
     if (core.selfVote !== undefined) core.selfVote.persistId ??= id;
     // The commit index goes along: a member that holds a change of members must know, after a
     // restart too, that the change before it is committed.
-    const isHard =
-      mustSync && (hard.commit !== this.written.commit || isDifferent(hard, this.written));
+    const isHard = isHardDue || (mustSync && hard.commit !== this.written.commit);
+    core.commitMatters = false;
     const base = core.newBase;
     core.newBase = undefined;
     if (isHard) this.written = hard;

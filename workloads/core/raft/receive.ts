@@ -22,7 +22,7 @@ export function receive(core: GroupCore, message: Message): void {
     ignore(core, message, "not addressed to this member");
     return;
   }
-  if (message.kind !== "quiesce") wake(core);
+  if (!isHeardAsleep(core, message)) wake(core);
   if (message.kind === "vote-reply" || message.kind === "pre-vote-reply") {
     learnCommit(core, message);
   }
@@ -36,6 +36,14 @@ export function receive(core: GroupCore, message: Message): void {
     return;
   }
   handle(core, message);
+}
+
+/** What a sleeping replica may hear without waking: the end of what was said before it slept. */
+function isHeardAsleep(core: GroupCore, message: Message): boolean {
+  if (message.kind === "quiesce") return true;
+  if (message.term !== core.term || core.role !== "leader") return false;
+  // Round 0 is the answer of a member that cannot sleep yet.
+  return message.kind === "append-ack" || (message.kind === "heartbeat-ack" && message.round > 0);
 }
 
 function isVoteRequest(message: Message): boolean {
@@ -94,14 +102,10 @@ function answerOlderTerm(core: GroupCore, message: Message): void {
     case "heartbeat":
     case "quiesce":
       // Otherwise a member whose term is ahead could never come back: nobody adopts its term.
-      core.postAfterPersist(from, { kind: "newer-term" });
+      core.post(from, { kind: "newer-term" });
       return;
     case "pre-vote":
-      core.postAfterPersist(from, {
-        kind: "pre-vote-reply",
-        granted: false,
-        ...core.knownCommit(),
-      });
+      core.post(from, { kind: "pre-vote-reply", granted: false, ...core.knownCommit() });
       return;
     case "snapshot":
       core.discards.push(message.handle);

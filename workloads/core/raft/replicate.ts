@@ -105,7 +105,10 @@ export function sendHeartbeats(core: GroupCore): void {
       round: core.round,
       refetch: refetchOf(progress),
     });
-    progress.sentCommit = Math.min(progress.match, core.log.committed);
+    progress.sentCommit = Math.max(
+      progress.sentCommit,
+      Math.min(progress.match, core.log.committed),
+    );
   }
 }
 

@@ -155,5 +155,5 @@ export function joiningBase(): LogBase {
  * configuration they rest on.
  */
 export function foundingBase(config: Configuration, level = FEATURE_LEVEL_FIRST): LogBase {
-  return { index: 1, term: 1, config, level };
+  return { index: 1, term: 0, config, level };
 }

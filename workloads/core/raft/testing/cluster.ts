@@ -257,9 +257,7 @@ export class Cluster {
   /** A change that somebody has in its log and somebody else does not know to be committed. */
   private isChangeUnderWay(voters: readonly MemberId[]): boolean {
     const nodes = voters.map((id) => this.node(id));
-    const known = Math.min(
-      ...nodes.map(({ raft, log }) => raft?.status().committed ?? log.hard.commit),
-    );
+    const known = Math.min(...nodes.map(({ log }) => log.hard.commit));
     return nodes.some(({ log, writes }) => {
       const whole = log.copy();
       for (const write of writes) whole.write(write);

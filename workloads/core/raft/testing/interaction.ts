@@ -124,6 +124,7 @@ class Interaction {
     deliver: ([id, from, count]) => this.deliver(member(id), from, count),
     drop: ([id, from]) => this.drop(member(id), from),
     settle: (ids) => this.settle(ids),
+    seed: ([id, ...terms]) => this.seed(this.node(id), terms.map(Number)),
     restart: ([id, how]) => this.restart(this.node(id), how),
     status: ([id]) => this.tellStatus(this.node(id)),
     log: ([id]) => this.tellLog(this.node(id)),
@@ -162,6 +163,20 @@ class Interaction {
     const group = new RaftGroup({ ...start, hard: log.hard, applied: 0 });
     const node = { id, group, log, settings, writes: [], applies: [], async: false };
     this.nodes.set(id, { ...node, written: log.hard });
+  }
+
+  /** Gives a member a durable log of entries with these terms, as if it had lived before. */
+  private seed(node: Node, terms: readonly number[]): void {
+    const first = node.log.base().index + 1;
+    const entries = terms.map((term, at): Entry => {
+      const data = utf8Encode(`${term}.${first + at}`);
+      return { index: first + at, term, kind: "command", data };
+    });
+    const hard = { ...node.log.hard, term: terms.at(-1) ?? 0, commit: node.log.base().index };
+    const none = { snapshot: undefined, base: undefined, sync: true, then: [] };
+    node.log.write({ id: 0, hard, entries, ...none });
+    node.written = hard;
+    this.restart(node, undefined);
   }
 
   private restart(node: Node, how: string | undefined): void {
@@ -346,6 +361,7 @@ class Interaction {
     this.say(
       `${node.id} ${status.role} term ${status.term} log ${status.first}..${status.last} ` +
         `committed ${status.committed} applied ${status.applied} ${describeConfig(status.config)}` +
+        (status.stable < status.last ? ` durable to ${status.stable}` : "") +
         (status.suspect ? " suspect" : "") +
         (status.quiesced ? " quiesced" : ""),
     );
