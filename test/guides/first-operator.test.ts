@@ -138,6 +138,16 @@ describe("the guide", () => {
     ({ step }) => follow(step),
   );
 
+  it("is right that the simulation sees a status that differs each time", async () => {
+    const controller = filesOf(BLOCKS).get("controller.ts") ?? "";
+    const mistake = controller.replace('"the text is served"', "`served at ${Date.now()}`");
+    expect(mistake).not.toBe(controller);
+    await writeFile(join(folder, "controller.ts"), mistake);
+    const { code, stdout } = await shell("node --test simulation.test.ts");
+    expect(code).not.toBe(0);
+    expect(stdout).toContain("no-write-without-difference");
+  });
+
   it("ends with an operator that has met no error and stops in good order", async () => {
     operator?.child.kill("SIGTERM");
     expect(await operator?.exit).toBe(0);
