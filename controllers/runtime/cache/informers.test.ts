@@ -124,4 +124,23 @@ describe("informers", () => {
     expect(informer.store.size).toBe(0);
     await end();
   });
+
+  it("keep what a transform leaves, also of own writes", async () => {
+    const { server, informers, clock, end } = setUp();
+    const data = { data: { text: "long" } };
+    server.userApply(KINDS.ConfigMap, { ...map("a", "m"), ...data });
+    const transform = ({ apiVersion, kind, metadata }: Live): Live => ({
+      apiVersion,
+      kind,
+      metadata,
+    });
+    const slim = informers.want({ kind: KINDS.ConfigMap, transform });
+    expect(informers.want({ kind: KINDS.ConfigMap, transform })).toBe(slim);
+    expect(informers.want({ kind: KINDS.ConfigMap })).not.toBe(slim);
+    await clock.advance(1_000);
+    informers.wrote(KINDS.ConfigMap, { ...live("a", "n", "9999999"), ...data } as Live, "me");
+    expect(slim.store.size).toBe(2);
+    expect(JSON.stringify([...slim.store.values()])).not.toContain("long");
+    await end();
+  });
 });

@@ -28,7 +28,15 @@ export interface InformerRequest {
    */
   readonly namespaces?: readonly string[];
   readonly fieldSelector?: string;
+  /**
+   * What is kept of an object, such as a Pod without its containers: a pure function that leaves
+   * identity and labels as they are. Requests share an informer only if they give the same function.
+   */
+  readonly transform?: Transform;
 }
+
+/** See {@link InformerRequest.transform}. */
+export type Transform = (object: Live) => Live;
 
 /** See the head of this file. */
 export interface Informer {
@@ -67,6 +75,7 @@ class SharedInformer implements Informer {
   readonly reflectors: readonly Reflector[];
   readonly #labels: LabelMatcher;
   readonly #fields: FieldMatcher;
+  readonly #transform: Transform;
 
   constructor(request: InformerRequest, options: InformersOptions) {
     this.kind = request.kind;
@@ -75,6 +84,7 @@ class SharedInformer implements Informer {
     this.namespaces = namespacesOf(request, options);
     this.#labels = compileSelector(this.labelSelector);
     this.#fields = compileFieldSelector(request.fieldSelector ?? "");
+    this.#transform = request.transform ?? ((object) => object);
     this.store = new Store({ logger: options.logger, freeze: options.freeze ?? false });
     const { rest, world, logger, metrics, silenceMs } = options;
     const everywhere = this.namespaces.length === 0;
@@ -91,6 +101,7 @@ class SharedInformer implements Informer {
           world,
           logger,
           metrics,
+          transform: this.#transform,
           ...(silenceMs === undefined ? {} : { silenceMs }),
         }),
     );
@@ -112,8 +123,8 @@ class SharedInformer implements Informer {
 
   /** What a metadata-only cache may hold: not the data of a Secret that we have just written. */
   #shown(object: Live): Live {
-    if (!this.metadataOnly) return object;
-    return { apiVersion: object.apiVersion, kind: object.kind, metadata: object.metadata };
+    const { apiVersion, kind, metadata } = object;
+    return this.#transform(this.metadataOnly ? { apiVersion, kind, metadata } : object);
   }
 
   get synced(): boolean {
@@ -135,6 +146,8 @@ class SharedInformer implements Informer {
 export class Informers {
   readonly #options: InformersOptions;
   readonly #shared = new Map<string, SharedInformer>();
+  readonly #byKind = new Map<string, SharedInformer[]>();
+  readonly #transforms: Transform[] = [];
   readonly #running: Promise<void>[] = [];
   #signal: AbortSignal | undefined;
 
@@ -149,11 +162,13 @@ export class Informers {
     const { labelSelector = "", fieldSelector = "" } = request;
     const namespaces = namespacesOf(request, this.#options).join(",");
     const id = kindId(request.kind);
-    const key = `${id}|${labelSelector}|${fieldSelector}|${namespaces}|${metadataOnly}`;
+    const shape = this.#shapeOf(request.transform);
+    const key = [id, labelSelector, fieldSelector, namespaces, metadataOnly, shape].join("|");
     let informer = this.#shared.get(key);
     if (informer === undefined) {
       informer = new SharedInformer(request, this.#options);
       this.#shared.set(key, informer);
+      this.#byKind.set(id, [...this.#of(request.kind), informer]);
       if (this.#signal !== undefined) this.#run(informer, this.#signal);
     }
     return informer;
@@ -185,10 +200,15 @@ export class Informers {
     for (const informer of this.#of(kind)) informer.store.deleted(key, uid, writer);
   }
 
-  *#of(kind: KindId): Generator<SharedInformer> {
-    for (const informer of this.#shared.values()) {
-      if (kindId(informer.kind) === kindId(kind)) yield informer;
-    }
+  /** Functions have no name to compare by: the first one seen is 1, the next one 2. */
+  #shapeOf(transform: Transform | undefined): number {
+    if (transform === undefined) return 0;
+    const known = this.#transforms.indexOf(transform);
+    return known < 0 ? this.#transforms.push(transform) : known + 1;
+  }
+
+  #of(kind: KindId): readonly SharedInformer[] {
+    return this.#byKind.get(kindId(kind)) ?? [];
   }
 
   #run(informer: SharedInformer, signal: AbortSignal): void {

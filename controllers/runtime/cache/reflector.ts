@@ -38,6 +38,8 @@ export interface ReflectorOptions {
   readonly labelSelector: string;
   readonly fieldSelector: string;
   readonly metadataOnly: boolean;
+  /** Applied to every object after it is decoded. */
+  readonly transform?: (object: Live) => Live;
   readonly rest: RestClient;
   readonly store: Store;
   readonly world: World;
@@ -194,7 +196,7 @@ export class Reflector {
         });
         this.#bytes.inc(response.bytes);
         const page = parseList(response.body);
-        for (const item of page.items) objects.push(this.#known(decodeObject(kind, item)));
+        for (const item of page.items) objects.push(this.#known(this.#decode(item)));
         version = page.resourceVersion;
         next = page.next;
       } catch (cause) {
@@ -206,6 +208,12 @@ export class Reflector {
     } while (next !== "");
     this.#wholeList = false;
     this.#replace(objects, version);
+  }
+
+  #decode(raw: unknown): Live {
+    const { kind, transform } = this.#options;
+    const object = decodeObject(kind, raw);
+    return transform === undefined ? object : transform(object);
   }
 
   /** The cached object where nothing has changed, so that a relist does not hold two of each. */
@@ -284,7 +292,7 @@ export class Reflector {
   }
 
   #take(line: WatchLine, collecting: Map<string, Live> | undefined): Map<string, Live> | undefined {
-    const { kind, store } = this.#options;
+    const { store } = this.#options;
     if (line.type === "ERROR") throw this.#streamError(line.object);
     if (line.type === "BOOKMARK") {
       const { version, ends } = readBookmark(line.object);
@@ -296,7 +304,7 @@ export class Reflector {
       this.#replace([...collecting.values()], version);
       return undefined;
     }
-    const object = decodeObject<object>(kind, line.object);
+    const object = this.#decode(line.object);
     if (collecting !== undefined) {
       const key = keyText(keyOf(object));
       if (line.type === "DELETED") collecting.delete(key);

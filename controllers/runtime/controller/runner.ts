@@ -205,6 +205,8 @@ export class ControllerRunner {
         kind: watched.kind,
         ...(watched.labelSelector === undefined ? {} : { labelSelector: watched.labelSelector }),
         ...(watched.metadataOnly === undefined ? {} : { metadataOnly: watched.metadataOnly }),
+        ...(watched.fieldSelector === undefined ? {} : { fieldSelector: watched.fieldSelector }),
+        ...(watched.transform === undefined ? {} : { transform: watched.transform }),
         ...(watched.namespaces === undefined ? {} : { namespaces: watched.namespaces }),
       });
       used.push(informer);

@@ -228,6 +228,10 @@ export interface WatchedKind<T extends object = object> {
   /** Narrows the watch; also narrows what `Reader` sees of this kind. */
   readonly labelSelector?: string;
   readonly metadataOnly?: boolean;
+  /** Narrows the watch by what the server lets select (`metadata.name`, CRDs' selectableFields). */
+  readonly fieldSelector?: string;
+  /** What is kept in memory; a pure function that leaves identity and labels as they are. */
+  readonly transform?: (object: Live) => Live;
   /** Watched in these namespaces only, whatever the manager watches otherwise. */
   readonly namespaces?: readonly string[];
   /** Keys of the controller's own kind to reconcile when this object changes or goes. */

@@ -81,6 +81,16 @@ describe("calls", () => {
     });
   });
 
+  it("read a date in Retry-After too", async () => {
+    const at = new Date(Date.now() + 90_000).toUTCString();
+    const { transport } = await rig((_request, response) =>
+      json(response, 503, {}, { "retry-after": at }),
+    );
+    const { retryAfterMs = 0 } = await transport.request(get);
+    expect(retryAfterMs).toBeGreaterThan(80_000);
+    expect(retryAfterMs).toBeLessThanOrEqual(90_000);
+  });
+
   it("read credentials again after a 401", async () => {
     const { transport } = await rig(
       (request, response) =>
