@@ -19,6 +19,7 @@ import { addService } from "#workloads/platform/index.ts";
 import { refuse } from "./errors.ts";
 import { FORMAT_VERSION } from "./data-dir.ts";
 import type { Member, StoreView } from "./member.ts";
+import type { Shard } from "./shards/shard.ts";
 
 /** How often WatchStatus looks, and the most often it tells. */
 const WATCH_MS = 1000;
@@ -82,17 +83,18 @@ export function statusOf(member: Member, version: string): MemberStatus {
   });
 }
 
-function shardStatus(
-  member: Member,
-  shard: { readonly partition: number; readonly objects: number; readonly appliedIndex: number },
-): ShardStatus {
+function shardStatus(member: Member, shard: Shard): ShardStatus {
+  const { standing } = shard;
+  const full = member.mayGrow ? "" : "the disk is full: only deletes pass";
+  const open = member.mayGrow ? ShardState.READY : ShardState.STORAGE_FULL;
   return create(ShardStatusSchema, {
     partition: shard.partition,
-    state: member.mayGrow ? ShardState.READY : ShardState.STORAGE_FULL,
-    leader: true,
+    state: standing.kind === "ready" ? open : ShardState.STARTING,
+    leader: standing.kind === "ready",
     objects: BigInt(shard.objects),
     appliedIndex: BigInt(shard.appliedIndex),
-    message: member.mayGrow ? "" : "the disk is full: only deletes pass",
+    message: standing.kind === "ready" ? full : standing.message,
+    lagMs: BigInt(shard.lagMs),
   });
 }
 

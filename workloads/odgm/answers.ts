@@ -13,12 +13,12 @@ import type { Responder } from "#workloads/platform/index.ts";
 import type { ServedCollection } from "./collection.ts";
 import type { ObjectRead, Page } from "./decode.ts";
 import { refuse, toFailure } from "./errors.ts";
-import type { BasicShard, StoredObject, WriteOutcome } from "./shards/basic.ts";
+import type { Shard, StoredObject, WriteOutcome } from "./shards/shard.ts";
 
 /** The responses of a read. Throws NO_OBJECT. */
 export function answerRead(
   collection: ServedCollection,
-  shard: BasicShard,
+  shard: Shard,
   read: ObjectRead,
 ): readonly Uint8Array[] {
   switch (read.kind) {
@@ -37,7 +37,7 @@ export function answerRead(
 /** A write on its shard. */
 export interface ShardWrite {
   readonly collection: ServedCollection;
-  readonly shard: BasicShard;
+  readonly shard: Shard;
   readonly write: ObjectWrite;
   readonly view: boolean;
   readonly mayGrow: boolean;
@@ -68,6 +68,8 @@ function responseOf(work: ShardWrite, outcome: WriteOutcome): Uint8Array {
     }
     case "crdt-merge":
       throw refuse("CRDT_UNSUPPORTED", `entry "${outcome.key}": merging CRDT maps is not served`);
+    case "refused":
+      throw outcome.failure;
     case "growth-refused":
       throw refuse("STORAGE_FULL", "the disk of this partition is full: only deletes pass");
     default:
@@ -77,7 +79,7 @@ function responseOf(work: ShardWrite, outcome: WriteOutcome): Uint8Array {
 
 function encodeObject(
   collection: ServedCollection,
-  shard: BasicShard,
+  shard: Shard,
   item: { readonly id: string; readonly object: StoredObject },
 ): Uint8Array {
   const { id, object } = item;
@@ -89,7 +91,7 @@ function encodeObject(
   });
 }
 
-function listValues(shard: BasicShard, id: string, page: Page): readonly Uint8Array[] {
+function listValues(shard: Shard, id: string, page: Page): readonly Uint8Array[] {
   const { version, entries, more } = shard.listValues(id, page);
   const last = entries.length - 1;
   return entries.map(({ key, value }: Entry, at) => {

@@ -14,8 +14,9 @@ import { refuse, toFailure } from "./errors.ts";
 import type { Cancel, DataCall } from "./forward.ts";
 import { forward } from "./forward.ts";
 import type { FunctionPool } from "./functions.ts";
+import { answerGroup } from "./group.ts";
 import { answerInvoke } from "./invoke.ts";
-import { answerObjectList, answerStats } from "./listings.ts";
+import { answerObjectList, answerStats, whenReadable } from "./listings.ts";
 import type { Member } from "./member.ts";
 
 /** How calls are treated. */
@@ -71,6 +72,9 @@ export class Calls {
       case Method.INVOKE_FN:
       case Method.INVOKE_OBJ:
         return answerInvoke(this.#member, this.#functions, { call, ...this.#settings }, respond);
+      case Method.GROUP:
+        answerGroup(this.#member, call, respond);
+        return undefined;
       case Method.UNSPECIFIED:
       case Method.CANCEL:
       default:
@@ -83,7 +87,7 @@ export class Calls {
     const read = decodeRead(call.method, call.request, this.#settings);
     const { collection, owner } = this.#locate(read.request, read.id);
     if (owner.kind === "remote") return forward(this.#member, { call, collection, owner }, respond);
-    respond.ok(answerRead(collection, owner.shard, read));
+    whenReadable(owner.shard, respond, () => answerRead(collection, owner.shard, read));
     return undefined;
   }
 

@@ -1,6 +1,6 @@
 // One collection as this member serves it: the generation in force, which member owns which
 // partition, and the shards that are here.
-import type { Hasher } from "#api/base/index.ts";
+import type { Hasher, Logger } from "#api/base/index.ts";
 import { assert } from "#api/base/index.ts";
 import type {
   CollectionFunction,
@@ -14,13 +14,25 @@ import type { GrpcFailure } from "#workloads/platform/index.ts";
 
 import type { Committer } from "./committer.ts";
 import { refuse } from "./errors.ts";
+import { replicaGroup, replicasOf } from "./replicas.ts";
+import type { Peers } from "./peers.ts";
 import { BasicShard } from "./shards/basic.ts";
+import { MstShard } from "./shards/mst.ts";
+import { mstSettings } from "./shards/mst-settings.ts";
+import type { Shard } from "./shards/shard.ts";
 import { contentDigest, PARTITIONS_MAX } from "./spec.ts";
 
 /** Who answers for a partition. */
 export type Owner =
-  | { readonly kind: "local"; readonly shard: BasicShard }
-  | { readonly kind: "remote"; readonly member: CollectionMember; readonly partition: number };
+  | { readonly kind: "local"; readonly shard: Shard }
+  | {
+      readonly kind: "remote";
+      /** Who is asked first. */
+      readonly member: CollectionMember;
+      /** Replicas that answer if the first cannot be reached. */
+      readonly others: readonly CollectionMember[];
+      readonly partition: number;
+    };
 
 /** What a collection runs on. */
 export interface CollectionHost {
@@ -29,6 +41,10 @@ export interface CollectionHost {
   readonly hasher: Hasher;
   /** Ordinal of this member; undefined = standalone, every partition is here. */
   readonly ordinal: number | undefined;
+  /** Incarnation of the store. */
+  readonly incarnation: string;
+  readonly peers: Peers;
+  readonly log: Logger;
 }
 
 /** One collection. Generations only go forward. */
@@ -36,7 +52,7 @@ export class ServedCollection {
   readonly #host: CollectionHost;
   /** Position among the collections of the store; part of shard numbers. */
   readonly #position: number;
-  readonly #shards = new Map<number, BasicShard>();
+  readonly #shards = new Map<number, Shard>();
   #spec: CollectionSpec;
   #digest: string;
   #owners: readonly Owner[] = [];
@@ -69,17 +85,22 @@ export class ServedCollection {
   }
 
   /** Shards on this member, by partition. */
-  get shards(): readonly BasicShard[] {
+  get shards(): readonly Shard[] {
     return [...this.#shards.values()].sort((a, b) => a.partition - b.partition);
   }
 
-  /** Other members that own a partition. */
+  /** Other members that hold a partition. */
   get peers(): readonly CollectionMember[] {
-    const peers = new Map<number, CollectionMember>();
-    for (const owner of this.#owners) {
-      if (owner.kind === "remote") peers.set(owner.member.ordinal, owner.member);
-    }
-    return [...peers.values()];
+    const holding = new Set(this.#spec.partitions.flatMap(({ members }) => members));
+    const { ordinal } = this.#host;
+    return this.#spec.members.filter(
+      (member) => holding.has(member.id) && ordinal !== undefined && member.ordinal !== ordinal,
+    );
+  }
+
+  /** Ends what runs by itself. */
+  close(): void {
+    for (const shard of this.#shards.values()) shard.close();
   }
 
   /** Serves this generation from now on; it has been checked and is newer. */
@@ -90,8 +111,8 @@ export class ServedCollection {
     this.#slots = slots;
     this.#functions = new Map(spec.functions.map((fn) => [fn.name, fn]));
     const owners: Owner[] = [];
-    for (const { partition, members } of spec.partitions) {
-      owners[partition] = this.#ownerFor(partition, members[0]);
+    for (const { partition } of spec.partitions) {
+      owners[partition] = this.#ownerFor(partition);
     }
     this.#owners = owners;
   }
@@ -134,22 +155,34 @@ export class ServedCollection {
     return refuse("WRONG_PARTITION", message, { rightPartition, generation });
   }
 
-  #ownerFor(partition: number, id: bigint | undefined): Owner {
-    const member = this.#spec.members.find((candidate) => candidate.id === id);
+  #ownerFor(partition: number): Owner {
+    const [member, ...others] = replicasOf(this.#spec, partition);
     assert(member !== undefined, "a served generation has been checked");
     const { ordinal } = this.#host;
-    if (ordinal !== undefined && member.ordinal !== ordinal) {
-      return { kind: "remote", member, partition };
-    }
+    const isHere =
+      ordinal === undefined || [member, ...others].some((replica) => replica.ordinal === ordinal);
+    if (!isHere) return { kind: "remote", member, others, partition };
     return { kind: "local", shard: this.#shardFor(partition) };
   }
 
-  #shardFor(partition: number): BasicShard {
+  /** A shard, made when first needed; one that is there learns of the generation. */
+  #shardFor(partition: number): Shard {
     const known = this.#shards.get(partition);
-    if (known !== undefined) return known;
-    const { store, committer } = this.#host;
+    const { store, committer, incarnation, log, peers } = this.#host;
     const number = this.#position * PARTITIONS_MAX + partition;
-    const shard = new BasicShard({ partition, number, store, committer });
+    if (this.#spec.shardType !== "Mst") {
+      const shard = known ?? new BasicShard({ partition, number, store, committer });
+      this.#shards.set(partition, shard);
+      return shard;
+    }
+    const group = replicaGroup(peers, this.#spec, { partition, self: incarnation });
+    const settings = mstSettings(this.#spec);
+    if (known instanceof MstShard) {
+      known.configure(settings, group);
+      return known;
+    }
+    const parts = { partition, number, store, committer, log, settings, group };
+    const shard = new MstShard({ ...parts, node: incarnation });
     this.#shards.set(partition, shard);
     return shard;
   }

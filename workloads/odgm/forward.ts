@@ -2,6 +2,8 @@
 // a member stays: if it is wrong here, the caller is told who is right.
 import { status } from "@grpc/grpc-js";
 
+import { assert } from "#api/base/index.ts";
+import type { CollectionMember } from "#api/gen/oaas-admin_pb.ts";
 import type { Method } from "#api/gen/oaas-stream_pb.ts";
 import type { Responder } from "#workloads/platform/index.ts";
 import { GrpcFailure, isEmptyListing, replyFailure } from "#workloads/platform/index.ts";
@@ -17,6 +19,8 @@ export interface DataCall {
   readonly timeoutMs: number;
   /** It came from a member: answer or refuse. */
   readonly forwarded: boolean;
+  /** It came over the link, where only members and gateways are admitted. */
+  readonly isFromMember: boolean;
   readonly headers: Readonly<Record<string, string>>;
 }
 
@@ -40,8 +44,22 @@ export function forward(member: Member, forwarding: Forwarding, respond: Respond
       owner.partition,
     );
   }
+  return forwardTo(member, { call, collection, owner }, [owner.member, ...owner.others], respond);
+}
+
+/** The first replica that can be reached; a call that may have arrived is not sent to another. */
+function forwardTo(
+  member: Member,
+  forwarding: Forwarding,
+  candidates: readonly CollectionMember[],
+  respond: Responder,
+): Cancel {
+  const { call, collection } = forwarding;
+  const [first, ...rest] = candidates;
+  assert(first !== undefined, "a partition has a member");
   const responses: Uint8Array[] = [];
-  return member.peers.linkTo(owner.member).call(
+  const cancelling: { cancel: Cancel } = { cancel: undefined };
+  cancelling.cancel = member.peers.linkTo(first).call(
     {
       method: call.method,
       request: call.request,
@@ -52,7 +70,12 @@ export function forward(member: Member, forwarding: Forwarding, respond: Respond
     },
     (reply) => {
       if (reply.code !== status.OK) {
-        respond.fail(explain(replyFailure(reply), owner.member.ordinal));
+        const failure = replyFailure(reply);
+        if (rest.length > 0 && wasNotTaken(failure)) {
+          cancelling.cancel = forwardTo(member, forwarding, rest, respond);
+          return;
+        }
+        respond.fail(explain(failure, first.ordinal));
         return;
       }
       responses.push(reply.response);
@@ -60,6 +83,12 @@ export function forward(member: Member, forwarding: Forwarding, respond: Respond
       respond.ok(isEmptyListing(call.method, responses) ? [] : responses);
     },
   );
+  return () => cancelling.cancel?.();
+}
+
+/** Surely nothing was done there. */
+function wasNotTaken(failure: GrpcFailure): boolean {
+  return ["LINK_DOWN", "SHARD_NOT_READY", "CLOCK_SKEW", "SHUTTING_DOWN"].includes(failure.code);
 }
 
 /** Names the member that could not be reached, so that the text makes sense to the caller. */

@@ -20,6 +20,7 @@ import type { Page } from "./decode.ts";
 import { toFailure } from "./errors.ts";
 import type { Cancel, DataCall } from "./forward.ts";
 import type { Member } from "./member.ts";
+import type { Shard } from "./shards/shard.ts";
 
 /** A listing over these partitions. */
 export interface ObjectListing {
@@ -36,17 +37,19 @@ export function answerObjectList(
   respond: Responder,
 ): Cancel {
   const { owners, page } = listing;
-  const lists = owners.flatMap((owner) =>
-    owner.kind === "local" ? [owner.shard.listObjects(page)] : [],
-  );
-  const remote = owners.filter((owner) => owner.kind === "remote");
-  if (remote.length === 0) {
-    respond.ok(encodePage(lists, page));
+  const [only, ...others] = owners;
+  if (only?.kind === "local" && others.length === 0) {
+    whenReadable(only.shard, respond, () => encodePage([only.shard.listObjects(page)], page));
     return undefined;
   }
   const abort = new AbortController();
-  Promise.all(remote.map((owner) => listRemote(member, listing, { owner, signal: abort.signal })))
-    .then((more) => respond.ok(encodePage([...lists, ...more], page)))
+  const lists = owners.map((owner) =>
+    owner.kind === "local"
+      ? listLocal(owner.shard, page)
+      : listRemote(member, listing, { owner, signal: abort.signal }),
+  );
+  Promise.all(lists)
+    .then((pages) => respond.ok(encodePage(pages, page)))
     .catch((cause: unknown) => {
       abort.abort();
       respond.fail(toFailure(cause));
@@ -73,6 +76,41 @@ export function answerStats(member: Member, call: DataCall, respond: Responder):
       respond.fail(toFailure(cause));
     });
   return () => abort.abort();
+}
+
+/** Answers with what `read` says once the shard may be read, or with why not. */
+export function whenReadable(
+  shard: Shard,
+  respond: Responder,
+  read: () => readonly Uint8Array[],
+): void {
+  shard.whenReadable((failure) => {
+    if (failure !== undefined) {
+      respond.fail(failure);
+      return;
+    }
+    try {
+      respond.ok(read());
+    } catch (cause: unknown) {
+      respond.fail(toFailure(cause));
+    }
+  });
+}
+
+function listLocal(shard: Shard, page: Page): Promise<readonly ObjectItem[]> {
+  return new Promise((resolve, reject) => {
+    shard.whenReadable((failure) => {
+      if (failure !== undefined) {
+        reject(failure);
+        return;
+      }
+      try {
+        resolve(shard.listObjects(page));
+      } catch (cause: unknown) {
+        reject(toFailure(cause));
+      }
+    });
+  });
 }
 
 async function listRemote(

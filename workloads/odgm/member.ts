@@ -17,6 +17,7 @@ import type { MetaLog, ProposeOutcome } from "./meta-log.ts";
 import { SingleVoterMetaLog } from "./meta-log.ts";
 import type { OdgmMetrics } from "./metrics.ts";
 import type { Peers } from "./peers.ts";
+import { loadDocuments } from "./shards/documents.ts";
 import { checkSpec, contentDigest, decodeSpec, encodeSpec } from "./spec.ts";
 
 /** What a member is made of. */
@@ -135,6 +136,11 @@ export class Member {
     throw refuse("OVERLOADED", "too many writes wait for the disk");
   }
 
+  /** Incarnation of the store; empty before it is formatted. */
+  get incarnation(): string {
+    return this.#open?.format.incarnation ?? "";
+  }
+
   /** Objects per shard of this member. Shard ids count from 1, as upstream's do. */
   stats() {
     return this.collections.flatMap((collection, position) =>
@@ -206,6 +212,7 @@ export class Member {
       const problem = checkSpec(spec);
       if (problem !== undefined) throw refuse(problem.reason, problem.message);
       this.#checkIncarnation(spec, format);
+      await prepare(spec);
       const key = systemKey(`applied/${spec.collection}`);
       await host.store.commit([{ key, value: encodeSpec(spec), index: 0 }]);
       this.#serve(host, spec);
@@ -227,6 +234,7 @@ export class Member {
         if (problem === undefined) continue;
         throw refuse(problem.reason, `collection ${spec.collection}: ${problem.message}`);
       }
+      for (const spec of specs) await prepare(spec);
       const names = Buffer.from(JSON.stringify(specs.map((spec) => spec.collection)));
       await host.store.commit([
         { key: systemKey("collections"), value: names, index: 0 },
@@ -253,6 +261,7 @@ export class Member {
   async close(): Promise<void> {
     this.#closing = true;
     await this.#changing.catch(() => undefined);
+    for (const collection of this.collections) collection.close();
     await this.#open?.host.committer.drain();
     this.#open?.guard.close();
     await this.#options.dataDir.close();
@@ -282,7 +291,10 @@ export class Member {
     const committer = new Committer(store, { observer: metrics, log });
     const standalone = owner.collection === STANDALONE_OWNER.collection;
     const ordinal = standalone ? undefined : owner.ordinal;
-    const host: CollectionHost = { store, committer, hasher: this.#hasher, ordinal };
+    const { incarnation } = format;
+    const { peers } = this;
+    const hasher = this.#hasher;
+    const host: CollectionHost = { store, committer, hasher, ordinal, incarnation, peers, log };
     const guard = new StorageGuard({
       folder: dataDir.path,
       store,
@@ -293,7 +305,10 @@ export class Member {
     await guard.sample();
     for (const name of standalone ? standaloneNames(store) : [owner.collection]) {
       const applied = store.get(systemKey(`applied/${name}`));
-      if (applied !== undefined) this.#serve(host, decodeSpec(applied.value));
+      if (applied === undefined) continue;
+      const spec = decodeSpec(applied.value);
+      await prepare(spec);
+      this.#serve(host, spec);
     }
     const votes = !standalone && owner.ordinal === 0;
     const metaLog = votes ? new SingleVoterMetaLog(store, owner.collection) : undefined;
@@ -349,6 +364,11 @@ export class Member {
   #changed(): void {
     for (const watcher of this.#watchers) watcher();
   }
+}
+
+/** Loads what shards of this generation need. */
+async function prepare(spec: CollectionSpec): Promise<void> {
+  if (spec.shardType === "Mst") await loadDocuments();
 }
 
 /** The collections that a standalone store keeps, in the order of their shard numbers. */

@@ -58,19 +58,19 @@ export function addDataServices(server: Server, context: ServiceContext): void {
     invokeFn: unary(context, Method.INVOKE_FN),
     invokeObj: unary(context, Method.INVOKE_OBJ),
   });
-  addExchange(server, "DataStream", exchange(context));
+  addExchange(server, "DataStream", exchange(context, false));
 }
 
 /** Adds what 8081 serves. */
 export function addLink(server: Server, context: ServiceContext): void {
-  addExchange(server, "Link", exchange(context));
+  addExchange(server, "Link", exchange(context, true));
 }
 
-function exchange({ calls, metrics }: ServiceContext): StreamHandler {
+function exchange({ calls, metrics }: ServiceContext, isFromMember: boolean): StreamHandler {
   return (call, respond) => {
     const timeoutMs = call.deadlineMs === 0 ? DEFAULT_TIMEOUT_MS : call.deadlineMs;
     return calls.handle(
-      { ...call, timeoutMs: Math.min(timeoutMs, TIMEOUT_MS_MAX) },
+      { ...call, isFromMember, timeoutMs: Math.min(timeoutMs, TIMEOUT_MS_MAX) },
       counted(respond, metrics, call.method),
     );
   };
@@ -111,7 +111,8 @@ function dataCall(call: Unary | Listing, method: Method) {
     if (typeof value === "string") headers[name] = value;
   }
   const timeoutMs = Math.max(1, Math.min(leftMs, TIMEOUT_MS_MAX));
-  return { method, request: call.request, timeoutMs, forwarded: false, headers };
+  const { request } = call;
+  return { method, request, timeoutMs, forwarded: false, isFromMember: false, headers };
 }
 
 function counted(respond: Responder, metrics: OdgmMetrics, method: Method): Responder {

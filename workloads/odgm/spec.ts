@@ -24,7 +24,9 @@ export interface SpecProblem {
 export function checkSpec(spec: CollectionSpec): SpecProblem | undefined {
   const count = spec.partitions.length;
   if (spec.collection === "") return invalid("collection is empty");
-  if (spec.shardType !== "Basic") return unsupported(`shard type "${spec.shardType}"`);
+  if (spec.shardType !== "Basic" && spec.shardType !== "Mst") {
+    return unsupported(`shard type "${spec.shardType}"`);
+  }
   if (count === 0 || count > PARTITIONS_MAX) return invalid(`${count} partitions`);
   return checkMembers(spec) ?? checkPartitions(spec) ?? checkSlots(spec) ?? checkFunctions(spec);
 }
@@ -38,16 +40,19 @@ export function checkTransition(
   wanted: CollectionSpec,
 ): SpecProblem | undefined {
   if (wanted.collection !== current.collection) return invalid("the collection has another name");
+  if (wanted.shardType !== current.shardType) return unsupported("changing the shard type");
   if (wanted.partitioning !== current.partitioning) return unsupported("changing the partitioning");
   if (wanted.partitions.length < current.partitions.length) {
     return unsupported("removing partitions");
   }
   for (const { partition, members } of current.partitions) {
     const next = wanted.partitions.find((candidate) => candidate.partition === partition);
-    const before = ordinalOf(current, members[0]);
-    if (next === undefined || ordinalOf(wanted, next.members[0]) !== before) {
-      return unsupported(`moving partition ${partition} to another member`);
-    }
+    const stays = members.some((id) => {
+      const before = ordinalOf(current, id);
+      return next?.members.some((other) => ordinalOf(wanted, other) === before) === true;
+    });
+    // Basic has one member, so it stays; of several one must stay from which the new ones learn.
+    if (!stays) return unsupported(`moving partition ${partition} to other members at once`);
   }
   if (wanted.partitioning !== "Hashed") return undefined;
   const before = makeSlotTable(current.slots, current.partitions.length);
@@ -88,6 +93,15 @@ function checkMembers(spec: CollectionSpec): SpecProblem | undefined {
   if (spec.members.length === 0) return invalid("no members");
   if (ids.size !== spec.members.length) return invalid("two members have one id");
   if (ordinals.size !== spec.members.length) return invalid("two members have one ordinal");
+  const replicated = new Set(
+    spec.partitions.flatMap(({ members }) => (members.length > 1 ? members : [])),
+  );
+  const nameless = spec.members.find(
+    ({ id, incarnation }) => replicated.has(id) && incarnation === "",
+  );
+  if (nameless !== undefined) {
+    return invalid(`member ${nameless.ordinal} holds replicas and has no incarnation`);
+  }
   return undefined;
 }
 
@@ -99,7 +113,12 @@ function checkPartitions(spec: CollectionSpec): SpecProblem | undefined {
     if (seen.has(partition)) return invalid(`partition ${partition} is assigned twice`);
     seen.add(partition);
     if (members.length === 0) return invalid(`partition ${partition} has no member`);
-    if (members.length > 1) return unsupported(`partition ${partition} has more than one replica`);
+    if (members.length > 1 && spec.shardType === "Basic") {
+      return unsupported(`partition ${partition} has more than one replica`);
+    }
+    if (new Set(members).size !== members.length) {
+      return invalid(`partition ${partition} has a replica twice`);
+    }
     const unknown = members.find((id) => !ids.has(id));
     if (unknown !== undefined) return invalid(`partition ${partition}: no member ${unknown}`);
   }

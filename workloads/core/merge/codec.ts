@@ -3,7 +3,8 @@
 //
 //   object: 1 deletedAt | 2 existsAt | 3 modified | 4 cell, sorted by cell key
 //   stamp:  1 time | 2 node
-//   cell:   1 cell key | register: 2 stamp, 3 value | counter: 4 part | map: 5 field | document: 6 life
+//   cell:   1 cell key | register: 2 stamp, 3 value | counter: 4 part | map: 5 field
+//           | document: 6 life
 //   part:   1 id | 2 stamp | 3 plus | 4 minus | 5 base plus | 6 base minus
 //   field, life: 1 key or id | 2 stamp | 3 value
 //

@@ -93,7 +93,7 @@ export interface Refused {
 /** Any message. */
 export type MstMessage = RootRequest | FetchRequest | RootReply | FetchReply | Refused;
 
-/** Bytes of pages and objects in one reply; one item more than this is still sent if it is first. */
+/** Bytes of pages and objects in one reply; a first item that is larger is sent all the same. */
 export const REPLY_BYTES_MAX = 192 * 1024;
 /** Ranges in one request. */
 export const RANGES_MAX = 64;

@@ -5,8 +5,8 @@
 //   - `applied` is called after an object's new state is durable, never before;
 //   - `merge` is answered by `applied` for each object that changed and then `merged`;
 //   - `persist` is answered by `persisted` once the record is durable;
-//   - `purge` means: remove the tombstones up to the cut from every object, `applied` for each, then
-//     `purged`. An interrupted purge is harmless; it is asked for again. Writes, merges and purges
+//   - `purge` means: remove the tombstones up to the cut from every object, `applied` for each,
+//     then `purged`. An interrupted purge is harmless; it is asked for again. Writes, merges and purges
 //     of one object are planned one on top of the other: a write that was planned before a purge
 //     and is stored after it would bring back what was purged.
 import { assert, assertNever } from "#api/base/index.ts";
@@ -68,6 +68,8 @@ export type PullFailure =
   | "Stale"
   | "Malformed"
   | "Timeout"
+  /** The request could not be handed over, or its answer will not come. */
+  | "Lost"
   | "Superseded";
 
 /** Wall clock and monotonic clock. */
@@ -225,7 +227,7 @@ export class MstReplica {
       const isLate = now.monotonicMs - pull.lastMs > this.#times.pullTimeoutMs;
       if (isLate && !pull.isMerging) effects.push(this.#fail(from, "Timeout"));
     }
-    // Without a mark ahead there is nothing to promise, and the cut of the whole group stands still.
+    // Without a mark ahead there is nothing to promise, and the cut of the group stands still.
     const highWater = this.clock.wantedReserve(now.wallMs);
     if (highWater !== undefined) effects.push({ kind: "reserve", highWater });
     const cut = this.#acks.cut(this.#mark.ack, this.clock.promise(now.wallMs));
@@ -246,6 +248,11 @@ export class MstReplica {
     const effects = this.#heard(from, message.header);
     if (effects.some(({ kind }) => kind === "resync")) return effects;
     return [...effects, ...this.#dispatch(from, message, now)];
+  }
+
+  /** There will be no answer to the request of this pull. */
+  lost(to: string, pull: number): readonly MstEffect[] {
+    return this.#failIfCurrent(to, pull, "Lost");
   }
 
   /** What the last `merge` effect from this member brought is durable and applied. */

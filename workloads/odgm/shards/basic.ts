@@ -32,27 +32,9 @@ import {
 } from "#workloads/core/store/index.ts";
 
 import type { Committer, CommitMember } from "../committer.ts";
-
-/** An object as it is stored. */
-export interface StoredObject {
-  readonly version: number;
-  readonly entries: readonly Entry[];
-  readonly event: Uint8Array | undefined;
-}
-
-/** How a write ended. */
-export type WriteOutcome =
-  | Extract<WritePlan, { kind: "version-mismatch" | "crdt-merge" }>
-  | { readonly kind: "growth-refused" }
-  | {
-      readonly kind: "done";
-      readonly version: number;
-      /** The object afterwards, if it was asked for. */
-      readonly object: StoredObject | undefined;
-    };
-
-/** Bytes of values in one page of ListValues; a page ends early rather than grow beyond. */
-const PAGE_BYTES_MAX = 4 * 1024 * 1024;
+import { refuse } from "../errors.ts";
+import type { Shard, Standing, StoredObject, WriteOutcome } from "./shard.ts";
+import { PAGE_BYTES_MAX } from "./shard.ts";
 
 interface PendingObject {
   record: ObjectRecord | undefined;
@@ -62,7 +44,7 @@ interface PendingObject {
 }
 
 /** One partition in one store. */
-export class BasicShard implements CommitMember {
+export class BasicShard implements Shard, CommitMember {
   readonly partition: number;
   /** Number in the store's keys. */
   readonly number: number;
@@ -95,6 +77,22 @@ export class BasicShard implements CommitMember {
       entry: (id, key) => this.#newestEntry(id, key),
       entries: (id) => this.#newestEntries(id),
     };
+  }
+
+  readonly standing: Standing = { kind: "ready" };
+  /** There are no other replicas. */
+  readonly lagMs = 0;
+
+  whenReadable(done: (failure: undefined) => void): void {
+    done(undefined);
+  }
+
+  receive(): void {
+    throw refuse("UNSUPPORTED", "a Basic shard has one replica");
+  }
+
+  close(): void {
+    // No timers, no links.
   }
 
   /** Objects that exist (durably). */

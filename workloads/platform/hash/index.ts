@@ -1,5 +1,5 @@
-// XXH3, the one hash of the system: 64 bits of Rawstor payloads, of blocks at rest and of slots, 128
-// bits of objects that replicas compare.
+// XXH3, the one hash of the system: 64 bits of Rawstor payloads, of blocks at rest and of slots,
+// 128 bits of objects that replicas compare.
 import xxhash from "xxhash-addon";
 
 import type { Hasher } from "#api/base/index.ts";

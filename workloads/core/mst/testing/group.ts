@@ -33,7 +33,7 @@ export function dice(seed: number): () => number {
 
 /** SHA-256 cut to 16 bytes. */
 export const shaDigest: Digester = (data) =>
-  createHash("sha256").update(data).digest("latin1").slice(0, 16);
+  createHash("sha256").update(data).digest().toString("latin1").slice(0, 16);
 
 interface Pending {
   readonly id: string;

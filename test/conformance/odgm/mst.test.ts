@@ -1,0 +1,256 @@
+// Three replicas of an Mst partition as real processes with mutual TLS: every one takes writes, and
+// they become equal, over deaths and a replaced disk.
+import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import * as Automerge from "@automerge/automerge";
+
+import { ShardState } from "#api/gen/oaas-admin_pb.ts";
+import { waitUntil } from "#test/support/wait.ts";
+
+import { DataClient, failureOf } from "./data-client.ts";
+import type { MemberPod } from "./members.ts";
+import { COLLECTION, Grid, options } from "./members.ts";
+import { clearAll } from "./odgm-process.ts";
+
+const CLASS = {
+  consistency: "None",
+  keys: [
+    { name: "count", type: "Counter" },
+    { name: "map", type: "Map" },
+  ],
+};
+
+let grid: Grid;
+let incarnations: string[] = [];
+let generation = 0n;
+const clients = new Map<string, DataClient>();
+
+/** The replicas that are alive form the next generation; `gone` ones are left out. */
+async function rollOut(
+  alive: readonly MemberPod[],
+  more: { readonly classJson?: object; readonly options?: Record<string, string> } = {},
+): Promise<void> {
+  const members = grid
+    .spec(1)
+    .members.filter(({ ordinal }) => alive.some((pod) => pod.ordinal === ordinal))
+    .map((member) => ({ ...member, incarnation: incarnations[member.ordinal] ?? "" }));
+  const content = {
+    members,
+    shardType: "Mst",
+    resolvedClassJson: JSON.stringify(more.classJson ?? CLASS),
+    options: more.options ?? {},
+    partitions: [{ partition: 0, members: members.map(({ id }) => id), founded: 1n }],
+  };
+  const wanted = grid.spec(1, content);
+  const proposed = await pod(0).admin.propose({ expectedGeneration: generation, wanted }, options);
+  generation = proposed.generation;
+  const spec = grid.spec(1, { ...content, generation });
+  for (const { admin } of alive) await admin.apply({ spec }, options);
+}
+
+function pod(ordinal: number): MemberPod {
+  const found = grid.pods.find((candidate) => candidate.ordinal === ordinal);
+  if (found === undefined) throw new Error(`no member ${ordinal}`);
+  return found;
+}
+
+async function kill({ odgm }: MemberPod): Promise<void> {
+  odgm.kill("SIGKILL");
+  await odgm.ended;
+}
+
+function at(ordinal: number): DataClient {
+  const address = pod(ordinal).odgm.at("grpc");
+  const known = clients.get(address);
+  if (known !== undefined) return known;
+  const client = new DataClient(address, COLLECTION);
+  clients.set(address, client);
+  return client;
+}
+
+function soon(what: string) {
+  return { what, deadlineMs: 10_000 };
+}
+
+async function everywhere(id: string, want: Record<string, string> | undefined): Promise<void> {
+  for (const ordinal of [0, 1, 2]) {
+    const client = at(ordinal);
+    await waitUntil(async () => JSON.stringify(await client.get(id)) === JSON.stringify(want), {
+      what: `${id} at member ${ordinal}`,
+      deadlineMs: 10_000,
+    });
+  }
+}
+
+async function ready(ordinal: number): Promise<void> {
+  await waitUntil(
+    async () => {
+      const { shards } = await pod(ordinal).admin.getStatus({}, options);
+      return shards[0]?.state === ShardState.READY;
+    },
+    { what: `the shard of member ${ordinal}`, deadlineMs: 10_000 },
+  );
+}
+
+beforeAll(async () => {
+  grid = await Grid.make();
+  for (const ordinal of [0, 1, 2]) await grid.start(ordinal);
+  incarnations = [...(await grid.format())];
+  await rollOut(grid.pods);
+});
+
+afterAll(async () => {
+  for (const client of clients.values()) client.close();
+  grid.close();
+  await clearAll();
+});
+
+describe("three replicas", () => {
+  it("take writes anywhere and show them everywhere", async () => {
+    await at(0).set("a", { text: "from 0" });
+    await at(1).set("b", { text: "from 1" });
+    await at(2).set("c", { text: "from 2" });
+    await everywhere("a", { text: "from 0" });
+    await everywhere("b", { text: "from 1" });
+    await everywhere("c", { text: "from 2" });
+    const versions = await Promise.all([0, 1, 2].map((ordinal) => at(ordinal).version("a")));
+    expect(new Set(versions).size).toBe(1);
+  });
+
+  it("merge by the type of the entry", async () => {
+    await at(0).set("m", { count: "5", map: '{"a":1}' });
+    await everywhere("m", { count: "5", map: '{"a":1}' });
+    await Promise.all([
+      at(0).set("m", { count: "7" }),
+      at(1).set("m", { count: "4", map: '{"a":1,"b":2}' }),
+      at(2).set("m", { count: "6", map: '{"a":1,"c":3}' }),
+    ]);
+    await everywhere("m", { count: "7", map: '{"a":1,"b":2,"c":3}' });
+  });
+
+  it("merge CRDT maps of the library that upstream uses", async () => {
+    const base = Automerge.from({ left: 0, right: 0 });
+    const put = (ordinal: number, document: Automerge.Doc<unknown>): Promise<unknown> =>
+      at(ordinal).raw.setValue(
+        {
+          ...at(ordinal).to("doc"),
+          key: "d",
+          value: { data: Automerge.save(document), type: 1 },
+        },
+        options,
+      );
+    await put(0, base);
+    await waitUntil(async () => (await at(1).get("doc")) !== undefined, soon("the document"));
+    const left = Automerge.change(Automerge.clone(base), (draft) => void (draft.left = 1));
+    const right = Automerge.change(Automerge.clone(base), (draft) => void (draft.right = 2));
+    await Promise.all([put(0, left), put(1, right)]);
+    for (const ordinal of [0, 1, 2]) {
+      const client = at(ordinal);
+      await waitUntil(
+        async () => {
+          const { value } = await client.raw.getValue({ ...client.to("doc"), key: "d" }, options);
+          const document = Automerge.load<{ left: number; right: number }>(
+            value?.data ?? new Uint8Array(0),
+          );
+          return value?.type === 1 && document.left === 1 && document.right === 2;
+        },
+        soon(`both edits at member ${ordinal}`),
+      );
+    }
+  });
+
+  it("refuse a value that the entry's type cannot hold, naming the entry", async () => {
+    const failure = await failureOf(at(0).set("m", { count: "many" }));
+    expect([failure.code, failure.message]).toEqual([
+      "INVALID_REQUEST",
+      expect.stringContaining('entry "count"'),
+    ]);
+  });
+
+  it("do not bring back what was deleted, anywhere", async () => {
+    await at(1).delete("a");
+    await everywhere("a", undefined);
+    expect((await at(2).listObjects()).map(({ name }) => name)).toEqual(["b", "c", "doc", "m"]);
+  });
+
+  it("refuse a version check over several replicas unless it is asked for", async () => {
+    const failure = await failureOf(at(0).batch("b", { text: "x" }, { expected: 1 }));
+    expect(failure.code).toBe("CAS_NOT_LOCAL");
+    await rollOut(grid.pods, { options: { cas: "Local" } });
+    const version = Number(await at(0).version("b"));
+    await at(0).batch("b", { text: "checked" }, { expected: version });
+    await everywhere("b", { text: "checked" });
+    const stale = await failureOf(at(1).batch("b", { text: "late" }, { expected: version }));
+    expect(stale.code).toBe("VERSION_MISMATCH");
+  });
+});
+
+describe("a replica that dies", () => {
+  it("is missed by nobody and learns what it missed", async () => {
+    await kill(pod(2));
+    await at(0).set("while-away", { text: "x" });
+    await at(1).delete("c");
+    await grid.start(2);
+    await rollOut(grid.pods);
+    await everywhere("while-away", { text: "x" });
+    await everywhere("c", undefined);
+  });
+
+  it("keeps what it had acknowledged alone", async () => {
+    await at(2).set("mine", { text: "acknowledged" });
+    await kill(pod(2));
+    await grid.start(2);
+    await rollOut(grid.pods);
+    await everywhere("mine", { text: "acknowledged" });
+  });
+
+  it("comes back with an empty disk as another one, and serves when it has learned", async () => {
+    await kill(pod(2));
+    grid.pods.splice(grid.pods.indexOf(pod(2)), 1);
+    await rollOut(grid.pods);
+    const fresh = await grid.start(2);
+    const request = { collection: COLLECTION, ordinal: 2, identity: "identity-1" };
+    incarnations[2] = (await fresh.admin.format(request, options)).incarnation;
+    await rollOut(grid.pods);
+    await ready(2);
+    expect(await at(2).get("mine")).toEqual({ text: "acknowledged" });
+    expect(await at(2).get("a")).toBeUndefined();
+    await at(2).set("again", { text: "here" });
+    await everywhere("again", { text: "here" });
+  });
+});
+
+describe("bounded staleness", () => {
+  it("answers while all replicas are heard, and refuses when one is not", async () => {
+    const classJson = { ...CLASS, consistency: "BoundedStaleness", stalenessBoundSeconds: 1 };
+    await rollOut(grid.pods, { classJson });
+    const answers = async (): Promise<boolean> => (await at(0).get("again"))?.["text"] === "here";
+    await waitUntil(answers, soon("an answer while all are heard"));
+    pod(1).odgm.kill("SIGSTOP");
+    try {
+      const client = at(0);
+      await waitUntil(async () => {
+        const outcome = await client.get("again").catch((cause: unknown) => cause);
+        return outcome instanceof Error && "code" in outcome && outcome.code === "STALE";
+      }, soon("the refusal"));
+    } finally {
+      pod(1).odgm.kill("SIGCONT");
+    }
+    await waitUntil(answers, soon("an answer when it is heard again"));
+  });
+});
+
+describe("who may speak to a replica", () => {
+  it("is not a caller of the data port", async () => {
+    const { StreamClient, silentLogger } = await import("#workloads/platform/index.ts");
+    const { Method } = await import("#api/gen/oaas-stream_pb.ts");
+    const target = { address: pod(0).odgm.at("grpc") };
+    const stream = new StreamClient({ service: "DataStream", target, log: silentLogger });
+    try {
+      const call = { method: Method.GROUP, request: new Uint8Array(0), timeoutMs: 5_000 };
+      const failure = await failureOf(stream.request(call));
+      expect(failure.code).toBe("UNSUPPORTED");
+    } finally {
+      stream.close();
+    }
+  });
+});

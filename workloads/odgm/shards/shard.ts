@@ -1,0 +1,98 @@
+// What every kind of shard offers to the calls: one partition as this member keeps it.
+import type { Entry, ObjectItem, ObjectWrite, WritePlan } from "#workloads/core/store/index.ts";
+import type { GrpcFailure } from "#workloads/platform/index.ts";
+
+/** An object as a reader sees it. */
+export interface StoredObject {
+  readonly version: number;
+  readonly entries: readonly Entry[];
+  readonly event: Uint8Array | undefined;
+}
+
+/** How a write ended. */
+export type WriteOutcome =
+  | Extract<WritePlan, { kind: "version-mismatch" | "crdt-merge" }>
+  | { readonly kind: "growth-refused" }
+  /** This shard cannot take the write, for a reason of its own. Nothing was changed. */
+  | { readonly kind: "refused"; readonly failure: GrpcFailure }
+  | {
+      readonly kind: "done";
+      readonly version: number;
+      /** The object afterwards, if it was asked for. */
+      readonly object: StoredObject | undefined;
+    };
+
+/** Whether the shard answers, and if not why. */
+export type Standing =
+  { readonly kind: "ready" } | { readonly kind: "starting"; readonly message: string };
+
+/** One page of a listing. */
+export interface PageOf {
+  readonly prefix: string;
+  readonly after: string | undefined;
+  readonly limit: number;
+}
+
+/** One partition on one member. */
+export interface Shard {
+  readonly partition: number;
+  /** Number in the store's keys. */
+  readonly number: number;
+  /** Objects that exist (durably). */
+  readonly objects: number;
+  /** Index of the last operation that is durable here. */
+  readonly appliedIndex: number;
+  readonly standing: Standing;
+  /** How old what is known of the other replicas is; 0 without others. */
+  readonly lagMs: number;
+
+  /**
+   * Calls back, in this turn or later, when a read may look at the shard by the consistency of its
+   * class; with a failure if it may not.
+   */
+  whenReadable(done: (failure: GrpcFailure | undefined) => void): void;
+  /**
+   * Runs a write; `done` is called once, when the outcome and all that it rests on are durable.
+   * With `mayGrow` false, writes that could make the store larger are refused.
+   */
+  write(
+    write: ObjectWrite,
+    options: { readonly mayGrow: boolean; readonly view: boolean },
+    done: (outcome: WriteOutcome) => void,
+  ): void;
+  /** The object, or undefined if it does not exist. */
+  get(id: string): StoredObject | undefined;
+  /** An entry, and the version of the object or its tombstone if there is one. */
+  getValue(
+    id: string,
+    key: string,
+  ): { readonly value: Uint8Array | undefined; readonly version: number | undefined };
+  /** Entries after `after` that start with `prefix`, in byte order; `more` if the page is full. */
+  listValues(
+    id: string,
+    page: PageOf,
+  ): { readonly version: number; readonly entries: readonly Entry[]; readonly more: boolean };
+  /** At most `limit` objects after `after` whose id starts with `prefix`, in byte order. */
+  listObjects(page: PageOf): readonly ObjectItem[];
+  /** A message of another replica. Answers at most once. */
+  receive(from: string, payload: Uint8Array, answer: (payload: Uint8Array) => void): void;
+  /** Ends timers; what is on its way to the disk still gets there. */
+  close(): void;
+}
+
+/** Bytes of values in one page of ListValues; a page ends early rather than grow beyond. */
+export const PAGE_BYTES_MAX = 4 * 1024 * 1024;
+
+/** The replicas of a partition, and how one of them reaches the others. */
+export interface ReplicaGroup {
+  readonly generation: bigint;
+  /** Generation that made the partition; 0 if that was not recorded. */
+  readonly founded: bigint;
+  /** Incarnations, this member's included. */
+  readonly members: readonly string[];
+  /**
+   * Sends to another replica and calls back with its answer, or with undefined if there will be
+   * none. The message may have arrived all the same.
+   */
+  send(to: string, payload: Uint8Array, answered: (payload: Uint8Array | undefined) => void): void;
+}
