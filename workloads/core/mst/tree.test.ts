@@ -6,7 +6,8 @@ import fc from "fast-check";
 import type { Digester, KeyRange } from "./tree.ts";
 import { EMPTY_DIGEST, MerkleSearchTree } from "./tree.ts";
 
-const sha: Digester = (data) => createHash("sha256").update(data).digest().toString("latin1").slice(0, 16);
+const sha: Digester = (data) =>
+  createHash("sha256").update(data).digest().toString("latin1").slice(0, 16);
 /** A hash whose levels are high, so that small trees are deep. */
 const deep: Digester = (data) => {
   const hash = sha(data);
