@@ -37,7 +37,9 @@ export function createJsonLogger(
       censor: "[redacted]",
     },
   };
-  return wrap(destination === undefined ? pino(options) : pino(options, destination));
+  // Not a system call per line: what comes while one is under way goes out with the next, and at
+  // the latest when the process ends.
+  return wrap(pino(options, destination ?? pino.destination({ dest: 1, sync: false })));
 }
 
 function wrap(log: Pino): Logger {
