@@ -10,6 +10,8 @@ export interface Difference {
   readonly path: string;
   /** What is there, as JSON; empty if nothing is. */
   readonly live: string;
+  /** What shall be there, as JSON; empty if nothing shall. */
+  readonly want: string;
 }
 
 /**
@@ -48,21 +50,25 @@ function compare(step: Step): void {
   if (isEmpty(desired) && (live === undefined || isEmpty(live))) return;
   if (Array.isArray(desired)) {
     if (Array.isArray(live)) compareLists({ ...step, desired, live });
-    else found.push({ path, live: json(live) });
+    else differ(step);
   } else if (typeof desired === "object") {
     if (typeof live === "object" && live !== null && !Array.isArray(live)) {
       const foreign = Object.keys(live).some((key) => !Object.hasOwn(desired, key));
-      if (foreign && isAtomicMap(step.field, desired)) found.push({ path, live: json(live) });
+      if (foreign && isAtomicMap(step.field, desired)) differ(step);
       for (const [field, value] of Object.entries(desired)) {
         const below = (live as Record<string, unknown>)[field];
         compare({ desired: value, live: below, path: join(path, field), field, found });
       }
     } else if (!isEmpty(desired)) {
-      found.push({ path, live: json(live) });
+      differ(step);
     }
   } else if (desired !== live && !equalQuantities(path, desired, live)) {
-    found.push({ path, live: json(live) });
+    differ(step);
   }
+}
+
+function differ({ desired, live, path, found }: Step): void {
+  found.push({ path, live: json(live), want: json(desired) });
 }
 
 function compareLists(
@@ -71,14 +77,16 @@ function compareLists(
   const { desired, live, path, field, found } = step;
   if (isSet(field)) {
     for (const item of desired) {
-      if (!live.includes(item)) found.push({ path: `${path}[${String(item)}]`, live: "" });
+      if (!live.includes(item)) {
+        found.push({ path: `${path}[${String(item)}]`, live: "", want: json(item) });
+      }
     }
     return;
   }
   const keys = listKeys(field, desired[0]);
   if (keys === undefined) {
     if (desired.length !== live.length) {
-      found.push({ path, live: json(live) });
+      differ(step);
       return;
     }
     desired.forEach((item, index) =>
@@ -92,7 +100,7 @@ function compareLists(
     const name = (item as Record<string, unknown>)[keys[0] ?? ""];
     const below = `${path}[${keys[0] ?? ""}=${String(name)}]`;
     compare({ desired: item, live: byKey.get(key), path: below, field: "", found });
-    if (!byKey.has(key)) found.push({ path: below, live: "" });
+    if (!byKey.has(key)) found.push({ path: below, live: "", want: json(item) });
   }
 }
 
@@ -105,7 +113,7 @@ function extras(
 ): void {
   if (live === undefined || live === null || isEmpty(live)) return;
   if (desired === undefined || desired === null) {
-    found.push({ path, live: json(live) });
+    found.push({ path, live: json(live), want: "" });
     return;
   }
   if (Array.isArray(live)) {

@@ -6,6 +6,8 @@ import type { Condition } from "#api/meta/index.ts";
 import { REASONS } from "#api/meta/index.ts";
 
 import type { Applier } from "../apply/apply-set.ts";
+import type { Parent } from "../apply/stamp.ts";
+import { needsFinalizer } from "../apply/stamp.ts";
 import type { Informers } from "../cache/informers.ts";
 import type { CacheReader } from "../cache/reader.ts";
 import type { Client } from "../client/client.ts";
@@ -79,27 +81,12 @@ export class Steps {
     this.#options = options;
     this.kind = options.controller.kind;
     this.spec = options.controller.spec;
-    this.finalizer = this.spec.finalizer ?? {
-      name: `${this.kind.group}/children`,
-      escapeAnnotation: `${this.kind.group}/abandon`,
-      timeoutMs: CLEANUP_MS,
-    };
+    this.finalizer = finalizerOf(options.controller);
   }
 
-  /** Render, after the check of what is served at all. */
+  /** See {@link renderChildren}. */
   render(pass: Pass): Rendered {
-    const { served, render, defaults } = this.spec;
-    if (served !== undefined) {
-      const spec = (pass.live as { readonly spec?: unknown }).spec;
-      const unsupported = findUnsupported(spec, served);
-      const [first, ...others] = unsupported;
-      if (first !== undefined) {
-        const also = others.slice(0, UNSUPPORTED_MAX).join(", ");
-        const message = `not served yet${also === "" ? "" : `; nor ${also}`}`;
-        return { refused: { reason: REASONS.Unsupported, message, path: first } };
-      }
-    }
-    return render.call(this.spec, pass.observed, pass.plan, defaults);
+    return renderChildren(this.spec, pass);
   }
 
   /** Makes calls outside Kubernetes. Throws what the port throws. */
@@ -167,6 +154,47 @@ export class Steps {
   now(): Date {
     return new Date(this.#options.world.clock.nowMs());
   }
+}
+
+/** What shall exist, or why nothing is touched; first of all, what is set and not served. */
+export function renderChildren(
+  spec: AnyController["spec"],
+  given: Pick<Pass, "live" | "observed" | "plan">,
+): Rendered {
+  const { served, defaults } = spec;
+  if (served !== undefined) {
+    const document = (given.live as { readonly spec?: unknown }).spec;
+    const [first, ...others] = findUnsupported(document, served);
+    if (first !== undefined) {
+      const also = others.slice(0, UNSUPPORTED_MAX).join(", ");
+      const message = `not served yet${also === "" ? "" : `; nor ${also}`}`;
+      return { refused: { reason: REASONS.Unsupported, message, path: first } };
+    }
+  }
+  return spec.render(given.observed, given.plan, defaults);
+}
+
+/** The controller's own finalizer, or the framework's for children that only we can delete. */
+export function finalizerOf({ kind, spec }: AnyController): HeldFinalizer {
+  return (
+    spec.finalizer ?? {
+      name: `${kind.group}/children`,
+      escapeAnnotation: `${kind.group}/abandon`,
+      timeoutMs: CLEANUP_MS,
+    }
+  );
+}
+
+/** True if the object may not go without us. */
+export function isHeld(
+  spec: AnyController["spec"],
+  parent: Parent,
+  given: { readonly observed: unknown; readonly rendered: Rendered },
+): boolean {
+  const { finalizer } = spec;
+  if (finalizer !== undefined && (finalizer.needed?.(given.observed) ?? true)) return true;
+  const { rendered } = given;
+  return "length" in rendered && rendered.some((child) => needsFinalizer(child, parent));
 }
 
 function conditionsOf(live: Live): readonly Condition[] {

@@ -132,8 +132,8 @@ export const APPLY_MUTANTS: readonly Mutant[] = [
     id: "foreign-field-is-drift",
     breaks: "fields of others count as drift, so that every restart writes every child",
     file: "controllers/runtime/apply/match.ts",
-    find: "if (foreign && isAtomicMap(step.field, desired)) found.push",
-    replace: "if (foreign) found.push",
+    find: "if (foreign && isAtomicMap(step.field, desired)) differ",
+    replace: "if (foreign) differ",
     killers: [inRunner("a controller on an API server writes nothing after a restart")],
   },
   {
@@ -187,8 +187,8 @@ export const APPLY_MUTANTS: readonly Mutant[] = [
     id: "unsupported-accepted",
     breaks: "a field that is not served is silently ignored",
     file: STEPS,
-    find: "      if (first !== undefined) {\n        const also",
-    replace: '      if (first === "") {\n        const also',
+    find: "    if (first !== undefined) {\n      const also",
+    replace: '    if (first === "") {\n      const also',
     killers: [inRunner("refusals unserved input stalls, touches nothing and heals")],
   },
   {
