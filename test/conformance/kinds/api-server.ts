@@ -54,9 +54,9 @@ export class ApiServer {
   }
 
   /** Brings it up, applies `crds/` and waits until every kind is served. */
-  static async open(): Promise<ApiServer> {
+  static async open(name = "conformance-kinds"): Promise<ApiServer> {
     const cluster = await openCluster({
-      name: "conformance-kinds",
+      name,
       controlPlaneOnly: true,
       fresh: true,
       controllerManager: false,

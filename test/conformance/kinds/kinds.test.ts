@@ -1,7 +1,7 @@
 // The CRDs against a real kube-apiserver: what they accept, what they refuse and whether the
 // message names the field, and what may not change.
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { convert } from "#api/convert/index.ts";
@@ -238,3 +238,59 @@ describe("what a user sees", () => {
     expect(stdout).toBe("3");
   });
 });
+
+describe("what the compiler makes of anybody's types", () => {
+  const rows = join(repositoryRoot, "hack/gen/crd/testdata/rows");
+  const unions = ["discriminated-union", "exclusive-union"];
+
+  beforeAll(async () => {
+    const files = unions.flatMap((name) => ["-f", join(rows, `${name}.yaml`)]);
+    await api.cluster.kubectl(["apply", "--server-side", ...files]);
+    const crds = unions.map((name) => `crd/${name.replace("-", "")}s.rows.example.com`);
+    await api.cluster.kubectl(["wait", "--for=condition=Established", "--timeout=30s", ...crds]);
+  });
+
+  it("every golden CRD is accepted", async () => {
+    const files = readdirSync(rows).filter((file) => file.endsWith(".yaml"));
+    const { stderr, stdout } = await api.cluster.kubectl([
+      ...["apply", "--server-side", "--dry-run=server", "--validate=strict"],
+      ...files.flatMap((file) => ["-f", join(rows, file)]),
+    ]);
+    expect(stderr).toBe("");
+    expect(stdout.trim().split("\n")).toHaveLength(files.length);
+  });
+
+  it.each<readonly [string, object, string]>([
+    ["the members of a variant", { type: "File", path: "/a", retries: 3 }, ""],
+    ["a variant without members", { type: "Nowhere" }, ""],
+    [
+      "a member of another variant",
+      { type: "Nowhere", path: "/a" },
+      "path goes only with type File",
+    ],
+    ["a member that is missing", { type: "Queue" }, "type Queue needs namespace"],
+    ["no variant", { path: "/a" }, "spec.sink.type: Required"],
+    ["a variant that is none", { type: "Printer" }, "spec.sink.type: Unsupported value"],
+  ])("a union takes or refuses %s", async (_what, sink, problem) => {
+    expect(await refusal(api, "DiscriminatedUnion", { sink })).toContain(problem);
+  });
+
+  it.each<readonly [string, object, string]>([
+    ["one member", { mapName: "a", optional: true }, ""],
+    ["none", {}, "exactly one of mapName, secretName must be set"],
+    ["both", { mapName: "a", secretName: "b" }, "exactly one of mapName, secretName must be set"],
+    ["a companion alone", { secretName: "b", optional: true }, "optional goes only with mapName"],
+  ])("an exclusive union takes or refuses %s", async (_what, volume, problem) => {
+    expect(await refusal(api, "ExclusiveUnion", { volume })).toContain(problem);
+  });
+});
+
+/** What kubectl says about an object of it; empty if it is taken. */
+async function refusal(server: ApiServer, kind: string, spec: object): Promise<string> {
+  const manifest = { apiVersion: "rows.example.com/v1", kind, metadata: { name: "a" }, spec };
+  const result = await server.cluster.kubectl(
+    ["create", "--dry-run=server", "--validate=strict", "-f", "-"],
+    { check: false, input: JSON.stringify(manifest) },
+  );
+  return result.code === 0 ? "" : result.stderr;
+}
