@@ -52,6 +52,8 @@ function setUp(
     reflector,
     metrics,
     clock: world.clock,
+    /** A request of somebody else on the same client. */
+    ask: () => rest.call({ method: "GET", path: "/api/v1/namespaces/ns/configmaps" }),
     names: () => [...store.values()].map((one) => one.metadata.name).sort(),
     relists: async () => {
       const { values } = await metrics.relists.get();
@@ -208,6 +210,62 @@ describe("a reflector", () => {
     add(world.server, "a");
     await world.clock.advance(1_000);
     expect(world.names()).toEqual(["a"]);
+    await world.end();
+  });
+
+  it("is back soon after a long outage, once anybody's request gets through", async () => {
+    const world = setUp();
+    await world.clock.advance(1_000);
+    world.server.intercept = () => ({ kind: "lost-request" });
+    world.server.breakWatches();
+    await world.clock.advance(150_000);
+    world.server.intercept = () => undefined;
+    add(world.server, "a");
+    await world.ask();
+    await world.clock.advance(1_100);
+    expect(world.names()).toEqual(["a"]);
+    expect(await world.relists()).toEqual({ initial: 1 });
+    await world.end();
+  });
+
+  it("does not come back sooner than the server asked because others get through", async () => {
+    const world = setUp();
+    await world.clock.advance(1_000);
+    world.server.intercept = (_request, isWatch) =>
+      isWatch ? { kind: "answer", status: 503, retryAfterMs: 20_000 } : undefined;
+    world.server.breakWatches();
+    await world.clock.advance(2_000);
+    world.server.log.length = 0;
+    await world.ask();
+    await world.clock.advance(15_000);
+    expect(world.server.log.filter((one) => one.watch)).toEqual([]);
+    await world.end();
+  });
+
+  it("relists at once when the history is gone after a long outage, but not again and again", async () => {
+    const world = setUp();
+    await world.clock.advance(1_000);
+    world.server.intercept = () => ({ kind: "answer", status: 500 });
+    world.server.breakWatches();
+    await world.clock.advance(100_000);
+    add(world.server, "a");
+    world.server.compact();
+    world.server.intercept = () => undefined;
+    await world.ask();
+    await world.clock.advance(2_500);
+    expect(world.names()).toEqual(["a"]);
+    expect(await world.relists()).toEqual({ initial: 1, expired: 1 });
+    // From now on every watch expires at once.
+    world.server.intercept = (request, isWatch) =>
+      isWatch && request.query?.["sendInitialEvents"] === undefined
+        ? { kind: "answer", status: 410 }
+        : undefined;
+    world.server.log.length = 0;
+    for (let second = 0; second < 120; second++) {
+      world.server.breakWatches();
+      await world.clock.advance(1_000);
+    }
+    expect(world.server.log.length).toBeLessThan(30);
     await world.end();
   });
 

@@ -24,7 +24,7 @@ import type { WatchLine, WatchResponse } from "../client/transport.ts";
 import type { Live } from "../kinds/kind.ts";
 import { keyOf, keyText } from "../kinds/kind.ts";
 import type { Metrics } from "../lifecycle/metrics.ts";
-import type { World } from "../lifecycle/timers.ts";
+import type { CancelTimer, World } from "../lifecycle/timers.ts";
 import { backoffMs, sleep } from "../lifecycle/timers.ts";
 import { decodeObject } from "./decode.ts";
 import { compareVersions } from "./resource-version.ts";
@@ -63,6 +63,8 @@ const HEALTHY_MS = 30_000;
 const CLEAN_MS_MIN = 1_000;
 /** So many failures in a row without one event make the resume point suspect. */
 const STUCK_ATTEMPTS = 12;
+/** Reflectors that wait for the same server come back spread over this time. */
+const RECOVERY_SPREAD_MS = 1_000;
 const INITIAL_EVENTS_END = "k8s.io/initial-events-end";
 
 /** Thrown inside the loop: the resume point is of no use any more. */
@@ -92,6 +94,7 @@ export class Reflector {
   #wholeList = false;
   #relistReason: RelistReason = "initial";
   #attempt = 0;
+  #expiredAtMs = Number.NEGATIVE_INFINITY;
   #waitMs = 0;
   #synced = false;
   readonly #syncWaiters: (() => void)[] = [];
@@ -135,9 +138,26 @@ export class Reflector {
       } catch (cause) {
         if (signal.aborted) return;
         this.#failed(cause, this.#options.world.clock.monotonicMs() - startedAtMs);
-        await sleep(this.#options.world.timers, this.#waitMs, signal);
+        await this.#pause(signal, isOutage(cause));
       }
     }
+  }
+
+  /** Waits; after an outage not much longer than until anybody's request gets through again. */
+  async #pause(signal: AbortSignal, endsWithOutage: boolean): Promise<void> {
+    const { timers, rng } = this.#options.world;
+    const over = new AbortController();
+    const end = (): void => over.abort();
+    signal.addEventListener("abort", end, { once: true });
+    let cancel: CancelTimer = () => undefined;
+    const stop = this.#options.rest.reachability.onRecovery(() => {
+      // Not all at once: the server has just come back.
+      if (endsWithOutage) cancel = timers.schedule(rng.next() * RECOVERY_SPREAD_MS, end);
+    });
+    await sleep(timers, this.#waitMs, over.signal);
+    stop();
+    cancel();
+    signal.removeEventListener("abort", end);
   }
 
   /** One list if needed, and one watch to its end. */
@@ -359,11 +379,18 @@ export class Reflector {
 
   /** Decides how the next attempt begins and how long to wait before it. */
   #failed(cause: unknown, livedMs: number): void {
+    const nowMs = this.#options.world.clock.monotonicMs();
     if (livedMs >= HEALTHY_MS) this.#attempt = 0;
     const reason = this.#needsRelist(cause);
     if (reason !== undefined) {
       this.#version = "";
       this.#relistReason = reason;
+    }
+    // An expiry after a long outage is an answer, and no reason to go on waiting; only one in
+    // HEALTHY_MS, so that a server that never keeps its history is not stormed.
+    if (reason === "expired" && nowMs - this.#expiredAtMs >= HEALTHY_MS) {
+      this.#attempt = 0;
+      this.#expiredAtMs = nowMs;
     }
     // The first reconnect after an expiry or a break is quick, all further ones back off.
     this.#waitMs = backoffMs(BACKOFF, this.#attempt, this.#options.world.rng);
@@ -408,6 +435,12 @@ export class Reflector {
       ...(fieldSelector === "" ? {} : { fieldSelector }),
     };
   }
+}
+
+/** True for failures that end when the server is there again, unless it said when to come back. */
+function isOutage(cause: unknown): boolean {
+  if (cause instanceof TransportError) return true;
+  return cause instanceof ApiError && cause.status >= 500 && cause.retry.kind !== "after";
 }
 
 function readBookmark(object: unknown): { readonly version: string; readonly ends: boolean } {

@@ -11,6 +11,7 @@ import type { World } from "../lifecycle/timers.ts";
 import { backoffMs, sleep } from "../lifecycle/timers.ts";
 import { traced } from "../lifecycle/tracing.ts";
 import { ApiError, CircuitOpenError, TransportError } from "./errors.ts";
+import { Reachability } from "./reachability.ts";
 import { useOf } from "./request-use.ts";
 import type { ApiRequest, ApiResponse, Transport, WatchResponse } from "./transport.ts";
 
@@ -57,16 +58,19 @@ const WAIT_MS_MAX = 15_000;
 
 /** See the head of this file. */
 export class RestClient {
+  /** What all requests to this cluster have seen of it. */
+  readonly reachability: Reachability;
   readonly #options: RestClientOptions;
 
-  constructor(options: RestClientOptions) {
+  constructor(options: RestClientOptions, reachability = new Reachability()) {
     this.#options = options;
+    this.reachability = reachability;
   }
 
   /** The same client without the fence: for leader election, which is what the fence is made of. */
   unfenced(): RestClient {
     const { fence: _fence, ...rest } = this.#options;
-    return new RestClient(rest);
+    return new RestClient(rest, this.reachability);
   }
 
   /**
@@ -116,7 +120,11 @@ export class RestClient {
     try {
       const response = await transport.watch(limited);
       status = response.status;
+      this.reachability.answered(status);
       return response;
+    } catch (cause) {
+      this.reachability.failed(cause);
+      throw cause;
     } finally {
       metrics.requests.inc({ code: codeText(status), method: "GET", host: transport.host });
       this.#log(request, status, true);
@@ -150,10 +158,14 @@ export class RestClient {
     try {
       const response = await transport.request(limited);
       status = response.status;
+      this.reachability.answered(status);
       const labels = { verb: request.method, host: transport.host };
       metrics.requestBytes.observe(labels, response.sentBytes);
       metrics.responseBytes.observe(labels, response.bytes);
       return response;
+    } catch (cause) {
+      this.reachability.failed(cause);
+      throw cause;
     } finally {
       const seconds = (world.clock.monotonicMs() - startedAtMs) / 1000;
       metrics.requestSeconds.observe({ verb: request.method, host: transport.host }, seconds);
