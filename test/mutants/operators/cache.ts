@@ -175,8 +175,8 @@ export const CACHE_MUTANTS: readonly Mutant[] = [
     id: "secrets-cached-whole",
     breaks: "a metadata-only cache holds the data of what the controller has just written",
     file: "controllers/runtime/cache/informers.ts",
-    find: "    if (!this.metadataOnly) return object;\n",
-    replace: '    if (object.kind !== "") return object;\n',
+    find: "this.metadataOnly ? { apiVersion, kind, metadata } : object",
+    replace: 'kind === "" ? { apiVersion, kind, metadata } : object',
     killers: [inSafety("a cache of metadata never holds data, not even of an own write")],
   },
 ];
