@@ -68,8 +68,8 @@ export function unsupportedValues(spec: ClassRuntimeSpec): readonly Problem[] {
     found.push(unsupported("spec.templateHint", KNATIVE_UNSUPPORTED));
   }
   const shardType = spec.collection?.shardType ?? "Basic";
-  if (shardType !== "Basic") {
-    const message = `shard type ${shardType} is not served yet; use Basic`;
+  if (shardType === "Raft") {
+    const message = "shard type Raft is not served yet; use Basic or Mst";
     found.push(unsupported("spec.collection.shardType", message));
   }
   if (spec.resolvedClass?.persistent === false) {

@@ -250,7 +250,7 @@ describe("a runtime is refused", () => {
       name: "for a shard type that is not served",
       observed: observe({ collection: { shardType: "Raft", replicas: 3 } }),
       reason: "Unsupported",
-      message: "spec.collection.shardType: shard type Raft is not served yet; use Basic",
+      message: "spec.collection.shardType: shard type Raft is not served yet; use Basic or Mst",
     },
     {
       name: "for a function that speaks plain HTTP",

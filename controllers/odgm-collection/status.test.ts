@@ -95,7 +95,7 @@ function serving(
     [0, 1].map((ordinal) => {
       const id = committed.members.find((entry) => entry.ordinal === ordinal)?.id;
       const shards = committed.partitions
-        .filter((entry) => entry.members[0] === id)
+        .filter((entry) => entry.members.some((holder) => holder === id))
         .map(({ partition }) => ({
           $typeName: "oaas.ShardStatus" as const,
           partition,
@@ -104,6 +104,7 @@ function serving(
           objects: 3n,
           bytes: 100n,
           appliedIndex: 1n,
+          lagMs: 0n,
           message: "",
         }));
       const voter = ordinal === 0 ? { metaGeneration: 1n, committed } : {};
@@ -121,6 +122,7 @@ function withShards(state: ShardState, message = "") {
     objects: 1n,
     bytes: 1n,
     appliedIndex: 1n,
+    lagMs: 0n,
     message,
   }));
 }
@@ -303,6 +305,36 @@ describe("status of", () => {
       new Set(["Unavailable"]),
     );
     expect(fields.partitions).toEqual({ total: 100, serving: 50, unavailable: 50 });
+  });
+
+  it("serves with one replica of two, and says which partitions lack one", () => {
+    const spec = { shardType: "Mst" as const, replicas: 2 };
+    const both = observe({ spec, identity: formatted, members: serving(undefined, spec) });
+    const whole = computeStatus(both, plan(both, now));
+    expect(whole.fields.objects).toBe(3 * PARTITIONS);
+    expect(whole.conditions).toContainEqual(
+      expect.objectContaining({
+        type: "FullyReplicated",
+        status: "True",
+        message: "every partition has its 2 replicas",
+      }),
+    );
+    const starting = (n: number): Partial<MemberStatus> =>
+      n === 1 ? { shards: withShards(ShardState.STARTING, "learning from the others") } : {};
+    const half = observe({ spec, identity: formatted, members: serving(starting, spec) });
+    const { fields, conditions } = computeStatus(half, plan(half, now));
+    expect(fields.partitions).toEqual({ total: 4, serving: 4, unavailable: 0 });
+    expect(fields.troubledPartitions?.[0]).toEqual({
+      partition: 0,
+      state: "Degraded",
+      message: "learning from the others",
+    });
+    const of = (type: string): unknown => conditions.find((entry) => entry.type === type);
+    expect(of("DataReady")).toMatchObject({ status: "True" });
+    expect(of("FullyReplicated")).toMatchObject({
+      status: "False",
+      message: "0 of 4 partitions have all 2 replicas; learning from the others",
+    });
   });
 
   it("bounds what a member says", () => {

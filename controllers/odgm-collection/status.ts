@@ -1,6 +1,7 @@
 // Status of a collection from what was seen: counts, the worst partitions, and why.
 import { conditions, REASONS } from "#api/meta/index.ts";
 import type { OdgmCollectionStatus } from "#api/oaas/v1alpha1/index.ts";
+import { effectiveOdgmCollection } from "#api/oaas/v1alpha1/index.ts";
 import { collectionNames } from "#api/workload/odgm-names.ts";
 
 import type { Observed } from "./plan/observed.ts";
@@ -98,18 +99,36 @@ function work(
   return { reason: REASONS.Progressing, message: "pods are being restarted one by one" };
 }
 
+/** Whether every replica of every partition serves. */
+function fullyReplicated(
+  observed: Observed,
+  data: ConditionDraft,
+  summary: Summary,
+): ConditionDraft {
+  const type = conditions.FULLY_REPLICATED;
+  if (data.status !== "True") return { ...data, type };
+  const { replicas } = effectiveOdgmCollection(observed.collection.spec);
+  const kept = replicas === 1 ? "its one replica" : `its ${replicas} replicas`;
+  if (summary.whole === summary.total)
+    return { ...data, type, message: `every partition has ${kept}` };
+  const all = replicas === 1 ? "their replica" : `all ${replicas} replicas`;
+  const counts = `${summary.whole} of ${summary.total} partitions have ${all}`;
+  const message = `${counts}; ${summary.troubled[0]?.message ?? ""}`;
+  return { type, status: "False", reason: REASONS.WaitingForData, message };
+}
+
 function drafts(
   observed: Observed,
   plan: CollectionPlan,
   data: ConditionDraft,
+  summary: Summary,
 ): readonly ConditionDraft[] {
   const rests = plan.nodes === 0;
   const busy = work(observed, plan, data);
-  const replicated = data.status === "True" ? "every partition has its one replica" : data.message;
   return [
     { ...data, type: conditions.READY, status: rests ? "True" : data.status },
     data,
-    { ...data, type: conditions.FULLY_REPLICATED, message: replicated },
+    fullyReplicated(observed, data, summary),
     {
       type: conditions.REBALANCING,
       status: "False",
@@ -160,6 +179,6 @@ export function computeStatus(
       ...(rests ? {} : { bytes: summary.bytes, objects: summary.objects }),
       service: collectionNames(namespace, name).service,
     },
-    conditions: drafts(observed, plan, dataReady(observed, plan, summary)),
+    conditions: drafts(observed, plan, dataReady(observed, plan, summary), summary),
   };
 }

@@ -20,6 +20,7 @@ function wanted(change: Partial<WantedCollection> = {}): WantedCollection {
     partitioning: "Hashed",
     partitions: 4,
     shardType: "Basic",
+    replicas: 1,
     persistent: true,
     disabled: false,
     options: {},
@@ -81,6 +82,57 @@ describe("nextGeneration", () => {
   ])("refuses %s by path", (_name, change, path) => {
     const first = spec(nextGeneration(undefined, wanted()));
     const next = nextGeneration(first, wanted(change));
+    expect(next).toMatchObject({ kind: "refused", path });
+  });
+});
+
+describe("replicas of Mst", () => {
+  const members = [member(0), member(1), member(2)];
+  const mst = { shardType: "Mst", replicas: 2, partitions: 3, members } as const;
+  const first = spec(nextGeneration(undefined, wanted(mst)));
+
+  it("lie on different members, as many on each", () => {
+    expect(first.partitions.map((entry) => entry.members)).toEqual([
+      [1n, 2n],
+      [3n, 1n],
+      [2n, 3n],
+    ]);
+    expect(first.partitions.map((entry) => entry.founded)).toEqual([1n, 1n, 1n]);
+  });
+
+  it("are added where one lacks, and nobody else moves", () => {
+    const more = spec(nextGeneration(first, wanted({ ...mst, replicas: 3 })));
+    expect(more.partitions.map((entry) => entry.members)).toEqual([
+      [1n, 2n, 3n],
+      [3n, 1n, 2n],
+      [2n, 3n, 1n],
+    ]);
+    expect(more.partitions.map((entry) => entry.founded)).toEqual([1n, 1n, 1n]);
+  });
+
+  it("of a partition that is added later are founded with it", () => {
+    const explicit = { ...mst, partitioning: "Explicit" } as const;
+    const before = spec(nextGeneration(undefined, wanted(explicit)));
+    const after = spec(nextGeneration(before, wanted({ ...explicit, partitions: 4 })));
+    expect(after.partitions.map((entry) => entry.founded)).toEqual([1n, 1n, 1n, 2n]);
+  });
+
+  it("go to the store that came after an accepted loss", () => {
+    const replaced = { ...mst, members: [member(0), member(1, "x"), member(2)] };
+    expect(nextGeneration(first, wanted(replaced)).kind).toBe("refused");
+    const next = spec(nextGeneration(first, wanted({ ...replaced, acceptedLoss: "i1" })));
+    expect(next.partitions.map((entry) => entry.members)).toEqual([
+      [1n, 4n],
+      [3n, 1n],
+      [4n, 3n],
+    ]);
+  });
+
+  it.each([
+    ["fewer replicas", { replicas: 1 }, "replicas"],
+    ["another type", { shardType: "Basic", replicas: 1 }, "shardType"],
+  ] as const)("refuses %s by path", (_name, change, path) => {
+    const next = nextGeneration(first, wanted({ ...mst, ...change }));
     expect(next).toMatchObject({ kind: "refused", path });
   });
 });

@@ -1,6 +1,7 @@
 // Who holds what: computes the next generation of a collection from the current one and what is
-// wanted. Data of Basic shards is never re-placed automatically, so every decision that was taken
-// before stands; only what is new is placed, on the member with the fewest partitions.
+// wanted. Data is never re-placed automatically, so every decision that was taken before stands;
+// only what is new is placed: new partitions, and replicas that a partition lacks, each on the
+// member with the fewest.
 import { clone, create, equals } from "@bufbuild/protobuf";
 
 import type {
@@ -46,6 +47,8 @@ export interface WantedCollection {
   readonly partitioning: "Hashed" | "Explicit";
   readonly partitions: number;
   readonly shardType: "Basic" | "Mst" | "Raft";
+  /** Of each partition; 1 for Basic. */
+  readonly replicas: number;
   readonly persistent: boolean;
   readonly disabled: boolean;
   readonly options: Readonly<Record<string, string>>;
@@ -109,11 +112,18 @@ function successors(
   );
 }
 
+interface Placed {
+  readonly partition: number;
+  readonly members: bigint[];
+  readonly founded: bigint;
+}
+
 function placePartitions(
   current: CollectionSpec | undefined,
-  partitions: number,
+  wanted: WantedCollection,
   members: readonly CollectionMember[],
-): readonly { readonly partition: number; readonly members: bigint[] }[] {
+): readonly Placed[] {
+  const next = (current?.generation ?? 0n) + 1n;
   const load = new Map(members.map((member) => [member.id, 0]));
   const heirs = successors(current, members);
   const kept = new Map(
@@ -125,16 +135,31 @@ function placePartitions(
   for (const owners of kept.values()) {
     for (const id of owners) load.set(id, (load.get(id) ?? 0) + 1);
   }
-  return Array.from({ length: partitions }, (_, partition) => {
-    const owners = kept.get(partition);
-    if (owners !== undefined) return { partition, members: owners };
-    let least = members[0]?.id ?? 0n;
-    for (const { id } of members) {
-      if ((load.get(id) ?? 0) < (load.get(least) ?? 0)) least = id;
+  const founded = new Map(current?.partitions.map((entry) => [entry.partition, entry.founded]));
+  return Array.from({ length: wanted.partitions }, (_, partition) => {
+    const owners = [...(kept.get(partition) ?? [])];
+    while (owners.length < wanted.replicas) {
+      const least = leastLoaded(members, load, owners);
+      if (least === undefined) break;
+      load.set(least, (load.get(least) ?? 0) + 1);
+      owners.push(least);
     }
-    load.set(least, (load.get(least) ?? 0) + 1);
-    return { partition, members: [least] };
+    return { partition, members: owners, founded: founded.get(partition) ?? next };
   });
+}
+
+/** The member with the fewest replicas that does not hold one of this partition yet. */
+function leastLoaded(
+  members: readonly CollectionMember[],
+  load: ReadonlyMap<bigint, number>,
+  owners: readonly bigint[],
+): bigint | undefined {
+  let least: bigint | undefined;
+  for (const { id } of members) {
+    if (owners.includes(id)) continue;
+    if (least === undefined || (load.get(id) ?? 0) < (load.get(least) ?? 0)) least = id;
+  }
+  return least;
 }
 
 function refusal(
@@ -142,6 +167,15 @@ function refusal(
   wanted: WantedCollection,
 ): Extract<NextGeneration, { kind: "refused" }> | undefined {
   if (current === undefined) return undefined;
+  if (wanted.shardType !== current.shardType) {
+    const message = `the data that is there is of type ${current.shardType}; set it back`;
+    return { kind: "refused", path: "shardType", message };
+  }
+  const most = Math.max(...current.partitions.map(({ members }) => members.length));
+  if (wanted.replicas < most) {
+    const message = `taking replicas away is not served yet; set it back to ${most}`;
+    return { kind: "refused", path: "replicas", message };
+  }
   const had = current.partitions.length;
   if (wanted.partitions < had) {
     return {
@@ -211,7 +245,7 @@ export function nextGeneration(
     partitioning: wanted.partitioning,
     hashVersion: wanted.partitioning === "Hashed" ? ODGM_SLOTS.hashVersion : 0,
     members: [...members],
-    partitions: placePartitions(current, wanted.partitions, members).map((entry) =>
+    partitions: placePartitions(current, wanted, members).map((entry) =>
       create(PartitionAssignmentSchema, entry),
     ),
     slots,

@@ -106,6 +106,7 @@ function wantedCollection(observed: Observed, record: IdentityRecord): WantedCol
     partitioning: effective.partitioning,
     partitions: effective.partitions,
     shardType: effective.shardType,
+    replicas: effective.replicas,
     persistent: effective.persistent,
     disabled: false,
     options: Object.fromEntries((spec.options ?? []).map((option) => [option.name, option.value])),

@@ -393,7 +393,7 @@ describe("certificates", () => {
 describe("values that are not served", () => {
   it.each([
     ["shardType", { shardType: "Raft" as const }],
-    ["shardType", { shardType: "Mst" as const }],
+    ["shardType", { shardType: "Raft" as const }],
     ["replicas", { replicas: 2 }],
     ["storage.provider", { storage: { provider: "Memory" as const } }],
     ["resolvedClass.persistent", { resolvedClass: { persistent: false } }],

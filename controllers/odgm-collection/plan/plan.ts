@@ -117,10 +117,12 @@ function unsupportedValue(observed: Observed): Refusal | undefined {
     path: `spec.${path}`,
     message,
   });
-  if (effective.shardType !== "Basic") {
-    return refuse("shardType", `${effective.shardType} is not served yet; use Basic`);
+  if (effective.shardType === "Raft") {
+    return refuse("shardType", "Raft is not served yet; use Basic or Mst");
   }
-  if (effective.replicas !== 1) return refuse("replicas", "Basic has one replica; set 1");
+  if (effective.shardType === "Basic" && effective.replicas !== 1) {
+    return refuse("replicas", "Basic has one replica; set 1");
+  }
   if (effective.storage.provider !== "Volume") {
     return refuse(
       "storage.provider",

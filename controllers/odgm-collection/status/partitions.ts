@@ -16,6 +16,8 @@ export interface Summary {
   readonly full: number;
   /** At most 32, the ones that do not answer first. */
   readonly troubled: readonly TroubledPartition[];
+  /** Partitions of which every replica serves and can grow. */
+  readonly whole: number;
   /** Partitions per member ordinal that leads them. */
   readonly leaders: ReadonlyMap<number, number>;
 }
@@ -49,12 +51,27 @@ interface PartitionSeen {
   readonly message: string;
 }
 
-function partitionSeen(observed: Observed, plan: CollectionPlan, partition: number): PartitionSeen {
-  const nowhere = { serving: false, full: false, owner: undefined, objects: 0, bytes: 0 };
+/** Every replica of a partition, the primary first; one that is nowhere if it is not placed. */
+function replicasSeen(
+  observed: Observed,
+  plan: CollectionPlan,
+  partition: number,
+): readonly PartitionSeen[] {
   const { committed } = plan;
-  const ownerId = committed?.partitions.find((entry) => entry.partition === partition)?.members[0];
-  const owner = committed?.members.find((member) => member.id === ownerId)?.ordinal;
-  if (owner === undefined) return { ...nowhere, message: "it is not placed yet" };
+  const ids = committed?.partitions.find((entry) => entry.partition === partition)?.members ?? [];
+  const owners = ids.flatMap((id) => {
+    const ordinal = committed?.members.find((member) => member.id === id)?.ordinal;
+    return ordinal === undefined ? [] : [ordinal];
+  });
+  if (owners.length === 0) {
+    const nothing = { serving: false, full: false, owner: undefined, objects: 0, bytes: 0 };
+    return [{ ...nothing, message: "it is not placed yet" }];
+  }
+  return owners.map((owner) => replicaSeen(observed, partition, owner));
+}
+
+function replicaSeen(observed: Observed, partition: number, owner: number): PartitionSeen {
+  const nowhere = { serving: false, full: false, objects: 0, bytes: 0 };
   const seen = observed.members.get(owner);
   const shard =
     seen?.kind === "known"
@@ -81,17 +98,24 @@ export function summarize(observed: Observed, plan: CollectionPlan): Summary {
   const down: TroubledPartition[] = [];
   const degraded: TroubledPartition[] = [];
   const leaders = new Map<number, number>();
-  const sum = { serving: 0, full: 0, objects: 0, bytes: 0 };
+  const sum = { serving: 0, full: 0, whole: 0, objects: 0, bytes: 0 };
   for (let partition = 0; partition < total; partition += 1) {
-    const seen = partitionSeen(observed, plan, partition);
-    sum.objects += seen.objects;
-    sum.bytes += seen.bytes;
-    if (seen.owner !== undefined) leaders.set(seen.owner, (leaders.get(seen.owner) ?? 0) + 1);
-    if (seen.serving) sum.serving += 1;
-    if (seen.full) sum.full += 1;
-    const message = seen.message.slice(0, MESSAGE_MAX);
-    if (!seen.serving) down.push({ partition, state: "Unavailable", message });
-    else if (seen.full) degraded.push({ partition, state: "Degraded", message });
+    const replicas = replicasSeen(observed, plan, partition);
+    const [primary] = replicas;
+    const best = replicas.find((seen) => seen.serving && !seen.full) ?? primary;
+    if (best === undefined) continue;
+    sum.objects += Math.max(...replicas.map((seen) => seen.objects));
+    for (const seen of replicas) sum.bytes += seen.bytes;
+    const leads = primary?.owner;
+    if (leads !== undefined) leaders.set(leads, (leaders.get(leads) ?? 0) + 1);
+    if (best.serving) sum.serving += 1;
+    if (best.full) sum.full += 1;
+    const lame = replicas.find((seen) => !seen.serving || seen.full);
+    if (lame === undefined) sum.whole += 1;
+    const message = (best.serving && lame !== undefined ? lame : best).message;
+    const bounded = message.slice(0, MESSAGE_MAX);
+    if (!best.serving) down.push({ partition, state: "Unavailable", message: bounded });
+    else if (lame !== undefined) degraded.push({ partition, state: "Degraded", message: bounded });
   }
   return { total, ...sum, troubled: [...down, ...degraded].slice(0, TROUBLED_MAX), leaders };
 }

@@ -146,7 +146,7 @@ describe("planData", () => {
     {
       name: "Mst for a class that is Strong",
       given: { consistency: "Strong", deployment: { shardType: "Mst" } },
-      want: ["Invalid spec.deployments[0].shardType", "Unsupported spec.deployments[0].shardType"],
+      want: ["Invalid spec.deployments[0].shardType"],
     },
     {
       name: "an even count of Raft",
@@ -156,7 +156,7 @@ describe("planData", () => {
     {
       name: "more replicas than the limit",
       given: { deployment: { replicas: 3, constraints: { maxReplicas: 2 } } },
-      want: ["Unsupported spec.deployments[0].replicas", "Invalid spec.deployments[0].replicas"],
+      want: ["Invalid spec.deployments[0].replicas"],
     },
     {
       name: "what is not served yet, at the field that led to it",

@@ -203,7 +203,7 @@ function problemsOf(
   if (shard.value === "Raft" && deployment.replicas !== undefined && replicas % 2 === 0) {
     found.push(invalid(`${path}.replicas`, "Raft needs an odd count"));
   }
-  if (shard.value !== "Basic") {
+  if (shard.value === "Raft") {
     const message =
       `this asks for ${counted(replicas, "replica")} of type ${shard.value}, not served yet; ` +
       `set shardType: Basic to run with one replica`;

@@ -349,9 +349,11 @@ describe("values that are legal and not served yet", () => {
   it.each([
     { spec: deployed({ consistency: "Strong" }), path: "spec.classes[0].consistency" },
     { spec: deployed({}, { shardType: "Raft" }), path: "spec.deployments[0].shardType" },
-    { spec: deployed({}, { replicas: 3 }), path: "spec.deployments[0].replicas" },
     {
-      spec: deployed({}, { requirements: { availability: "0.999" } }),
+      spec: deployed(
+        { consistency: "ReadYourWrites" },
+        { requirements: { availability: "0.999" } },
+      ),
       path: "spec.deployments[0].requirements.availability",
     },
     {
