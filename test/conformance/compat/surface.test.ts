@@ -135,6 +135,12 @@ describe("to the compiler", () => {
   });
 });
 
+it("the name to import is that of the guide and the README", () => {
+  const text = readFileSync(join(import.meta.dirname, "../../../package.json"), "utf8");
+  const { name, exports } = JSON.parse(text) as { name: string; exports: Record<string, string> };
+  expect([name, exports["./compat"]]).toEqual(["oaas-operator", "./controllers/compat/index.ts"]);
+});
+
 describe("at run time", () => {
   const theirs = createRequire(import.meta.url)(PACKAGE) as typeof ours;
 
