@@ -41,8 +41,13 @@ export function maybeCommit(core: GroupCore): boolean {
     moved = true;
     stepDownIfRemoved(core);
   }
-  if (moved) maybeAutoLeave(core);
-  return moved;
+  if (!moved) return false;
+  // Who is being probed has nothing on its way that would tell it.
+  for (const progress of core.progress.values()) {
+    if (progress.state === "probe") progress.mustSend = true;
+  }
+  maybeAutoLeave(core);
+  return true;
 }
 
 function commitConfig(core: GroupCore, entry: Entry): void {

@@ -56,11 +56,10 @@ function voters(core: GroupCore): readonly MemberId[] {
  * that has just started may have promised that before, so it waits as long; and what it heard last
  * counts whatever became of the leader since.
  */
-export function isInLease(core: GroupCore, candidate: MemberId): boolean {
+export function isInLease(core: GroupCore): boolean {
   const { checkQuorum, leaseReads, electionTicks } = core.settings;
   if (!checkQuorum) return false;
   if (core.role === "leader") return true;
-  if (candidate === core.lead) return false;
   if (leaseReads && core.sinceLeader < electionTicks) return true;
   return core.lead !== undefined && core.electionElapsed < electionTicks;
 }

@@ -84,6 +84,8 @@ export function handleAppendAck(core: GroupCore, message: MessageOf<"append-ack"
     progress.inflights.free(index);
   } else if (progress.state === "probe" || progress.match + 1 >= core.log.first) {
     progress.becomeReplicate();
+    // What told it the commit index may have met a log that could not take it.
+    progress.mustSend = true;
   }
   maybeCommit(core);
   if (core.role === "leader") finishTransfer(core, progress);
@@ -131,10 +133,12 @@ export function handleSnapshotSent(
   progress.isPaused = true;
 }
 
-/** Appends on their way to the member are probably lost; go back to asking first. */
+/** Appends on their way to the member are probably lost: ask first, when it answers again. */
 export function handleUnreachable(core: GroupCore, member: MemberId): void {
   const progress = core.progress.get(member);
-  if (progress !== undefined && progress.state === "replicate") progress.becomeProbe();
+  if (progress === undefined || progress.state !== "replicate") return;
+  progress.becomeProbe();
+  progress.isPaused = true;
 }
 
 /** Hands leadership over as soon as the target's log is complete; proposals are refused so long. */

@@ -52,7 +52,7 @@ function isVoteRequest(message: Message): boolean {
 
 function keepsLease(core: GroupCore, message: Message): boolean {
   const isForced = message.kind === "vote" && message.transfer;
-  return !isForced && isInLease(core, message.from);
+  return !isForced && isInLease(core);
 }
 
 /** Adopts the term where the message says so; false if the message is not to be handled. */

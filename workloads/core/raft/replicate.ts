@@ -112,9 +112,14 @@ export function sendHeartbeats(core: GroupCore): void {
   }
 }
 
-/** Asks a member to campaign at once; no lease can be relied on from here to the term's end. */
+/**
+ * Asks a member to campaign at once, after telling it what is committed. No lease can be relied on
+ * from here to the term's end.
+ */
 export function sendTimeoutNow(core: GroupCore, to: MemberId): void {
   core.lease.refuse();
+  const progress = core.progress.get(to);
+  if (progress !== undefined) flush(core, progress);
   core.post(to, { kind: "timeout-now" });
 }
 
