@@ -315,6 +315,17 @@ describe("upstream defect 11: gateway retries never run", () => {
     expect(members[0].calls).toHaveLength(3);
   });
 
+  it("asks any member, which knows the other replicas, when the owner cannot take it", async () => {
+    members[1].script = (_call, respond) =>
+      refuse(respond, GrpcCode.unavailable, "SHARD_NOT_READY");
+    const url = `${gateway.url}/api/class/p.Hashed/objects/${inSecond}`;
+    expect((await fetch(url, { method: "DELETE" })).status).toBe(204);
+    expect([members[1].calls.length, members[0].calls.length]).toEqual([1, 1]);
+    const [taken] = members[0].calls;
+    const request = fromBinary(SingleObjectRequestSchema, taken?.request ?? new Uint8Array(0));
+    expect([request.objectId, request.partitionId]).toEqual([inSecond, 1]);
+  });
+
   it("does not try again a write that may have been carried out", async () => {
     members[0].script = (_call, respond) => refuse(respond, GrpcCode.internal, "INTERNAL");
     const url = `${gateway.url}/api/class/p.Explicit/0/objects/a`;

@@ -159,6 +159,8 @@ class CallRun {
   #attempts = 0;
   #delivered = false;
   #rerouted = false;
+  /** The last member could not take the call; the next attempt asks a member of any kind. */
+  #elsewhere = false;
   #ended = false;
 
   constructor(dispatcher: Dispatcher, call: GatewayCall, sink: CallSink) {
@@ -187,9 +189,20 @@ class CallRun {
         this.#callFunction(destination.partition, destination.fn);
         return;
       case "member":
-        this.#callMember(destination, this.#requestFor(destination.partition));
+        this.#callMember(this.#reachable(destination), this.#requestFor(destination.partition));
         return;
     }
+  }
+
+  /**
+   * The owner of the partition, or after it could not take the call any member: it hands the call
+   * to another replica if there is one. Turn by turn, because either may be the one that works.
+   */
+  #reachable(destination: MemberDestination): MemberDestination {
+    const elsewhere = this.#elsewhere;
+    this.#elsewhere = false;
+    const address = destination.anyAddress;
+    return elsewhere && address !== "" ? { ...destination, address } : destination;
   }
 
   cancel(): void {
@@ -283,7 +296,12 @@ class CallRun {
     const safe = SAFE_METHODS.has(this.#call.method) || destination.fn?.immutable === true;
     const retriable =
       NOT_DONE.has(reply.reason) || neverLeft || (reply.reason === "LINK_LOST" && safe);
+    this.#elsewhere = retriable && !this.#wasElsewhere(destination);
     if (!(retriable && this.#again())) this.#fail(fault);
+  }
+
+  #wasElsewhere(destination: MemberDestination): boolean {
+    return destination.address === destination.anyAddress;
   }
 
   /** Schedules another attempt if there is one left and time for it. */

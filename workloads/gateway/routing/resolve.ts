@@ -30,6 +30,8 @@ export interface MemberDestination {
   readonly address: string;
   readonly identity: string;
   readonly generation: bigint;
+  /** A link that answers for every partition, or hands on to another replica; may be empty. */
+  readonly anyAddress: string;
   /** Where to turn once if the owner has changed; undefined = the caller chose the partition. */
   readonly reroute: string | undefined;
   /** The function that will run, for its limits. */
@@ -63,6 +65,7 @@ export function resolveStandalone(address: string, subject: CallSubject): Destin
     address,
     identity: "",
     generation: 0n,
+    anyAddress: "",
     reroute: undefined,
     fn: undefined,
   };
@@ -172,6 +175,7 @@ function destination(
     address,
     identity: route.linkIdentity,
     generation: route.generation,
+    anyAddress: route.anyLink,
     reroute: given === undefined ? (route.anyLink === "" ? address : route.anyLink) : undefined,
     fn,
   };
