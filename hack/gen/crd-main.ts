@@ -242,6 +242,8 @@ export function findingText(finding: CrdFinding): string {
 }
 
 if (import.meta.main) {
+  // npm runs scripts in the folder of package.json; paths are meant from where the user is.
+  process.chdir(process.env["INIT_CWD"] ?? process.cwd());
   const { code, out } = await crdCommand(process.argv.slice(2));
   (code === 2 ? process.stderr : process.stdout).write(out);
   process.exitCode = code;

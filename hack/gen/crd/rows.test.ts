@@ -108,6 +108,14 @@ it("every row has a test, and no golden file is left over", () => {
   expect(golden.filter((file) => !rows.includes(file.replace(/\..*$/, "")))).toEqual([]);
 });
 
+it("the example of the guide is a file that compiles", () => {
+  const file = join(folder, "..", "guide.ts");
+  const guide = join(import.meta.dirname, "..", "..", "..", "docs", "guides", "crd-compiler.md");
+  expect(readFileSync(guide, "utf8")).toContain(`\`\`\`ts\n${readFileSync(file, "utf8")}\`\`\`\n`);
+  const [crd] = compileCrds({ programs: [{ files: [file], host }] });
+  expectGolden(yamlText(crd?.document), join(folder, "..", "guide.yaml"));
+});
+
 it("our own CRDs and all goldens are structural by the rules of the API server", () => {
   const crds = join(import.meta.dirname, "..", "..", "..", "crds");
   const files = [crds, folder].flatMap((dir) =>

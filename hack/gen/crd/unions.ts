@@ -99,8 +99,11 @@ function tagRules(
   },
 ): readonly Schema[] {
   const self = `self.${celName(name)}`;
-  const oneOf = (values: readonly string[]): string =>
-    `self.${celName(tag)} in [${values.map(celText).join(", ")}]`;
+  const oneOf = (values: readonly string[]): string => {
+    const texts = values.map(celText);
+    const field = `self.${celName(tag)}`;
+    return texts.length === 1 ? `${field} == ${texts.join()}` : `${field} in [${texts.join(", ")}]`;
+  };
   const forbidden =
     of.having.length === of.values.length
       ? []
