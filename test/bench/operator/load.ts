@@ -9,6 +9,8 @@ import { isReady, SITE, site } from "./site.ts";
 
 const IN_FLIGHT = 16;
 const FIELD_MANAGER = "bench-load";
+/** Nothing finished for this long although something should: the subject has lost something. */
+const STALL_MS = 90_000;
 
 /** When each object was sent, and how long it took to be seen done. */
 export interface Finished {
@@ -33,6 +35,8 @@ export class Load {
   readonly #watch: WatchResponse;
   readonly #waiting = new Map<string, Waiting>();
   #closed = false;
+  #progressAtMs = performance.now();
+  readonly #stallCheck = setInterval(() => this.#checkProgress(), 5_000);
 
   private constructor(client: Client, namespace: string, watch: WatchResponse) {
     this.#client = client;
@@ -71,6 +75,25 @@ export class Load {
     );
   }
 
+  /** Creates one Site; milliseconds until it is Ready. */
+  async createOne(index: number, text: string): Promise<number> {
+    const name = siteName(index);
+    const startedAtMs = performance.now();
+    const done = this.#when(name, (object, gone) => !gone && isReady(object));
+    const options = { fieldManager: FIELD_MANAGER };
+    await this.#client.create(SITE, site(this.#namespace, name, text), options);
+    return (await done) - startedAtMs;
+  }
+
+  /** Deletes one Site; milliseconds until it is gone. */
+  async deleteOne(index: number): Promise<number> {
+    const name = siteName(index);
+    const startedAtMs = performance.now();
+    const done = this.#when(name, (_, gone) => gone);
+    await this.#client.delete(SITE, { namespace: this.#namespace, name });
+    return (await done) - startedAtMs;
+  }
+
   /** Edits one Site; milliseconds until its status says that the edit is done. */
   async edit(index: number, text: string): Promise<number> {
     const name = siteName(index);
@@ -84,6 +107,7 @@ export class Load {
 
   close(): void {
     this.#closed = true;
+    clearInterval(this.#stallCheck);
     this.#watch.close();
   }
 
@@ -113,7 +137,24 @@ export class Load {
   }
 
   #when(name: string, judge: Judge): Promise<number> {
-    return new Promise((resolve, reject) => this.#waiting.set(name, { judge, resolve, reject }));
+    if (this.#waiting.size === 0) this.#progressAtMs = performance.now();
+    const end = new Promise<number>((resolve, reject) => {
+      this.#waiting.set(name, { judge, resolve, reject });
+    });
+    // A request that fails is reported first; its end is then of no interest.
+    end.catch(() => undefined);
+    return end;
+  }
+
+  #checkProgress(): void {
+    if (this.#waiting.size === 0 || performance.now() - this.#progressAtMs < STALL_MS) return;
+    const names = [...this.#waiting.keys()].slice(0, 5).join(", ");
+    this.#fail(new Error(`${this.#waiting.size} objects do not come to an end, such as ${names}`));
+  }
+
+  #fail(cause: Error): void {
+    for (const waiting of this.#waiting.values()) waiting.reject(cause);
+    this.#waiting.clear();
   }
 
   async #follow(): Promise<void> {
@@ -126,13 +167,13 @@ export class Load {
         const waiting = this.#waiting.get(name);
         if (waiting?.judge(object, line.type === "DELETED") !== true) continue;
         this.#waiting.delete(name);
-        waiting.resolve(performance.now());
+        this.#progressAtMs = performance.now();
+        waiting.resolve(this.#progressAtMs);
       }
     } catch (cause) {
       failure = new Error("the load's watch failed", { cause });
     }
-    if (this.#closed) return;
-    for (const waiting of this.#waiting.values()) waiting.reject(failure);
+    if (!this.#closed) this.#fail(failure);
   }
 }
 

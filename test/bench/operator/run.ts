@@ -92,7 +92,7 @@ class Run {
 
   async all(): Promise<RunResult> {
     const { count } = this.#options;
-    let running = this.#start();
+    let running = await this.#start();
     try {
       await whenLeading(running);
       await sleep(QUIET_MS);
@@ -102,10 +102,10 @@ class Run {
       await this.#quiet(running);
       await running.stop();
       const position = auditPosition(this.#testbed.auditLog);
-      running = this.#start();
+      running = await this.#start();
       const restart = await this.#restart(running, position);
       await running.stop();
-      running = this.#start();
+      running = await this.#start();
       const edit = await this.#backlogEdit(running);
       await this.#quiet(running);
       const deleted = await this.#load.delete(count);
@@ -212,7 +212,7 @@ class Run {
     return requestsSince(this.#testbed.auditLog, position, user);
   }
 
-  #start(): RunningSubject {
+  #start(): Promise<RunningSubject> {
     const { core, logFolder } = this.#options;
     const log = join(logFolder, `${this.#subject.name}.log`);
     return startSubject(this.#subject, this.#testbed.access(this.#subject.name), { core, log });

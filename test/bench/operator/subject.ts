@@ -13,6 +13,7 @@ import {
   renameSync,
   rmSync,
 } from "node:fs";
+import { createServer } from "node:net";
 import { join } from "node:path";
 
 import { build } from "esbuild";
@@ -35,7 +36,6 @@ export interface Subject {
 
 const FOLDER = import.meta.dirname;
 const ROOT = join(FOLDER, "..", "..", "..");
-const METRICS = "127.0.0.1:19580";
 const LIBRARY = "sigs.k8s.io/controller-runtime";
 
 /** What CommonJS packages expect and ECMAScript modules do not have; as in hack/images. */
@@ -46,7 +46,14 @@ const BANNER = [
   "const __dirname = import.meta.dirname;",
 ].join("\n");
 
-/** Our operator as one file, bundled as an image's program is. `nodeFlags` for experiments. */
+/** Flags of Node in the images of our operators: what is measured is what is deployed. */
+function imageFlags(): readonly string[] {
+  const text = readFileSync(join(ROOT, "operators", "oaas", "Dockerfile"), "utf8");
+  const entrypoint = /^ENTRYPOINT (.*)$/m.exec(text)?.[1] ?? "[]";
+  return (JSON.parse(entrypoint) as readonly string[]).slice(1, -1);
+}
+
+/** Our operator, bundled and started as an image's program is. `nodeFlags` for experiments. */
 export async function buildOurs(nodeFlags: readonly string[]): Promise<Subject> {
   const outdir = join(ROOT, ".build", "bench-operator", "app");
   rmSync(outdir, { recursive: true, force: true });
@@ -69,7 +76,7 @@ export async function buildOurs(nodeFlags: readonly string[]): Promise<Subject> 
   return {
     name: "ours",
     version: `${commit.stdout.trim()}, Node ${process.versions.node}`,
-    argv: [process.execPath, ...nodeFlags, join(outdir, "main.mjs")],
+    argv: [process.execPath, ...imageFlags(), ...nodeFlags, join(outdir, "main.mjs")],
   };
 }
 
@@ -110,11 +117,12 @@ export interface RunningSubject {
 }
 
 /** Starts a subject on `core`; its output goes to `log`. */
-export function startSubject(
+export async function startSubject(
   subject: Subject,
   access: SubjectAccess,
   options: { readonly core: number | undefined; readonly log: string },
-): RunningSubject {
+): Promise<RunningSubject> {
+  const metrics = `127.0.0.1:${await freePort()}`;
   const pin = options.core === undefined ? [] : ["taskset", "-c", String(options.core)];
   const [command = "", ...args] = [
     ...pin,
@@ -123,7 +131,7 @@ export function startSubject(
     `--token-file=${access.tokenFile}`,
     `--ca-file=${access.caFile}`,
     `--namespace=${SYSTEM_NAMESPACE}`,
-    `--metrics=${METRICS}`,
+    `--metrics=${metrics}`,
   ];
   const log = openSync(options.log, "a");
   const child = spawn(command, args, { stdio: ["ignore", log, log] });
@@ -136,7 +144,7 @@ export function startSubject(
   return {
     // taskset becomes the subject: it calls exec.
     pid: child.pid ?? 0,
-    metrics: METRICS,
+    metrics,
     assertAlive,
     async stop() {
       child.kill("SIGTERM");
@@ -153,6 +161,18 @@ export async function whenLeading(running: RunningSubject): Promise<void> {
     if ((await scrape(running.metrics))?.leading === true) return;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      const port = typeof address === "object" && address !== null ? address.port : 0;
+      server.close(() => resolve(port));
+    });
+  });
 }
 
 function whenEnded(child: ChildProcess): Promise<number | string> {

@@ -51,21 +51,33 @@ export async function pinSelf(core: number): Promise<void> {
   await check(hostRunner, ["taskset", "-acp", String(core), String(process.pid)]);
 }
 
-/** Brings the testbed up; etcd writes to memory where the machine has a place for it. */
-export async function openTestbed(accounts: readonly string[]): Promise<Testbed> {
+/**
+ * Brings the testbed up; etcd writes to memory where the machine has a place for it. Children of
+ * deleted objects are collected only with `controllerManager`, which costs time on the same core.
+ */
+export async function openTestbed(
+  accounts: readonly string[],
+  options: { readonly name?: string; readonly controllerManager?: boolean } = {},
+): Promise<Testbed> {
   const memory = "/dev/shm";
   const base = existsSync(memory) ? join(memory, "oaas-bench") : stateBase();
   const engine = localEngine({ runner: hostRunner, say: () => undefined, base });
-  const cluster = await engine.up({ name: "bench", controlPlaneOnly: true, fresh: true });
-  const folder = join(base, "bench");
+  const { name = "bench-operator", controllerManager = false } = options;
+  const cluster = await engine.up({
+    name,
+    controlPlaneOnly: true,
+    controllerManager,
+    fresh: true,
+  });
+  const folder = join(base, name);
   const records = processRecords({
     folder,
     logsFolder: join(folder, "logs"),
     processesFolder: join(folder, "processes"),
   });
-  const pidOf = (name: string): number => {
-    const record = records.find((one) => one.name === name);
-    if (record === undefined) throw new Error(`${name} does not run`);
+  const pidOf = (program: string): number => {
+    const record = records.find((one) => one.name === program);
+    if (record === undefined) throw new Error(`${program} does not run`);
     return record.pid;
   };
   const transport = new UndiciTransport({
