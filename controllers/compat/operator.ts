@@ -4,8 +4,8 @@
 import { readFile } from "node:fs/promises";
 import type { Agent } from "node:https";
 
-import type { V1CustomResourceDefinitionVersion } from "@kubernetes/client-node";
-import { CoreV1Api, KubeConfig } from "@kubernetes/client-node";
+import type { KubeConfig, V1CustomResourceDefinitionVersion } from "@kubernetes/client-node";
+import { CoreV1Api } from "@kubernetes/client-node";
 
 import { assert, errorMessage } from "#api/base/index.ts";
 import { collectionPath } from "#controllers/runtime/client/paths.ts";
@@ -13,6 +13,7 @@ import { collectionPath } from "#controllers/runtime/client/paths.ts";
 import { AuthSource } from "./auth.ts";
 import { registerDefinition } from "./crd.ts";
 import { describeMeta, Engine } from "./engine.ts";
+import { SharingKubeConfig } from "./kube-config.ts";
 import { SILENT, structured } from "./logger.ts";
 import type { OperatorLogger, ResourceEvent, ResourceMeta } from "./resource.ts";
 import { asKubernetesObject, asLive, ResourceEventType, ResourceMetaImpl } from "./resource.ts";
@@ -39,7 +40,7 @@ export abstract class Operator {
   #engine: Engine | undefined;
 
   constructor(logger?: OperatorLogger, options: OperatorOptions = {}) {
-    this.kubeConfig = new KubeConfig();
+    this.kubeConfig = new SharingKubeConfig();
     this.kubeConfig.loadFromDefault();
     this.logger = logger ?? SILENT;
     this.#options = options;

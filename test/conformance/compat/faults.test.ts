@@ -333,6 +333,18 @@ describe("the rest of the class", () => {
     expect(said.ours?.["uri"]).toBe("https://server/apis/example.io/v1/namespaces/default/widgets");
   });
 
+  it("k8sApi makes a TLS handshake per call on theirs; ours shares connections", async () => {
+    const before = { theirs: 0, ours: 0 };
+    for (const side of SIDES) before[side] = servers[side].handshakes;
+    await both(async (server, run) => {
+      expect(await run.obey({ do: "call", times: 20 })).toContainEqual({ obeyed: "call" });
+      const calls = server.requests.filter(({ path }) => path === "/api/v1/nodes");
+      expect(calls).toHaveLength(20);
+    });
+    expect(servers.theirs.handshakes - before.theirs).toBeGreaterThanOrEqual(20);
+    expect(servers.ours.handshakes - before.ours).toBeLessThanOrEqual(2);
+  });
+
   it("stop() ends their process at once, with 1; ours when all is done, with 0", async () => {
     await both(async (server, run) => {
       await run.obey({ do: "hold", name: "last" });

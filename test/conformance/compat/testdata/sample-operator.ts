@@ -15,6 +15,7 @@ type Command =
   | { do: "fail"; name: string; times: number }
   | { do: "hold" | "release"; name: string }
   | { do: "register"; file: string }
+  | { do: "call"; times: number }
   | { do: "describe" | "stop" };
 
 const GUARD = "example.io/guard";
@@ -74,6 +75,9 @@ class WidgetOperator extends Operator {
         tell({ registered: `${plural}.${group}`, versions: versions.map((one) => one.name) });
         break;
       }
+      case "call":
+        for (let call = 0; call < command.times; call++) await this.k8sApi.listNode();
+        break;
       case "describe": {
         const axios: { headers?: Record<string, string | number | boolean>; httpsAgent?: unknown } =
           {};
