@@ -81,7 +81,7 @@ export {
   TransportError,
 } from "./client/errors.ts";
 export type { KubeErrorCode, StatusCause } from "./client/errors.ts";
-export type { RequestLogEntry } from "./client/rest-client.ts";
+export type { RequestLogEntry } from "./client/request-log.ts";
 export type { InformerRequest } from "./cache/informers.ts";
 export type { StoreChange } from "./cache/store.ts";
 export { computeKstatus } from "./conditions/kstatus.ts";

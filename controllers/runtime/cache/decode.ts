@@ -53,7 +53,7 @@ export function isAppliedBy(object: Live, manager: string): boolean {
   );
 }
 
-/** True if `manager` holds fields of this subresource (empty: the main resource), however written. */
+/** True if `manager` holds fields of this subresource (empty: the main resource) in any way. */
 export function isHeldBy(object: Live, manager: string, subresource: string): boolean {
   const entries = object.metadata.managedFields ?? [];
   return entries.some(

@@ -138,7 +138,7 @@ describe("informers", () => {
     expect(informers.want({ kind: KINDS.ConfigMap, transform })).toBe(slim);
     expect(informers.want({ kind: KINDS.ConfigMap })).not.toBe(slim);
     await clock.advance(1_000);
-    informers.wrote(KINDS.ConfigMap, { ...live("a", "n", "9999999"), ...data } as Live, "me");
+    informers.wrote(KINDS.ConfigMap, { ...live("a", "n", "9999999"), ...data }, "me");
     expect(slim.store.size).toBe(2);
     expect(JSON.stringify([...slim.store.values()])).not.toContain("long");
     await end();

@@ -22,15 +22,15 @@ export interface InformerRequest {
   readonly labelSelector?: string;
   readonly metadataOnly?: boolean;
   /**
-   * Only in these namespaces, whatever the manager watches otherwise, so that a Role in each of them
-   * is enough. One list and one watch per namespace; never empty; of no effect on cluster-scoped
+   * Only in these namespaces, whatever the manager watches otherwise, so that a Role in each of
+   * them is enough. One list and one watch per namespace; never empty; of no effect on cluster-scoped
    * kinds.
    */
   readonly namespaces?: readonly string[];
   readonly fieldSelector?: string;
   /**
    * What is kept of an object, such as a Pod without its containers: a pure function that leaves
-   * identity and labels as they are. Requests share an informer only if they give the same function.
+   * identity and labels as they are. Requests share an informer only if they give the same one.
    */
   readonly transform?: Transform;
 }
@@ -113,7 +113,7 @@ class SharedInformer implements Informer {
     if (this.namespaces.length > 0 && !this.namespaces.includes(namespace)) return;
     const selected = this.#labels(labels) ? this.#fields(object) : false;
     if (selected === true) this.store.wrote(this.#shown(object), writer);
-    // Our own write has taken it out of what is selected here: the cache must not show it as before.
+    // Our own write has taken it out of what is selected here: it must not be shown as before.
     else if (selected === false) this.store.left(object, writer);
     // Selected by what only the server knows: news of an object that is here is kept, no others.
     else if (this.store.get(keyOf(object))?.metadata.uid === object.metadata.uid) {

@@ -1,8 +1,8 @@
 // Keeps a store equal to what the API server has: list once, then follow the watch from that
 // version, for ever. Every failure ends in another attempt; nothing ends the loop but its signal.
 //
-// - Streaming list (sendInitialEvents) where the server has it, else pages of one snapshot, else (the
-//   snapshot was compacted away between two pages) everything in one answer.
+// - Streaming list (sendInitialEvents) where the server has it, else pages of one snapshot, else
+//   (the snapshot was compacted away between two pages) everything in one answer.
 // - Bookmarks keep the resume point fresh on quiet kinds. A stream that is silent for longer than
 //   bookmarks allow is dead and is opened again from the same point.
 // - 410 leads to a new list, which replaces the store in one step; what vanished meanwhile is told

@@ -1,5 +1,5 @@
-// Whether the API server answers, as all requests of one cluster see it. What waits out a long pause
-// after failures is told when the first request of anybody gets through again.
+// Whether the API server answers, as all requests of one cluster see it. What waits out a long
+// pause after failures is told when the first request of anybody gets through again.
 
 import { TransportError } from "./errors.ts";
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 
 import { useOf } from "./request-use.ts";
-import type { RequestLogEntry } from "./rest-client.ts";
+import type { RequestLogEntry } from "./request-log.ts";
 
 const entry = (parts: Partial<RequestLogEntry>): RequestLogEntry => ({
   cluster: "",

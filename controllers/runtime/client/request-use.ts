@@ -1,7 +1,7 @@
 // What a request needs in terms of RBAC, read off its log entry. Recordings of these, compared with
 // the granted rules, show which rights an operator uses and which it only has.
 
-import type { RequestLogEntry } from "./rest-client.ts";
+import type { RequestLogEntry } from "./request-log.ts";
 
 /** One use of one right. */
 export interface ResourceUse {

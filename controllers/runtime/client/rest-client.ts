@@ -12,6 +12,7 @@ import { backoffMs, sleep } from "../lifecycle/timers.ts";
 import { traced } from "../lifecycle/tracing.ts";
 import { ApiError, CircuitOpenError, TransportError } from "./errors.ts";
 import { Reachability } from "./reachability.ts";
+import type { RequestLogEntry } from "./request-log.ts";
 import { useOf } from "./request-use.ts";
 import type { ApiRequest, ApiResponse, Transport, WatchResponse } from "./transport.ts";
 
@@ -21,18 +22,6 @@ export interface WriteFence {
   check(): void;
   /** Aborts when it may no longer write; requests under way are given up. */
   readonly signal: AbortSignal;
-}
-
-/** One line of the request log. Bodies are not in it. */
-export interface RequestLogEntry {
-  /** Name in the manager of the cluster that was asked; empty for its own. */
-  readonly cluster: string;
-  readonly method: string;
-  readonly path: string;
-  readonly query: Readonly<Record<string, string>>;
-  /** 0 if there was no answer. */
-  readonly status: number;
-  readonly watch: boolean;
 }
 
 /** Settings of a {@link RestClient}. */

@@ -1,7 +1,7 @@
 // One cluster as the runtime uses it: connections, calls, caches. A manager has its own cluster, on
 // which everything depends, and any number of others beside it, which may be away for as long as
-// they like: their caches fill when they can, their calls fail at once while they do not answer, and
-// nobody waits for them.
+// they like: their caches fill when they can, their calls fail at once while they do not answer,
+// and nobody waits for them.
 
 import type { Logger } from "#api/base/index.ts";
 import { assert, errorMessage } from "#api/base/index.ts";
@@ -11,7 +11,8 @@ import { BreakerTransport } from "../client/breaker.ts";
 import { Client } from "../client/client.ts";
 import type { ClusterConfig } from "../client/config.ts";
 import { openCredentials } from "../client/credentials.ts";
-import type { RequestLogEntry, WriteFence } from "../client/rest-client.ts";
+import type { RequestLogEntry } from "../client/request-log.ts";
+import type { WriteFence } from "../client/rest-client.ts";
 import { RestClient } from "../client/rest-client.ts";
 import type { Transport } from "../client/transport.ts";
 import { UndiciTransport } from "../client/undici-transport.ts";

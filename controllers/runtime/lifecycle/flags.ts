@@ -61,14 +61,14 @@ export interface ShardFlags {
   readonly shardLabel?: string;
 }
 
-/** Adds the flags of an operator whose objects can be split; what runs beside them must allow it. */
+/** Adds the flags of an operator that can be split, which what runs beside it must allow. */
 export function addShardFlags(command: Command): Command {
   return command
     .option("--shard <i/n>", "serve only part i, from 0 on, of n; one deployment each", parseShard)
     .option("--shard-label <key>", "objects with one value of this label share a part");
 }
 
-/** The shard that the flags name; undefined if none. Throws InvalidArgumentError for a lone label. */
+/** The shard that the flags name, if any. Throws InvalidArgumentError for a lone label. */
 export function shardOfFlags(flags: ShardFlags): ShardOptions | undefined {
   const { shard, shardLabel: label } = flags;
   if (shard === undefined) {

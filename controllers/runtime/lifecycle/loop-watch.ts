@@ -1,6 +1,6 @@
-// Says whether the event loop is alive enough to be left alone. One long pause (a big list, a stopped
-// process) is forgiven; a loop that is late again and again does not get its work done, renews no
-// lease in time, and is better restarted.
+// Says whether the event loop is alive enough to be left alone. One long pause (a big list, a
+// stopped process) is forgiven; a loop that is late again and again does not get its work done,
+// renews no lease in time, and is better restarted.
 
 import type { CancelTimer, World } from "./timers.ts";
 

@@ -98,23 +98,14 @@ export function createMetrics(): Metrics {
     ...controllerMetrics(counter, gauge, histogram),
     ...queueMetrics(counter, gauge, measured, histogram),
     ...clientMetrics(counter, histogram),
+    ...cacheMetrics(counter, gauge, histogram),
+    ...clusterMetrics(counter, gauge),
     leader: gauge("leader_election_master_status", "1 while this process leads.", ["name"]),
     leaderSlowpath: counter(
       "leader_election_slowpath_total",
       "Renewals that had to read the Lease first.",
       ["name"],
     ),
-    cacheLagSeconds: histogram(
-      "cache_lag_seconds",
-      "From an event's arrival to its handlers' return.",
-      ["kind"],
-      SECONDS,
-    ),
-    relists: counter("informer_relists_total", "Full lists, by why.", ["kind", "reason"]),
-    informerBytes: counter("informer_bytes_total", "Bytes received by lists and watches.", [
-      "kind",
-    ]),
-    cacheObjects: gauge("informer_objects", "Objects in the cache.", ["kind"]),
     applySkipped: counter("apply_skipped_total", "Children that were as desired.", ["controller"]),
     driftReverted: counter("drift_reverted_total", "Foreign changes of our fields undone.", [
       "controller",
@@ -136,19 +127,6 @@ export function createMetrics(): Metrics {
       "controller",
     ]),
     eventsDropped: counter("events_dropped_total", "Events not written, by why.", ["reason"]),
-    credentialReads: counter(
-      "certwatcher_read_certificate_total",
-      "Readings of tokens and certificates.",
-      [],
-    ),
-    credentialErrors: counter(
-      "certwatcher_read_certificate_errors_total",
-      "Readings of tokens and certificates that failed; the last good ones stay.",
-      [],
-    ),
-    clusterUp: gauge("cluster_up", "0 while a cluster beside our own does not answer.", [
-      "cluster",
-    ]),
   };
 }
 
@@ -257,6 +235,40 @@ function clientMetrics(counter: MakeCounter, histogram: MakeHistogram) {
       "code",
       "verb",
       "host",
+    ]),
+  };
+}
+
+function cacheMetrics(counter: MakeCounter, gauge: MakeGauge, histogram: MakeHistogram) {
+  return {
+    cacheLagSeconds: histogram(
+      "cache_lag_seconds",
+      "From an event's arrival to its handlers' return.",
+      ["kind"],
+      SECONDS,
+    ),
+    relists: counter("informer_relists_total", "Full lists, by why.", ["kind", "reason"]),
+    informerBytes: counter("informer_bytes_total", "Bytes received by lists and watches.", [
+      "kind",
+    ]),
+    cacheObjects: gauge("informer_objects", "Objects in the cache.", ["kind"]),
+  };
+}
+
+function clusterMetrics(counter: MakeCounter, gauge: MakeGauge) {
+  return {
+    credentialReads: counter(
+      "certwatcher_read_certificate_total",
+      "Readings of tokens and certificates.",
+      [],
+    ),
+    credentialErrors: counter(
+      "certwatcher_read_certificate_errors_total",
+      "Readings of tokens and certificates that failed; the last good ones stay.",
+      [],
+    ),
+    clusterUp: gauge("cluster_up", "0 while a cluster beside our own does not answer.", [
+      "cluster",
     ]),
   };
 }

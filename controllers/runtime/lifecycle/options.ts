@@ -4,7 +4,7 @@
 import type { Clock, Logger, Rng } from "#api/base/index.ts";
 
 import type { ClusterConfig } from "../client/config.ts";
-import type { RequestLogEntry } from "../client/rest-client.ts";
+import type { RequestLogEntry } from "../client/request-log.ts";
 import type { Transport } from "../client/transport.ts";
 import type { ShardOptions } from "./shard.ts";
 import type { Timers } from "./timers.ts";
@@ -48,7 +48,10 @@ export interface ManagerOptions {
   readonly cacheSyncTimeoutMs?: number;
   /** Sees every request after its answer; for tests and recordings. */
   readonly onRequest?: (entry: RequestLogEntry) => void;
-  /** Freezes cached objects deeply, so that a controller that changes one fails; for tests. */
+  /**
+   * For development and tests: freezes cached objects deeply, so that a controller that changes one
+   * fails, and ends the manager with an error at a status that breaks the API conventions.
+   */
   readonly freezeObjects?: boolean;
   /** World: real ones if not given. */
   readonly clock?: Clock;
