@@ -3,10 +3,15 @@
 // and on standbys alike.
 
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
-import { createServer } from "node:http";
 
 import type { Logger } from "#api/base/index.ts";
 import { errorMessage } from "#api/base/index.ts";
+
+/**
+ * @NOTE An import of node:http, though not of the module itself, reads all its names, and one of
+ * them loads a whole WebSocket and fetch: 14 MB that an operator never uses.
+ */
+const { createServer } = process.getBuiltinModule("node:http");
 
 /** What is served. */
 export interface HealthOptions {

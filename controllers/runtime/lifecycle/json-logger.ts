@@ -12,6 +12,13 @@ export type LogLevel = "debug" | "info" | "warn" | "error";
 const SECRET_FIELDS = ["authorization", "token", "password", "clientKey", "data", "stringData"];
 
 /**
+ * Lines go out by the page, after a tenth of a second, and at the latest when the process ends: a
+ * system call per line would cost more than the pass that it tells of.
+ */
+const PAGE_BYTES = 4_096;
+const FLUSH_MS = 100;
+
+/**
  * A logger with `name` as `service` in every line. Errors in `cause` and `error` are written with
  * type, message and stack; fields that may hold secrets are replaced by `[redacted]`, at the top
  * level and one below. `destination` is standard output if not given.
@@ -37,21 +44,38 @@ export function createJsonLogger(
       censor: "[redacted]",
     },
   };
-  // Not a system call per line: what comes while one is under way goes out with the next, and at
-  // the latest when the process ends.
-  return wrap(pino(options, destination ?? pino.destination({ dest: 1, sync: false })));
+  if (destination !== undefined) return wrap(pino(options, destination), () => undefined);
+  const output = pino.destination({ dest: 1, sync: false, minLength: PAGE_BYTES });
+  return wrap(
+    pino(options, output),
+    delayed(() => output.flush()),
+  );
 }
 
-function wrap(log: Pino): Logger {
+function wrap(log: Pino, written: () => void): Logger {
   const write =
     (level: LogLevel) =>
-    (message: string, fields: LogFields = {}): void =>
+    (message: string, fields: LogFields = {}): void => {
       log[level](fields, message);
+      written();
+    };
   return {
     debug: write("debug"),
     info: write("info"),
     warn: write("warn"),
     error: write("error"),
-    child: (fields) => wrap(log.child(fields)),
+    child: (fields) => wrap(log.child(fields), written),
+  };
+}
+
+/** Calls `action` a while after the first of any number of calls; never keeps the process alive. */
+function delayed(action: () => void): () => void {
+  let timer: NodeJS.Timeout | undefined;
+  return () => {
+    if (timer !== undefined) return;
+    timer = setTimeout(() => {
+      timer = undefined;
+      action();
+    }, FLUSH_MS).unref();
   };
 }

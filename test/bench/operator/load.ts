@@ -32,28 +32,27 @@ interface Waiting {
 export class Load {
   readonly #client: Client;
   readonly #namespace: string;
-  readonly #watch: WatchResponse;
+  readonly #transport: Transport;
   readonly #waiting = new Map<string, Waiting>();
   #closed = false;
+  #watch: WatchResponse | undefined;
+  /** Up to where the watch has told. */
+  #version = "";
   #progressAtMs = performance.now();
   readonly #stallCheck = setInterval(() => this.#checkProgress(), 5_000);
 
-  private constructor(client: Client, namespace: string, watch: WatchResponse) {
+  private constructor(client: Client, transport: Transport, namespace: string) {
     this.#client = client;
+    this.#transport = transport;
     this.#namespace = namespace;
-    this.#watch = watch;
-    void this.#follow();
   }
 
   /** Opens the watch; everything that happens after that is seen. */
   static async open(client: Client, transport: Transport, namespace: string): Promise<Load> {
-    const watch = await transport.watch({
-      method: "GET",
-      path: collectionPath(SITE, namespace),
-      query: { watch: "true", timeoutSeconds: "7200" },
-    });
-    if (watch.status !== 200) throw new Error(`watch: ${JSON.stringify(watch.body)}`);
-    return new Load(client, namespace, watch);
+    const load = new Load(client, transport, namespace);
+    const first = await load.#connect();
+    void load.#follow(first);
+    return load;
   }
 
   /** Creates `count` Sites as fast as 16 connections do and waits until all are Ready. */
@@ -108,7 +107,7 @@ export class Load {
   close(): void {
     this.#closed = true;
     clearInterval(this.#stallCheck);
-    this.#watch.close();
+    this.#watch?.close();
   }
 
   async #each(
@@ -157,23 +156,43 @@ export class Load {
     this.#waiting.clear();
   }
 
-  async #follow(): Promise<void> {
-    let failure = new Error("the load's watch ended");
+  async #connect(): Promise<WatchResponse> {
+    const watch = await this.#transport.watch({
+      method: "GET",
+      path: collectionPath(SITE, this.#namespace),
+      query: {
+        watch: "true",
+        timeoutSeconds: "7200",
+        ...(this.#version === "" ? {} : { resourceVersion: this.#version }),
+      },
+    });
+    if (watch.status !== 200) throw new Error(`watch: ${JSON.stringify(watch.body)}`);
+    this.#watch = watch;
+    return watch;
+  }
+
+  /** An API server ends watches that do not keep up; the next one goes on where it ended. */
+  async #follow(first: WatchResponse): Promise<void> {
     try {
-      for await (const line of this.#watch.events) {
-        if (line.type === "ERROR") throw new Error(JSON.stringify(line.object));
-        const object = line.object as Site;
-        const name = object.metadata.name ?? "";
-        const waiting = this.#waiting.get(name);
-        if (waiting?.judge(object, line.type === "DELETED") !== true) continue;
-        this.#waiting.delete(name);
-        this.#progressAtMs = performance.now();
-        waiting.resolve(this.#progressAtMs);
-      }
+      await this.#read(first);
+      while (!this.#closed) await this.#read(await this.#connect());
     } catch (cause) {
-      failure = new Error("the load's watch failed", { cause });
+      if (!this.#closed) this.#fail(new Error("the load's watch failed", { cause }));
     }
-    if (!this.#closed) this.#fail(failure);
+  }
+
+  async #read(watch: WatchResponse): Promise<void> {
+    for await (const line of watch.events) {
+      if (line.type === "ERROR") throw new Error(JSON.stringify(line.object));
+      const object = line.object as Site;
+      this.#version = object.metadata.resourceVersion ?? "";
+      const name = object.metadata.name ?? "";
+      const waiting = this.#waiting.get(name);
+      if (waiting?.judge(object, line.type === "DELETED") !== true) continue;
+      this.#waiting.delete(name);
+      this.#progressAtMs = performance.now();
+      waiting.resolve(this.#progressAtMs);
+    }
   }
 }
 
