@@ -21,7 +21,8 @@
 // 16 read-reply      batch index
 // 17 quiesce         commit
 //
-// Numbers are varints. standing: logEpoch, suspect u8, supports. refetch: epoch, then target if epoch > 0. base: index term level autoLeave u8
+// Numbers are varints. standing: logEpoch, suspect u8, supports. refetch: epoch, then target if
+// epoch > 0. base: index term level autoLeave u8
 // and four lists (voters, outgoing, learners, learnersNext) of count { text }.
 import { assertNever } from "#api/base/index.ts";
 

@@ -20,7 +20,8 @@ const OPTIONS = [
   { preVote: true, checkQuorum: false },
   { preVote: false, checkQuorum: false },
 ];
-const STEPS = 300;
+const SEEDS = 40;
+const STEPS = 250;
 
 interface Choice {
   readonly what: number;
@@ -45,7 +46,7 @@ function action(us: OurSide, choice: Choice): ((side: Side) => void) | undefined
 }
 
 describe("a trace on both cores", () => {
-  it.each([...Array(60).keys()])("is the same with seed %i", (seed) => {
+  it.each([...Array(SEEDS).keys()])("is the same with seed %i", (seed) => {
     const rng = seededRng(seed);
     const pick = (count: number): number => Math.floor(rng.next() * count);
     const options = OPTIONS[seed % OPTIONS.length] ?? { preVote: true, checkQuorum: true };
@@ -58,8 +59,12 @@ describe("a trace on both cores", () => {
       const act = action(us, { what: pick(100), a, b, step });
       act?.(us);
       act?.(them);
-      const ours = MEMBERS.map((member) => ({ step, member, ...us.seen(member) }));
-      expect(ours).toEqual(MEMBERS.map((member) => ({ step, member, ...them.seen(member) })));
+      if (act === undefined) continue;
+      const [ours, theirs] = [us, them].map((side) => MEMBERS.map((member) => side.seen(member)));
+      // The costly comparison only to tell what differs.
+      if (JSON.stringify(ours) !== JSON.stringify(theirs)) {
+        expect({ step, members: ours }).toEqual({ step, members: theirs });
+      }
     }
   });
 

@@ -26,8 +26,8 @@ export type MemberChange =
   | { readonly kind: "remove"; readonly member: MemberId };
 
 /**
- * A change of members. `auto` goes through a joint configuration, left automatically, when more than one
- * voter changes; `joint` always does; `joint-explicit` stays joint until a change with no
+ * A change of members. `auto` goes through a joint configuration, left automatically, when more
+ * than one voter changes; `joint` always does; `joint-explicit` stays joint until a change with no
  * `changes`, which leaves it, is proposed.
  */
 export interface ConfigChange {

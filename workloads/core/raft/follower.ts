@@ -14,6 +14,7 @@ export function heardLeader(core: GroupCore, leader: MemberId): void {
   core.sinceLeader = 0;
 }
 
+/** Takes entries, or says where the logs may meet. */
 export function handleAppend(core: GroupCore, message: MessageOf<"append">): void {
   const { log } = core;
   const { from, prevIndex, prevTerm, entries } = message;
@@ -42,6 +43,7 @@ function acknowledge(core: GroupCore, leader: MemberId, index: LogIndex): void {
   healIfWhole(core);
 }
 
+/** Learns the commit index as far as the leader may tell it, and answers. */
 export function handleHeartbeat(core: GroupCore, message: MessageOf<"heartbeat">): void {
   takeRefetch(core, message.refetch);
   // The leader speaks of what we acknowledged; after a loss that may no longer be there.

@@ -72,6 +72,7 @@ function takeStanding(core: GroupCore, progress: Progress, standing: Standing): 
   return true;
 }
 
+/** A member holds more than we knew: commit what a majority holds, send it what it lacks. */
 export function handleAppendAck(core: GroupCore, message: MessageOf<"append-ack">): void {
   const progress = core.progress.get(message.from);
   if (progress === undefined || !takeStanding(core, progress, message)) return;
@@ -97,6 +98,7 @@ function finishTransfer(core: GroupCore, progress: Progress): void {
   }
 }
 
+/** A member's log does not meet ours there: try again further back. */
 export function handleAppendReject(core: GroupCore, message: MessageOf<"append-reject">): void {
   const progress = core.progress.get(message.from);
   if (progress === undefined || !takeStanding(core, progress, message)) return;
@@ -109,6 +111,7 @@ export function handleAppendReject(core: GroupCore, message: MessageOf<"append-r
   if (progress.reject(prevIndex, hint)) progress.mustSend = true;
 }
 
+/** A member answers: it gets what it lacks, and reads of the round may be granted. */
 export function handleHeartbeatAck(core: GroupCore, message: MessageOf<"heartbeat-ack">): void {
   const progress = core.progress.get(message.from);
   if (progress === undefined || !takeStanding(core, progress, message)) return;

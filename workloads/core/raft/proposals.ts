@@ -112,6 +112,7 @@ function refusedForward(id: number, refused: RefusalReason): ForwardOutcome {
   return { id, index: 0, refused };
 }
 
+/** The leader's answer: every proposal in it has its outcome. */
 export function handleProposeReply(core: GroupCore, message: MessageOf<"propose-reply">): void {
   for (const { id, index, refused } of message.outcomes) {
     if (!core.forwards.settle(id)) continue;

@@ -63,6 +63,7 @@ export function handleRead(core: GroupCore, message: MessageOf<"read">): void {
   core.reads.ask({ kind: "remote", member: message.from, batch: message.batch });
 }
 
+/** The leader's answer to a batch of reads. */
 export function handleReadReply(core: GroupCore, message: MessageOf<"read-reply">): void {
   if (message.from === core.lead) core.reads.answer(message.batch, message.index);
 }

@@ -38,7 +38,7 @@ export class ReadQueue {
   /** Reads of this replica that have no outcome yet. */
   count = 0;
 
-  /** Batches are numbered from `run` on, so that no answer to an earlier run of this member fits. */
+  /** Batches count from `run` on, so that no answer to an earlier run of this member fits. */
   constructor(run: number) {
     this.nextBatch = run;
   }

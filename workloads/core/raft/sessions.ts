@@ -1,7 +1,7 @@
 // Exactly once: the part of a replicated state that remembers which requests were executed and what
 // came of them. A client registers a session through the log and numbers its requests; a request
 // that comes again is answered from memory. A request with an idempotency key of its own needs no
-// session. All time is the time written in entries, so that every replica forgets the same things at
+// session. All time is that written in entries, so that every replica forgets the same things at
 // the same entry. Source: Raft dissertation 6.3; IETF draft "Idempotency-Key".
 import { utf8Encode } from "#api/base/index.ts";
 
@@ -312,7 +312,7 @@ function readCopy(reader: ByteReader): Uint8Array {
   return reader.bytes(reader.remaining).slice();
 }
 
-/** True if the identity can be remembered; a request must be refused before it is proposed if not. */
+/** True if the identity can be remembered; if not, refuse the request before it is proposed. */
 export function isIdentity(identity: RequestIdentity, settings: SessionSettings): boolean {
   if (identity.kind === "session") {
     const { session, sequence, settledBelow } = identity;

@@ -2,12 +2,13 @@
 // are queues that are emptied as a whole, so that the two may differ in how many messages they need.
 // Everything is done at once: writes, applies, changes of members. What is compared after each step
 // is what the protocol is about: role, term, vote, leader, commit index, configuration and log.
-import raftModule from "@coaty/consensus.raft/ported/raft.js";
-import loggerModule from "@coaty/consensus.raft/ported/logger.js";
-import nodeModule from "@coaty/consensus.raft/ported/node.js";
-import rawNodeModule from "@coaty/consensus.raft/ported/rawnode.js";
-import storageModule from "@coaty/consensus.raft/ported/storage.js";
-import pbModule from "@coaty/consensus.raft/ported/raftpb/raft.pb.js";
+
+import type * as loggerTypes from "@coaty/consensus.raft/ported/logger.js";
+import type * as nodeTypes from "@coaty/consensus.raft/ported/node.js";
+import type * as pbTypes from "@coaty/consensus.raft/ported/raftpb/raft.pb.js";
+import type * as raftTypes from "@coaty/consensus.raft/ported/raft.js";
+import type * as rawNodeTypes from "@coaty/consensus.raft/ported/rawnode.js";
+import type * as storageTypes from "@coaty/consensus.raft/ported/storage.js";
 
 import { assert } from "#api/base/index.ts";
 
@@ -20,6 +21,18 @@ import {
   RaftGroup,
   snapshotMessage,
 } from "../index.ts";
+
+// Loaded by Node itself: the port comes with a messaging framework, which takes a test runner many
+// seconds to go through, and none of it is used.
+const { createRequire } = process.getBuiltinModule("node:module");
+const require = createRequire(import.meta.url);
+const load = (name: string): unknown => require(`@coaty/consensus.raft/ported/${name}`);
+const loggerModule = load("logger") as typeof loggerTypes;
+const nodeModule = load("node") as typeof nodeTypes;
+const pbModule = load("raftpb/raft.pb") as typeof pbTypes;
+const raftModule = load("raft") as typeof raftTypes;
+const rawNodeModule = load("rawnode") as typeof rawNodeTypes;
+const storageModule = load("storage") as typeof storageTypes;
 
 const { RaftConfig, ReadOnlyOption } = raftModule;
 const { RawNode } = rawNodeModule;
@@ -39,6 +52,7 @@ export interface Seen {
   readonly log: string;
 }
 
+/** The members of both. */
 export const MEMBERS = ["n1", "n2", "n3"] as MemberId[];
 const ELECTION_TICKS = 5;
 const HEARTBEAT_TICKS = 1;
