@@ -51,7 +51,7 @@ export async function migrateManagedFields(
   live: Live,
   options: Migration & { readonly signal: AbortSignal },
 ): Promise<Live | undefined> {
-  const { signal, subresource } = options;
+  const { signal } = options;
   const key = keyOf(live);
   const now = await client.readManagedFields(kind, key, { signal });
   if (now?.uid !== live.metadata.uid) return undefined;
@@ -63,11 +63,7 @@ export async function migrateManagedFields(
     { op: "replace", path: "/metadata/resourceVersion", value: now.resourceVersion },
     { op: "replace", path: "/metadata/managedFields", value: entries },
   ];
-  return client.jsonPatch(kind, key, operations, {
-    fieldManager: options.to,
-    signal,
-    ...(subresource === "" ? {} : { subresource }),
-  });
+  return client.jsonPatch(kind, key, operations, { fieldManager: options.to, signal });
 }
 
 function union(a: FieldSet, b: FieldSet): FieldSet {

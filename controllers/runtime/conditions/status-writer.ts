@@ -13,6 +13,7 @@ import { exactDifferences } from "../apply/match.ts";
 import type { Informers } from "../cache/informers.ts";
 import type { Client } from "../client/client.ts";
 import type { OwnWrites } from "../controller/own-writes.ts";
+import type { Outcome } from "../controller/types.ts";
 import type { Kind, Live } from "../kinds/kind.ts";
 import { keyOf } from "../kinds/kind.ts";
 import type { Metrics } from "../lifecycle/metrics.ts";
@@ -28,11 +29,22 @@ export interface StatusWriterOptions {
   readonly informers: Informers;
   readonly ownWrites: OwnWrites;
   readonly metrics: Metrics;
+  /** Sees every status that was written, and what it was before; for development and tests. */
+  readonly onWritten?: (write: StatusWrite) => void;
+}
+
+/** One write of a status, as the server has answered it. */
+export interface StatusWrite {
+  readonly before: Live;
+  readonly after: Live;
+  /** How the pass went that wrote it. */
+  readonly outcome: Outcome["kind"];
 }
 
 /** How a status is written. */
 export interface StatusWriteOptions {
   readonly signal: AbortSignal;
+  readonly outcome: Outcome["kind"];
   /** Asked before a write, with the paths that differ; false puts it off. Always if not given. */
   readonly mayWrite?: (paths: readonly string[]) => boolean;
 }
@@ -97,6 +109,7 @@ export class StatusWriter {
     if (left.length === 0) this.#accepted.delete(uid);
     else this.#accepted.set(uid, { content, left: JSON.stringify(left) });
     ownWrites.wrote(informers, kind, answer, keyOf(live));
+    this.#options.onWritten?.({ before: live, after: answer, outcome: options.outcome });
     return "written";
   }
 

@@ -278,3 +278,16 @@ describe("a pass that does not end", () => {
     expect(tries).toBeLessThan(30);
   });
 });
+
+describe("a status that breaks the API conventions", () => {
+  it("ends the manager in development, with what is wrong", async () => {
+    const world = widgetWorld();
+    world.server.userApply(WIDGET, widget("w", { text: "a" }));
+    const conditions = [{ ...READY[0], reason: "all good" }];
+    const started = world.start({}, { computeStatus: () => ({ fields: {}, conditions }) });
+    await world.clock.advance(1_000);
+    await expect(started.stop()).rejects.toThrow(
+      'Ready: the reason "all good" is not in CamelCase',
+    );
+  });
+});

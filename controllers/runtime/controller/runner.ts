@@ -15,9 +15,11 @@ import { CacheReader, ownerIndex, ownerIndexValues, viewOf } from "../cache/read
 import type { StoreChange } from "../cache/store.ts";
 import type { Client } from "../client/client.ts";
 import { ApiError, NotLeaderError } from "../client/errors.ts";
+import { lintStatusWrite } from "../conditions/lint.ts";
+import type { StatusWrite } from "../conditions/status-writer.ts";
 import { StatusWriter } from "../conditions/status-writer.ts";
 import type { Live, ObjectKey } from "../kinds/kind.ts";
-import { keyOf, keyText, kindId, parseKey } from "../kinds/kind.ts";
+import { describeObject, keyOf, keyText, kindId, parseKey } from "../kinds/kind.ts";
 import type { Clusters } from "../lifecycle/cluster.ts";
 import type { EventRecorder } from "../lifecycle/events.ts";
 import type { Metrics } from "../lifecycle/metrics.ts";
@@ -42,6 +44,8 @@ export interface RunnerOptions {
   readonly clusters: Clusters;
   /** False for objects of other shards. */
   readonly serves: (object: Live) => boolean;
+  /** True: a status that breaks the API conventions ends the term with an error; for development. */
+  readonly checks: boolean;
   readonly events: EventRecorder;
   readonly world: World;
   readonly metrics: Metrics;
@@ -71,6 +75,8 @@ export class ControllerRunner {
   /** Keys of passes that go on although their time, or even their term, is over. */
   readonly #stuck = new Set<string>();
   #queue: WorkQueue | undefined;
+  /** What ends the term with an error; see {@link RunnerOptions.checks}. */
+  #fault: Error | undefined;
 
   constructor(options: RunnerOptions) {
     const { controller, informers, client, events, world, metrics } = options;
@@ -110,7 +116,11 @@ export class ControllerRunner {
         targets: this.#targets,
         logger: this.#log,
       }),
-      statusWriter: new StatusWriter({ ...shared, kind: controller.kind }),
+      statusWriter: new StatusWriter({
+        ...shared,
+        kind: controller.kind,
+        ...(options.checks ? { onWritten: (write) => this.#check(write) } : {}),
+      }),
       ownWrites: this.#ownWrites,
       rest: this.#rest,
       teller: new Teller(events),
@@ -172,6 +182,16 @@ export class ControllerRunner {
       stop.removeEventListener("abort", close);
       this.#queue = undefined;
     }
+    if (this.#fault !== undefined) throw this.#fault;
+  }
+
+  #check({ before, after, outcome }: StatusWrite): void {
+    const found = lintStatusWrite(before, after, outcome);
+    if (found.length === 0) return;
+    const what = `status of ${describeObject(after)} breaks the API conventions: ${found.join("; ")}`;
+    this.#log.error(what, { before, after });
+    this.#fault ??= new Error(what);
+    this.#queue?.close();
   }
 
   #reader(signal: AbortSignal): CacheReader {

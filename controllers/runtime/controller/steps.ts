@@ -132,6 +132,7 @@ export class Steps {
     const edited = isEdited(pass.live);
     const written = await statusWriter.write(pass.live, status, {
       signal,
+      outcome: outcome.kind,
       mayWrite: (paths) => edited || rest.mayWriteStatus(key, paths),
     });
     if (written === "written") teller.conditions(pass.live, previous, conditions);
