@@ -132,6 +132,7 @@ export class Manager {
       informers: this.clusters.home.informers,
       clusters: this.clusters,
       serves: this.#serves,
+      checks: this.#options.freezeObjects ?? false,
       events: this.#events,
       world: this.#world,
       metrics: this.#metrics,
