@@ -7,8 +7,8 @@ import { join } from "node:path";
 
 import { openCredentials } from "#controllers/runtime/client/credentials.ts";
 import { UndiciTransport } from "#controllers/runtime/client/undici-transport.ts";
-import type { InClusterConfig, KubeObject } from "#controllers/runtime/index.ts";
-import { defineKind, KINDS } from "#controllers/runtime/index.ts";
+import type { InClusterConfig, KubeObject, defineKind } from "#controllers/runtime/index.ts";
+import { KINDS } from "#controllers/runtime/index.ts";
 import { clusterLayout } from "#hack/cluster/engines/local/layout.ts";
 import { killAll, processRecords, startDaemon } from "#hack/cluster/engines/local/processes.ts";
 import { readState, stateBase } from "#hack/cluster/engines/local/state.ts";
