@@ -9,6 +9,7 @@ import {
   KNATIVE_UNSUPPORTED,
   unsupported,
   unsupportedFunctionValues,
+  unsupportedKeyValues,
 } from "#controllers/objects/index.ts";
 
 /** Served fields, relative to spec, alphabetical; an entry serves everything below it. */
@@ -52,8 +53,11 @@ export const CLASS_RUNTIME_SERVED: readonly string[] = [
   "resolvedClass.functions[].function",
   "resolvedClass.functions[].name",
   "resolvedClass.functions[].stateless",
+  "resolvedClass.keys[].name",
+  "resolvedClass.keys[].type",
   "resolvedClass.partitioning",
   "resolvedClass.persistent",
+  "resolvedClass.stalenessBoundSeconds",
   "resolvedClass.stateType",
   "resolvedClass.storage",
   "state",
@@ -72,6 +76,8 @@ export function unsupportedValues(spec: ClassRuntimeSpec): readonly Problem[] {
     const message = "shard type Raft is not served yet; use Basic or Mst";
     found.push(unsupported("spec.collection.shardType", message));
   }
+  const keys = spec.resolvedClass?.keys ?? [];
+  found.push(...unsupportedKeyValues(keys, "spec.resolvedClass", shardType));
   if (spec.resolvedClass?.persistent === false) {
     const message = "false is not served yet; every write is durable";
     found.push(unsupported("spec.resolvedClass.persistent", message));

@@ -21,6 +21,7 @@ export {
   refusalOf,
   unsupported,
   unsupportedFunctionValues,
+  unsupportedKeyValues,
 } from "./problems.ts";
 export type { Problem } from "./problems.ts";
 export { canonicalQuantity, parseQuantity, sumQuantities } from "./quantity.ts";

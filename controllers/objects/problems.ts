@@ -1,6 +1,6 @@
 // Faults in what a user wrote, found all at once and told with their paths.
 
-import type { FunctionSpec } from "#api/oaas/v1alpha1/index.ts";
+import type { FunctionSpec, KeySpec, ShardType } from "#api/oaas/v1alpha1/index.ts";
 import { effectiveFunction } from "#api/oaas/v1alpha1/index.ts";
 import { REASONS } from "#api/meta/index.ts";
 
@@ -69,4 +69,27 @@ export function unsupportedFunctionValues(fn: FunctionSpec, path: string): reado
     found.push(unsupported(field, "protocol Http is not served yet; use Grpc"));
   }
   return found;
+}
+
+/** Entry types that replicas merge. */
+const MERGING: ReadonlySet<string> = new Set(["Counter", "Map", "CrdtMap"]);
+
+/**
+ * Entry types below `path` that are legal and not served: all but Bytes and, where `shardType` is
+ * Mst or not known yet, those that merge.
+ */
+export function unsupportedKeyValues(
+  keys: readonly KeySpec[],
+  path: string,
+  shardType: ShardType | undefined,
+): readonly Problem[] {
+  return keys.flatMap(({ type = "Bytes" }, index): readonly Problem[] => {
+    if (type === "Bytes") return [];
+    const field = `${path}.keys[${index}].type`;
+    if (!MERGING.has(type)) {
+      return [unsupported(field, `type ${type} is not checked yet; use Bytes`)];
+    }
+    if (shardType === undefined || shardType === "Mst") return [];
+    return [unsupported(field, `type ${type} merges on Mst shards only; here use Bytes`)];
+  });
 }

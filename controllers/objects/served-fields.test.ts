@@ -178,8 +178,6 @@ const honoured = [
     // What taking it away does not show, because it says what holds anyway or is for people.
     silent: new Map([
       ["addons", "Odgm is the default; another test has []"],
-      ["collection.replicas", "1 is all that Basic has"],
-      ["collection.shardType", "Basic is the default and the only one served"],
       ["collection.storage.provider", "Volume is the default and the only one served"],
       ["constraints.jurisdiction", "allows; another test refuses"],
       ["functions[].description", "for people"],

@@ -170,9 +170,7 @@ describe("every served field", () => {
   };
   /** What taking it away does not show, because it says what holds anyway. */
   const silent = new Map([
-    ["replicas", "1 is all that Basic has"],
     ["routes[].disabled", "false is the default; another test has true"],
-    ["shardType", "Basic is the default and the only one served"],
     ["storage.provider", "Volume is the default and the only one served"],
     ["suspend", "false is the default; another test has true"],
   ]);

@@ -8,6 +8,7 @@ import {
   KNATIVE_UNSUPPORTED,
   unsupported,
   unsupportedFunctionValues,
+  unsupportedKeyValues,
 } from "#controllers/objects/index.ts";
 
 /** Served fields, relative to spec, alphabetical; an entry serves everything below it. */
@@ -19,10 +20,13 @@ export const OPACKAGE_SERVED: readonly string[] = [
   "classes[].functions[].function",
   "classes[].functions[].name",
   "classes[].functions[].stateless",
+  "classes[].keys[].name",
+  "classes[].keys[].type",
   "classes[].name",
   "classes[].parents",
   "classes[].partitioning",
   "classes[].persistent",
+  "classes[].stalenessBoundSeconds",
   "classes[].state",
   "classes[].stateType",
   "classes[].storage",
@@ -73,6 +77,7 @@ export function unsupportedValues(spec: OPackageSpec): readonly Problem[] {
       const message = `state type ${cls.stateType} is not served yet`;
       found.push(unsupported(`${path}.stateType`, message));
     }
+    found.push(...unsupportedKeyValues(cls.keys ?? [], path, undefined));
     if (cls.persistent === false) {
       const message = "false is not served yet; every write is durable";
       found.push(unsupported(`${path}.persistent`, message));

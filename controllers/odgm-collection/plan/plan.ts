@@ -10,7 +10,7 @@ import { REASONS } from "#api/meta/index.ts";
 import { effectiveOdgmCollection } from "#api/oaas/v1alpha1/index.ts";
 import { collectionNames } from "#api/workload/odgm-names.ts";
 
-import { canonicalQuantity } from "#controllers/objects/index.ts";
+import { canonicalQuantity, unsupportedKeyValues } from "#controllers/objects/index.ts";
 
 import type { CollectionCall } from "./calls.ts";
 import { ACCEPT_DATA_LOSS, committedGeneration, nodesNow, planGeneration } from "./generation.ts";
@@ -132,6 +132,9 @@ function unsupportedValue(observed: Observed): Refusal | undefined {
   if (!effective.persistent) {
     return refuse("resolvedClass.persistent", "false is not served yet; every write is durable");
   }
+  const keys = observed.collection.spec.resolvedClass?.keys ?? [];
+  const [key] = unsupportedKeyValues(keys, "spec.resolvedClass", effective.shardType);
+  if (key !== undefined) return key;
   const other = observed.claims.find(
     (claim) =>
       !claim.deleting &&
