@@ -74,8 +74,11 @@ export class FaultServer {
     this.kubeconfigPath = join(folder, "kubeconfig");
   }
 
-  /** Listens on a port of its own. */
-  static async open(): Promise<FaultServer> {
+  /**
+   * Listens on a port of its own. With `verified: false` the kubeconfig has no CA and says that
+   * certificates are not to be verified.
+   */
+  static async open(options: { readonly verified?: boolean } = {}): Promise<FaultServer> {
     const folder = await mkdtemp(join(tmpdir(), "fault-server-"));
     const { key, certificate } = await makeServerCertificate();
     const server = createServer({ key, cert: certificate });
@@ -88,8 +91,12 @@ export class FaultServer {
     server.on("request", (request, response) => void self.#serve(request, response));
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     const { port } = server.address() as AddressInfo;
-    const ca = Buffer.from(certificate).toString("base64");
-    await writeFile(self.kubeconfigPath, kubeconfig(`https://127.0.0.1:${port}`, ca));
+    const trust =
+      options.verified === false
+        ? { "insecure-skip-tls-verify": true }
+        : { "certificate-authority-data": Buffer.from(certificate).toString("base64") };
+    const text = kubeconfig({ server: `https://127.0.0.1:${port}`, ...trust });
+    await writeFile(self.kubeconfigPath, text);
     return self;
   }
 
@@ -242,11 +249,11 @@ function discoveryOf(path: string): object {
   };
 }
 
-function kubeconfig(server: string, ca: string): string {
+function kubeconfig(cluster: object): string {
   return JSON.stringify({
     apiVersion: "v1",
     kind: "Config",
-    clusters: [{ name: "faulty", cluster: { server, "certificate-authority-data": ca } }],
+    clusters: [{ name: "faulty", cluster }],
     users: [{ name: "sample", user: { token: TOKEN } }],
     contexts: [{ name: "faulty", context: { cluster: "faulty", user: "sample" } }],
     "current-context": "faulty",

@@ -298,6 +298,23 @@ describe("writes", () => {
     expect(servers.ours.handshakes - before.ours).toBeLessThanOrEqual(16);
   });
 
+  it("skipping verification holds for watches only on theirs; for all on ours", async () => {
+    const got: Partial<Record<Side, unknown>> = {};
+    await Promise.all(
+      SIDES.map(async (side) => {
+        const server = await FaultServer.open({ verified: false });
+        server.apply("unverified", { text: "x", report: true });
+        const run = await sample.start(side, server.kubeconfigPath);
+        const isTried = (fact: Fact): boolean => fact["status"] === "unverified";
+        await run.until("the status is tried", (all) => all.some(isTried));
+        got[side] = run.facts.find(isTried)?.["set"];
+        await run.kill();
+        await server.close();
+      }),
+    );
+    expect(got).toEqual({ theirs: false, ours: true });
+  });
+
   it("a CRD that has changed stays as it was on theirs; is updated on ours", async () => {
     const versions = async (server: FaultServer, run: RunningSample, names: readonly string[]) => {
       const file = join(server.folder, "crd.yaml");

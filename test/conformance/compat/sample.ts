@@ -14,7 +14,7 @@ export type Side = "theirs" | "ours";
 
 const ROOT = join(import.meta.dirname, "..", "..", "..");
 const PACKAGE = "@dot-i/k8s-operator";
-const WAIT_MS = 20_000;
+const WAIT_MS = 60_000;
 
 /** Path of the sample's source. */
 export const SAMPLE = join(import.meta.dirname, "testdata", "sample-operator.ts");
@@ -115,7 +115,7 @@ export class RunningSample {
       .map((fact) => `${String(fact["saw"])} ${String(fact["name"])}`);
   }
 
-  /** Waits until `holds`, judged after every fact; fails when the process ends or after 20 s. */
+  /** Waits until `holds`, judged after every fact; fails when the process ends or after a minute. */
   async until(what: string, holds: (facts: readonly Fact[]) => boolean): Promise<void> {
     const deadline = AbortSignal.timeout(WAIT_MS);
     while (!holds(this.facts)) {
