@@ -20,7 +20,7 @@ import type { Stored } from "./fake-storage.ts";
 import { FakeStorage } from "./fake-storage.ts";
 import { FakeWatch } from "./fake-watch.ts";
 import type { Write, Written } from "./fake-writes.ts";
-import { FakeWrites } from "./fake-writes.ts";
+import { FakeWrites, isCustom } from "./fake-writes.ts";
 import { managedFieldsOf } from "./field-ownership.ts";
 import { frozen } from "./json.ts";
 import type { Answer } from "./status-error.ts";
@@ -321,20 +321,20 @@ export class FakeApiServer implements Transport {
     const limit = Number(query["limit"] ?? found.length);
     const more = start + limit < found.length;
     if (more) this.#snapshots.set(version, snapshot);
+    const isPartial = isMetadataOnly(request.accept);
+    // Custom kinds always say whether the list goes on.
+    const end = isCustom(target.kind) && !isPartial ? { continue: "" } : {};
+    const next = {
+      continue: `snapshot-${version}-${start + limit}`,
+      remainingItemCount: found.length - start - limit,
+    };
     return {
       status: 200,
       body: {
-        apiVersion: apiVersionOf(target.kind),
-        kind: `${target.kind.kind}List`,
-        metadata: {
-          resourceVersion: String(version),
-          ...(more
-            ? {
-                continue: `snapshot-${version}-${start + limit}`,
-                remainingItemCount: found.length - start - limit,
-              }
-            : {}),
-        },
+        ...(isPartial
+          ? { apiVersion: "meta.k8s.io/v1", kind: "PartialObjectMetadataList" }
+          : { apiVersion: apiVersionOf(target.kind), kind: `${target.kind.kind}List` }),
+        metadata: { resourceVersion: String(version), ...(more ? next : end) },
         items: found.slice(start, start + limit).map((one) => this.#render(one, request.accept)),
       },
     };
@@ -363,7 +363,7 @@ export class FakeApiServer implements Transport {
       ?.replicas;
     const field = this.#scaleField(write.kind);
     const body = frozen({ spec: { [field]: replicas } });
-    this.#writes.mergePatch({ ...write, subresource: "", body });
+    this.#writes.mergePatch({ ...write, body });
     const stored = this.storage.get(write.kind, write.key);
     assert(stored !== undefined, "scaled, so it is there");
     return { status: 200, body: scaleOf(stored, field) };
@@ -394,11 +394,15 @@ export class FakeApiServer implements Transport {
   /** The document that goes out: with managedFields, or metadata only. Frozen but for its top. */
   #render(stored: Stored, accept: string | undefined): unknown {
     const { object, managers } = stored;
+    const { resourceVersion, ...given } = object.metadata;
     const metadata = {
-      ...object.metadata,
-      managedFields: managedFieldsOf(String(object["apiVersion"]), managers),
+      ...given,
+      ...(resourceVersion === "" ? {} : { resourceVersion }),
+      ...(managers.length === 0
+        ? {}
+        : { managedFields: managedFieldsOf(String(object["apiVersion"]), managers) }),
     };
-    return accept?.includes("as=PartialObjectMetadata") === true
+    return isMetadataOnly(accept)
       ? { apiVersion: "meta.k8s.io/v1", kind: "PartialObjectMetadata", metadata }
       : { ...object, metadata };
   }
@@ -462,6 +466,10 @@ function retryAfterOf(fault: Fault | undefined): number | undefined {
 
 function inNamespace(stored: Stored, namespace: string): boolean {
   return namespace === "" || stored.object.metadata.namespace === namespace;
+}
+
+function isMetadataOnly(accept: string | undefined): boolean {
+  return accept?.includes("as=PartialObjectMetadata") === true;
 }
 
 function isApply(request: ApiRequest): boolean {

@@ -73,7 +73,13 @@ export class FakeCollector {
     const isSolid = (owner: StoredMeta | undefined): boolean =>
       owner !== undefined &&
       !(owner.deletionTimestamp !== undefined && (owner.finalizers?.includes(FOREGROUND) ?? false));
-    if (owners.some(isSolid)) return;
+    const solid = references.filter((_one, at) => isSolid(owners[at]));
+    if (solid.length === references.length) return;
+    if (solid.length > 0) {
+      const metadata = { ...stored.object.metadata, ownerReferences: solid };
+      this.#writes.change(kind, stored, metadata);
+      return;
+    }
     // It waits for its own dependents if its owner does so for it.
     const isAwaited = references.some(
       (one, at) => owners[at] !== undefined && one.blockOwnerDeletion === true,

@@ -19,6 +19,7 @@ export interface StoredMeta {
   readonly generation?: number;
   readonly creationTimestamp: string;
   readonly deletionTimestamp?: string;
+  readonly deletionGracePeriodSeconds?: number;
   readonly labels?: Readonly<Record<string, string>>;
   readonly annotations?: Readonly<Record<string, string>>;
   readonly finalizers?: readonly string[];
@@ -49,6 +50,9 @@ export interface HistoryEntry {
   readonly actor: string;
 }
 
+/** Nobody has seen what was before. */
+const FIRST_VERSION = 100;
+
 interface KindObjects {
   readonly kind: KindId;
   readonly byKey: Map<string, Stored>;
@@ -71,8 +75,8 @@ export class FakeStorage {
   /** Uids of objects that refer to an owner, by the owner's uid. */
   readonly #dependents = new Map<string, Set<string>>();
   readonly #listeners = new Set<(entry: HistoryEntry) => void>();
-  #version = 100;
-  #compacted = 0;
+  #version = FIRST_VERSION;
+  #compacted = FIRST_VERSION;
   #actor = "client";
 
   /** The version of the last change. */

@@ -75,18 +75,20 @@ export class FakeWrites {
       throw invalid(write, "metadata.name", "Required value: name or generateName is required");
     }
     if (body.metadata.resourceVersion !== undefined && body.metadata.resourceVersion !== "") {
-      throw new StatusError(
-        400,
-        "BadRequest",
-        "resourceVersion should not be set on objects to be created",
-      );
+      // So the real server answers, for custom kinds at least.
+      throw new StatusError(500, "", "resourceVersion should not be set on objects to be created");
     }
     const key = { namespace: write.key.namespace, name };
     if (this.#storage.get(write.kind, key) !== undefined) {
-      throw new StatusError(409, "AlreadyExists", `${nameOf(write, name)} already exists`);
+      throw new StatusError(
+        409,
+        "AlreadyExists",
+        `${nameOf(write, name)} already exists`,
+        detailsOf(write, name),
+      );
     }
     const object = this.#initial(write.kind, key, withoutStatus(body));
-    const managers = updateFields({ metadata: {} }, object, [], write);
+    const managers = updateFields({ metadata: {} }, object, [], ownerOf(write));
     return { status: 201, stored: this.#store(write, { object, managers }) };
   }
 
@@ -102,7 +104,8 @@ export class FakeWrites {
     }
     if ((version ?? "") === "" && isCustom(write.kind)) {
       const message = "Invalid value: 0: must be specified for an update";
-      throw invalid(write, "metadata.resourceVersion", message);
+      const { plural } = write.kind;
+      throw invalid(write, "metadata.resourceVersion", message, { kind: plural });
     }
     if (body.metadata.uid !== undefined && body.metadata.uid !== live.object.metadata.uid) {
       const { uid } = body.metadata;
@@ -110,6 +113,7 @@ export class FakeWrites {
         409,
         "Conflict",
         `Operation cannot be fulfilled on ${nameOf(write)}: Precondition failed: UID in precondition: ${uid}, UID in object meta: ${live.object.metadata.uid}`,
+        detailsOf(write),
       );
     }
     this.#checkVersion(live, version, write);
@@ -133,6 +137,7 @@ export class FakeWrites {
         422,
         "Invalid",
         "the server rejected our request due to an error in our request",
+        {},
       );
     }
     const { resourceVersion } = (patched["metadata"] ?? {}) as {
@@ -147,7 +152,16 @@ export class FakeWrites {
     const live = this.#storage.get(write.kind, write.key);
     const { uid, resourceVersion } = desired.metadata;
     if (write.manager === "") {
-      throw new StatusError(400, "BadRequest", "fieldManager is required for apply patch");
+      const cause = {
+        reason: "FieldValueRequired",
+        message: "Required value",
+        field: "fieldManager",
+      };
+      throw new StatusError(422, "Invalid", "fieldManager: Required value", {
+        group: "meta.k8s.io",
+        kind: "PatchOptions",
+        causes: [cause],
+      });
     }
     if ("managedFields" in desired.metadata) {
       throw new StatusError(400, "BadRequest", "metadata.managedFields must be nil");
@@ -159,6 +173,7 @@ export class FakeWrites {
           409,
           "Conflict",
           `Operation cannot be fulfilled on ${nameOf(write)}: uid mismatch: the provided object specified uid ${uid}, and no existing object was found`,
+          detailsOf(write),
         );
       }
       const base = this.#initial(write.kind, write.key, { metadata: {} });
@@ -175,14 +190,16 @@ export class FakeWrites {
   delete(write: Write): Written {
     const live = this.#existing(write);
     const options = (write.body ?? {}) as {
+      readonly dryRun?: readonly string[];
       readonly propagationPolicy?: string;
       readonly preconditions?: { readonly uid?: string; readonly resourceVersion?: string };
     };
     this.#checkPreconditions(live, options.preconditions ?? {}, write);
     const finalizers = finalizersAfter(live, options.propagationPolicy);
     const { metadata } = live.object;
+    const dryRun = write.dryRun || options.dryRun?.includes("All") === true;
     if (finalizers.length === 0) {
-      if (!write.dryRun) {
+      if (!dryRun) {
         this.#storage.remove(write.kind, live);
         this.#garbage();
       }
@@ -210,7 +227,7 @@ export class FakeWrites {
         : {}),
     };
     const object = { ...live.object, metadata: next };
-    if (write.dryRun) return { status: 200, stored: { ...live, object } };
+    if (dryRun) return { status: 200, stored: { ...live, object } };
     const stored = this.#storage.put(write.kind, { ...live, object });
     this.#garbage();
     return { status: 200, stored };
@@ -219,8 +236,9 @@ export class FakeWrites {
   /** The collector's changes of metadata. */
   change(kind: KindId, live: Stored, metadata: StoredMeta): void {
     const object = { ...live.object, metadata };
-    const write = { manager: "kube-controller-manager", subresource: "" };
-    const managers = updateFields(live.object, frozen(object), live.managers, write);
+    const untyped = isCustom(kind);
+    const owner = { manager: "kube-controller-manager", subresource: "", untyped };
+    const managers = updateFields(live.object, frozen(object), live.managers, owner);
     this.#finish(kind, { object, managers });
   }
 
@@ -250,39 +268,44 @@ export class FakeWrites {
     const { managedFields, ...metadata } = given as StoredMeta & {
       readonly managedFields?: readonly Json[];
     };
-    const { uid, creationTimestamp, deletionTimestamp, generation, resourceVersion } =
+    const { name, namespace, uid, creationTimestamp, deletionTimestamp, generation } =
       live.object.metadata;
+    const { resourceVersion, deletionGracePeriodSeconds } = live.object.metadata;
     const next: StoredMeta = {
-      ...metadata,
+      ...withoutEmpty(metadata),
+      name,
+      ...(namespace === undefined ? {} : { namespace }),
       uid,
       creationTimestamp,
       ...(generation === undefined ? {} : { generation }),
       resourceVersion,
       ...(deletionTimestamp === undefined ? {} : { deletionTimestamp }),
+      ...(deletionGracePeriodSeconds === undefined ? {} : { deletionGracePeriodSeconds }),
     };
+    if (deletionTimestamp !== undefined) checkNoNewFinalizers(write, live.object.metadata, next);
     const object = frozen({
       ...wanted,
       apiVersion: apiVersionOf(write.kind),
       kind: write.kind.kind,
       metadata: next,
     }) as Stored["object"];
-    const managers = updateFields(live.object, object, managersGiven(live, managedFields), write);
+    const before = managersGiven(live, managedFields);
+    const managers = updateFields(live.object, object, before, ownerOf(write));
     return { status: 200, stored: this.#store(write, { object, managers }, live) };
   }
 
   /** Stores what has changed: generation, no-op check, and the end of a finalised object. */
   #store(write: Write, next: Stored, live?: Stored): Stored {
-    if (write.dryRun) return next;
     if (live === undefined || this.#storage.get(write.kind, keyOfStored(live)) === undefined) {
-      return this.#put(write.kind, next);
+      return write.dryRun ? next : this.#put(write.kind, next);
     }
     if (sameState(live, next)) return live;
     const { generation } = live.object.metadata;
-    if (generation === undefined || sameSpec(live.object, next.object)) {
-      return this.#finish(write.kind, next);
-    }
-    const metadata = { ...next.object.metadata, generation: generation + 1 };
-    return this.#finish(write.kind, { ...next, object: { ...next.object, metadata } });
+    const counted =
+      generation === undefined || sameSpec(live.object, next.object)
+        ? next
+        : withMetadata(next, { ...next.object.metadata, generation: generation + 1 });
+    return write.dryRun ? counted : this.#finish(write.kind, counted);
   }
 
   /** Stores; an object whose owner is not there is garbage from the beginning. */
@@ -296,9 +319,10 @@ export class FakeWrites {
   #finish(kind: KindId, next: Stored): Stored {
     const { metadata } = next.object;
     if (metadata.deletionTimestamp !== undefined && (metadata.finalizers ?? []).length === 0) {
-      const gone = this.#storage.remove(kind, next);
+      this.#storage.remove(kind, next);
       this.#garbage();
-      return gone;
+      // The answer is the last state that there was, not the one of the deletion.
+      return next;
     }
     return this.#put(kind, next);
   }
@@ -316,6 +340,7 @@ export class FakeWrites {
       409,
       "Conflict",
       `Operation cannot be fulfilled on ${nameOf(write)}: the object has been modified; please apply your changes to the latest version and try again`,
+      detailsOf(write),
     );
   }
 
@@ -333,14 +358,17 @@ export class FakeWrites {
           : undefined;
     if (found === undefined) return;
     const what = `Operation cannot be fulfilled on ${nameOf(write)}`;
-    throw new StatusError(409, "Conflict", `${what}: Precondition failed: ${found}`);
+    throw new StatusError(409, "Conflict", `${what}: Precondition failed: ${found}`, {
+      ...detailsOf(write),
+      kind: write.kind.kind,
+    });
   }
 
   #initial(kind: KindId, key: ObjectKey, body: Json): Stored["object"] {
     this.#uids++;
     const { managedFields: _managers, ...given } = (body["metadata"] ?? {}) as Json;
     const metadata: StoredMeta = {
-      ...given,
+      ...withoutEmpty(given),
       name: key.name,
       ...(key.namespace === "" ? {} : { namespace: key.namespace }),
       uid: `uid-${this.#uids}`,
@@ -368,6 +396,12 @@ export function isCustom(kind: KindId): boolean {
 
 function isCounted(kind: KindId): boolean {
   return COUNTED_GROUPS.has(kind.group) || isCustom(kind) || kind.kind === "Pod";
+}
+
+/** Whose a change is that is no apply. */
+function ownerOf(write: Write): Parameters<typeof updateFields>[3] {
+  const { manager, subresource, kind } = write;
+  return { manager, subresource, untyped: isCustom(kind) };
 }
 
 function finalizersAfter(live: Stored, policy: string | undefined): readonly string[] {
@@ -399,6 +433,14 @@ function managersGiven(live: Stored, given: readonly Json[] | undefined): readon
   }));
 }
 
+function checkNoNewFinalizers(write: Write, live: StoredMeta, next: StoredMeta): void {
+  const added = (next.finalizers ?? []).filter((one) => !live.finalizers?.includes(one));
+  if (added.length === 0) return;
+  const what = `no new finalizers can be added if the object is being deleted, found new finalizers ${JSON.stringify(added)}`;
+  const reason = "FieldValueForbidden";
+  throw invalid(write, "metadata.finalizers", `Forbidden: ${what}`, { reason });
+}
+
 function conflictError(
   conflicts: readonly { readonly manager: string; readonly field: string }[],
 ): StatusError {
@@ -412,29 +454,46 @@ function conflictError(
   return new StatusError(409, "Conflict", message, { causes });
 }
 
-function invalid(write: Write, field: string, message: string): StatusError {
+function invalid(
+  write: Write,
+  field: string,
+  message: string,
+  { reason = "FieldValueInvalid", kind = write.kind.kind } = {},
+): StatusError {
   const name = write.key.name;
-  const cause = { reason: "FieldValueInvalid", message, field };
+  const cause = { reason, message, field };
   const what = `${write.kind.kind}${write.kind.group === "" ? "" : `.${write.kind.group}`}`;
   return new StatusError(422, "Invalid", `${what} "${name}" is invalid: ${field}: ${message}`, {
-    name,
-    kind: write.kind.kind,
+    ...detailsOf(write),
+    kind,
     causes: [cause],
   });
 }
 
 function notFound(write: Write): StatusError {
+  return new StatusError(404, "NotFound", `${nameOf(write)} not found`, detailsOf(write));
+}
+
+function detailsOf(write: Write, name = write.key.name): Json {
   const { group, plural } = write.kind;
-  return new StatusError(404, "NotFound", `${nameOf(write)} not found`, {
-    name: write.key.name,
-    ...(group === "" ? {} : { group }),
-    kind: plural,
-  });
+  return { name, ...(group === "" ? {} : { group }), kind: plural };
 }
 
 function nameOf(write: Write, name = write.key.name): string {
   const { group, plural } = write.kind;
   return `${plural}${group === "" ? "" : `.${group}`} "${name}"`;
+}
+
+function withMetadata(stored: Stored, metadata: StoredMeta): Stored {
+  return { ...stored, object: frozen({ ...stored.object, metadata }) };
+}
+
+/** Empty maps and lists of metadata are not stored. */
+function withoutEmpty<T extends object>(metadata: T): T {
+  const kept = Object.entries(metadata).filter(
+    ([, part]) => typeof part !== "object" || part === null || Object.keys(part).length > 0,
+  );
+  return Object.fromEntries(kept) as T;
 }
 
 function withoutStatus(body: Json): Json {

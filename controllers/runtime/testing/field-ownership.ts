@@ -34,6 +34,21 @@ export type Applied =
   | { readonly kind: "merged"; readonly object: Json; readonly managers: readonly ManagerFields[] }
   | { readonly kind: "conflict"; readonly conflicts: readonly Conflict[] };
 
+/** Lists whose elements have one owner as a whole. */
+const ATOMIC_ELEMENTS = new Set(["ownerReferences"]);
+/** References that have one owner as a whole. */
+const ATOMIC_FIELDS = new Set(["involvedObject", "regarding"]);
+/** Structures of Kubernetes' own kinds that are always there and so nobody's. */
+const STRUCTURES = new Set([
+  "metadata",
+  "resources",
+  "spec",
+  "status",
+  "strategy",
+  "template",
+  "updateStrategy",
+]);
+
 const NOTHING: ReadonlyMap<string, FieldSet> = new Map();
 const LEAF: FieldSet = { self: true, parts: NOTHING };
 const EMPTY: FieldSet = { self: false, parts: NOTHING };
@@ -101,9 +116,15 @@ export function updateFields(
   before: Json,
   after: Json,
   managers: readonly ManagerFields[],
-  options: { readonly manager: string; readonly subresource: string },
+  options: {
+    readonly manager: string;
+    readonly subresource: string;
+    /** True for custom kinds, whose objects are maps all the way down and owned as such. */
+    readonly untyped: boolean;
+  },
 ): readonly ManagerFields[] {
-  const changed = changedFields(before, after);
+  const all = changedFields(before, after);
+  const changed = options.untyped ? all : withoutStructures(all, "");
   const removed = removedFields(before, after);
   if (isEmpty(changed) && isEmpty(removed)) return managers;
   const isMine = (one: ManagerFields): boolean =>
@@ -187,15 +208,22 @@ function valueFields(value: unknown, name: string, depth: "metadata" | "below"):
     const keyed = elements(value, name);
     if (keyed === undefined || value.length === 0) return LEAF;
     const parts = new Map<string, FieldSet>();
-    for (const [step, item] of keyed) {
-      parts.set(step, isMap(item) ? { ...mapFields(item, "below"), self: true } : LEAF);
-    }
+    for (const [step, item] of keyed) parts.set(step, elementFields(item, name));
     return { self: false, parts };
   }
-  if (!isMap(value) || isAtomicMap(name, value)) return LEAF;
+  if (!isMap(value) || isAtomic(name, value)) return LEAF;
   if (depth === "metadata") return mapFields(value, "metadata");
   for (const _part in value) return mapFields(value, "below");
   return LEAF;
+}
+
+function isAtomic(name: string, value: Json): boolean {
+  return ATOMIC_FIELDS.has(name) || isAtomicMap(name, value);
+}
+
+function elementFields(item: unknown, list: string): FieldSet {
+  if (!isMap(item) || ATOMIC_ELEMENTS.has(list)) return LEAF;
+  return { ...mapFields(item, "below"), self: true };
 }
 
 /** Elements by their step if the list is a map or a set; undefined if it is atomic. */
@@ -230,7 +258,7 @@ function elementStep(item: unknown, keys: readonly string[]): string | undefined
 function mergeFields(base: unknown, over: unknown, name: string, top = false): unknown {
   if (base === over) return base;
   if (Array.isArray(over)) return mergeLists(base, over, name);
-  if (!isMap(over) || !isMap(base) || (!top && isAtomicMap(name, over))) return over;
+  if (!isMap(over) || !isMap(base) || (!top && isAtomic(name, over))) return over;
   let merged: Record<string, unknown> | undefined;
   for (const key in over) {
     const next = mergeFields(base[key], over[key], key);
@@ -300,7 +328,7 @@ function changedValue(
 ): FieldSet {
   if (before === undefined) {
     const all = valueFields(after, name, depth);
-    return isMap(after) && depth !== "metadata" ? { ...all, self: true } : all;
+    return depth === "metadata" && isMap(after) ? all : withParents(all);
   }
   if (Array.isArray(after)) {
     const old = Array.isArray(before) ? elements(before, name) : undefined;
@@ -311,12 +339,12 @@ function changedValue(
     }
     const parts = new Map<string, FieldSet>();
     for (const [step, item] of now) {
-      const below = changedElement(old, step, item);
+      const below = changedElement(old, step, item, name);
       if (!isEmpty(below)) parts.set(step, below);
     }
     return { self: false, parts };
   }
-  if (isMap(after) && isMap(before) && !isAtomicMap(name, after)) {
+  if (isMap(after) && isMap(before) && !isAtomic(name, after)) {
     if (Object.keys(after).length === 0) return sameJson(before, after) ? EMPTY : LEAF;
     return changedMap(before, after, depth);
   }
@@ -324,12 +352,17 @@ function changedValue(
   return valueFields(after, name, depth);
 }
 
-function changedElement(old: ReadonlyMap<string, unknown>, step: string, item: unknown): FieldSet {
-  if (!old.has(step)) {
-    return isMap(item) ? { ...mapFields(item, "below"), self: true } : LEAF;
-  }
+function changedElement(
+  old: ReadonlyMap<string, unknown>,
+  step: string,
+  item: unknown,
+  list: string,
+): FieldSet {
+  if (!old.has(step)) return elementFields(item, list);
   const was = old.get(step);
-  return isMap(item) && isMap(was) ? changedMap(was, item, "below") : EMPTY;
+  if (!isMap(item) || !isMap(was)) return EMPTY;
+  if (!ATOMIC_ELEMENTS.has(list)) return changedMap(was, item, "below");
+  return sameJson(was, item) ? EMPTY : LEAF;
 }
 
 /** Places of `before` that are not there any more. */
@@ -346,6 +379,15 @@ function withParents(fields: FieldSet): FieldSet {
   const parts = new Map<string, FieldSet>();
   for (const [step, below] of fields.parts) parts.set(step, withParents(below));
   return { self: true, parts };
+}
+
+/** Structures that are always there have no owner, only their fields. */
+function withoutStructures(fields: FieldSet, name: string): FieldSet {
+  const parts = new Map<string, FieldSet>();
+  for (const [step, below] of fields.parts) {
+    parts.set(step, withoutStructures(below, step.slice(2)));
+  }
+  return { self: fields.self && !(STRUCTURES.has(name) && fields.parts.size > 0), parts };
 }
 
 function union(a: FieldSet, b: FieldSet): FieldSet {

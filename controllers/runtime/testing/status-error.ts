@@ -12,7 +12,7 @@ export class StatusError extends Error {
   override readonly name = "StatusError";
   readonly answer: Answer;
 
-  constructor(status: number, reason: string, message: string, details: Json = {}) {
+  constructor(status: number, reason: string, message: string, details?: Json) {
     super(message);
     const body = {
       kind: "Status",
@@ -20,9 +20,9 @@ export class StatusError extends Error {
       metadata: {},
       status: "Failure",
       code: status,
-      reason,
+      ...(reason === "" ? {} : { reason }),
       message,
-      details,
+      ...(details === undefined ? {} : { details }),
     };
     this.answer = { status, body };
   }
