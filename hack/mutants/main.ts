@@ -5,6 +5,7 @@ import { join } from "node:path";
 
 import { Command } from "commander";
 
+import { ODGM_MUTANTS } from "#test/mutants/odgm/index.ts";
 import { OPERATOR_MUTANTS } from "#test/mutants/operators/index.ts";
 
 import type { Mutant, MutantResult } from "./model.ts";
@@ -13,7 +14,10 @@ import { staleMutants } from "./stale.ts";
 import { mutantTable } from "./table.ts";
 import { notGreen } from "./verdict.ts";
 
-const LISTS: Readonly<Record<string, readonly Mutant[]>> = { operators: OPERATOR_MUTANTS };
+const LISTS: Readonly<Record<string, readonly Mutant[]>> = {
+  odgm: ODGM_MUTANTS,
+  operators: OPERATOR_MUTANTS,
+};
 /** Processes at a time. */
 const JOBS = 2;
 const SIMULATION_MS_MAX = 240_000;

@@ -1,7 +1,7 @@
 // Bugs of what is written to children.
 import type { Mutant } from "#hack/mutants/model.ts";
 
-import { testsOf } from "./killer.ts";
+import { testsOf } from "../killer.ts";
 
 const APPLY = "controllers/runtime/apply/apply-set.ts";
 const CLAIM = "controllers/runtime/apply/claim.ts";

@@ -1,11 +1,12 @@
 // Bugs of what a reconciler sees.
 import type { Mutant } from "#hack/mutants/model.ts";
 
-import { testsOf } from "./killer.ts";
+import { testsOf } from "../killer.ts";
 
 const STORE = "controllers/runtime/cache/store.ts";
 const REFLECTOR = "controllers/runtime/cache/reflector.ts";
 const inStore = testsOf("controllers/runtime/cache/store.test.ts");
+const inInformers = testsOf("controllers/runtime/cache/informers.test.ts");
 const inReflector = testsOf("controllers/runtime/cache/reflector.test.ts");
 const inSafety = testsOf("controllers/runtime/controller/safety.test.ts");
 const inRunner = testsOf("controllers/runtime/controller/runner.test.ts");
@@ -178,5 +179,49 @@ export const CACHE_MUTANTS: readonly Mutant[] = [
     find: "this.metadataOnly ? { apiVersion, kind, metadata } : object",
     replace: 'kind === "" ? { apiVersion, kind, metadata } : object',
     killers: [inSafety("a cache of metadata never holds data, not even of an own write")],
+  },
+  {
+    id: "own-write-stays-selected",
+    breaks: "an object that the controller's own write took out of a selection is still shown",
+    file: "controllers/runtime/cache/informers.ts",
+    find: "    else if (selected === false) this.store.left(object, writer);\n",
+    replace: "    else if (selected === false) return;\n",
+    killers: [
+      inInformers(
+        "informers do not show an object that our own write has taken out of their selection",
+      ),
+    ],
+  },
+  {
+    id: "write-elsewhere-cached",
+    breaks: "a cache of some namespaces shows an object of another one, for ever",
+    file: "controllers/runtime/cache/informers.ts",
+    find: "    if (this.namespaces.length > 0 && !this.namespaces.includes(namespace)) return;\n",
+    replace: "",
+    killers: [inInformers("informers take own writes only where their watch would show them")],
+  },
+  {
+    id: "pages-for-ever",
+    breaks: "a list whose snapshots are compacted away between pages never ends",
+    file: REFLECTOR,
+    find: "          this.#wholeList = true;\n",
+    replace: "",
+    killers: [
+      inReflector(
+        "a reflector asks for everything at once when snapshots never live until their last page",
+      ),
+    ],
+  },
+  {
+    id: "outage-outlasts-itself",
+    breaks: "a watch sleeps on for half a minute when the server is back",
+    file: REFLECTOR,
+    find: "      if (endsWithOutage) cancel",
+    replace: "      if (!endsWithOutage) cancel",
+    killers: [
+      inReflector(
+        "a reflector is back soon after a long outage, once anybody's request gets through",
+      ),
+    ],
   },
 ];

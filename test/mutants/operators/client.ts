@@ -1,10 +1,11 @@
 // Bugs of requests.
 import type { Mutant } from "#hack/mutants/model.ts";
 
-import { testsOf } from "./killer.ts";
+import { testsOf } from "../killer.ts";
 
 const REST = "controllers/runtime/client/rest-client.ts";
 const inClient = testsOf("controllers/runtime/client/client.test.ts");
+const inBreaker = testsOf("controllers/runtime/client/breaker.test.ts");
 const inCredentials = testsOf("controllers/runtime/client/credentials.test.ts");
 
 /** Calls, retries, credentials. */
@@ -66,5 +67,25 @@ export const CLIENT_MUTANTS: readonly Mutant[] = [
     find: "      readAtMs = Number.NEGATIVE_INFINITY;\n",
     replace: "",
     killers: [inCredentials("credentials are read again at once after the server refused them")],
+  },
+  {
+    id: "circuit-never-opens",
+    breaks: "every pass waits for a cluster that does not answer",
+    file: "controllers/runtime/client/breaker.ts",
+    find: "    this.#failures++;\n",
+    replace: "",
+    killers: [
+      inBreaker("a circuit opens after three requests without an answer, and then asks nobody"),
+    ],
+  },
+  {
+    id: "circuit-probes-in-crowds",
+    breaks: "all objects at once find out whether a cluster is there again",
+    file: "controllers/runtime/client/breaker.ts",
+    find: "if (leftMs > 0 || this.#probing)",
+    replace: "if (leftMs > 0)",
+    killers: [
+      inBreaker("a circuit lets one probe through at a time, and closes with the first answer"),
+    ],
   },
 ];

@@ -1,7 +1,7 @@
 // Bugs in our own controllers: data that is taken for something else comes first.
 import type { Mutant } from "#hack/mutants/model.ts";
 
-import { testsOf } from "./killer.ts";
+import { testsOf } from "../killer.ts";
 
 const COLLECTION = "controllers/odgm-collection/plan/plan.ts";
 const GENERATION = "controllers/odgm-collection/plan/generation.ts";

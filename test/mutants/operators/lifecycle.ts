@@ -1,11 +1,12 @@
 // Bugs of a process's life: who leads, what is told.
 import type { Mutant } from "#hack/mutants/model.ts";
 
-import { testsOf } from "./killer.ts";
+import { testsOf } from "../killer.ts";
 
 const ELECTION = "controllers/runtime/lifecycle/leader-election.ts";
 const EVENTS = "controllers/runtime/lifecycle/events.ts";
 const inElection = testsOf("controllers/runtime/lifecycle/leader-election.test.ts");
+const inShard = testsOf("controllers/runtime/lifecycle/shard.test.ts");
 const inEvents = testsOf("controllers/runtime/lifecycle/events.test.ts");
 
 /** Leader election, Events. */
@@ -103,5 +104,23 @@ export const LIFECYCLE_MUTANTS: readonly Mutant[] = [
     find: "    if (bucket.tokens < 1) return false;\n",
     replace: "",
     killers: [inEvents("events of one noisy object are cut off, others are heard")],
+  },
+  {
+    id: "shards-overlap",
+    breaks: "two shards serve one object",
+    file: "controllers/runtime/lifecycle/shard.ts",
+    find: "    return shardOf(text, count) === index;\n",
+    replace: "    return shardOf(text, count) >= index;\n",
+    killers: [inShard("shards serve every object exactly once")],
+  },
+  {
+    id: "shard-ignored",
+    breaks: "a shard reconciles what another one serves",
+    file: "controllers/runtime/controller/runner.ts",
+    find: "    if (!this.#options.serves(this.#primary.store.get(key) ?? change.object)) return;\n",
+    replace: "",
+    killers: [
+      inShard("sharded operators each serve their part, and another replica takes over a shard"),
+    ],
   },
 ];

@@ -1,7 +1,7 @@
 // Bugs of what is worked on, and when.
 import type { Mutant } from "#hack/mutants/model.ts";
 
-import { testsOf } from "./killer.ts";
+import { testsOf } from "../killer.ts";
 
 const QUEUE = "controllers/runtime/queue/work-queue.ts";
 const inQueue = testsOf("controllers/runtime/queue/work-queue.test.ts");

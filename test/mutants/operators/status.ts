@@ -1,7 +1,7 @@
 // Bugs of what a user reads.
 import type { Mutant } from "#hack/mutants/model.ts";
 
-import { testsOf } from "./killer.ts";
+import { testsOf } from "../killer.ts";
 
 const CONDITIONS = "controllers/runtime/conditions/conditions.ts";
 const WRITER = "controllers/runtime/conditions/status-writer.ts";

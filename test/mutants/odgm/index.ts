@@ -1,0 +1,9 @@
+// Deliberate bugs in the cores of the object data grid. `npm run mutants -- odgm` shows for each
+// which test sees it.
+import type { Mutant } from "#hack/mutants/model.ts";
+
+import { MERGE_MUTANTS } from "./merge.ts";
+import { MST_MUTANTS } from "./mst.ts";
+
+/** All of them. */
+export const ODGM_MUTANTS: readonly Mutant[] = [...MERGE_MUTANTS, ...MST_MUTANTS];
