@@ -59,16 +59,73 @@ describe("events", () => {
     });
   });
 
-  it("become a series when repeated, written rarely", async () => {
-    const { clock, server, recorder, tell } = setUp();
-    for (let index = 0; index < 100; index++) {
+  it("become a series when repeated, written as its count doubles and when it has ended", async () => {
+    const { clock, server, tell } = setUp();
+    const count = () => server.readAll(KINDS.Event)[0]?.series?.count;
+    tell("again");
+    await clock.advance(1_000);
+    tell("again");
+    await clock.advance(1_000);
+    expect(count()).toBe(2);
+    for (let index = 0; index < 98; index++) {
       tell("again");
       await clock.advance(1_000);
     }
-    await recorder.flushed();
     expect(server.readAll(KINDS.Event)).toHaveLength(1);
-    expect(server.readAll(KINDS.Event)[0]?.series?.count).toBeGreaterThan(60);
-    expect(server.log.length).toBeLessThan(6);
+    expect(count()).toBe(64);
+    expect(server.log).toHaveLength(7);
+    await clock.advance(420_000);
+    expect(count()).toBe(100);
+    expect(server.readAll(KINDS.Event)[0]?.series?.lastObservedTime).toBe(
+      "2030-01-01T00:01:39.000000Z",
+    );
+    // Nothing is left to wake up for, and the next one begins a new series.
+    expect(clock.waiting).toBe(0);
+    tell("again");
+    await clock.advance(1_000);
+    expect(server.readAll(KINDS.Event)).toHaveLength(2);
+  });
+
+  it("are told every half hour while they go on, and anew if they have expired", async () => {
+    const { clock, server, tell } = setUp();
+    const count = () => server.readAll(KINDS.Event)[0]?.series?.count;
+    for (let minute = 0; minute < 20; minute++) {
+      tell("again");
+      await clock.advance(60_000);
+    }
+    expect(count()).toBe(16);
+    for (let minute = 0; minute < 12; minute++) {
+      tell("again");
+      await clock.advance(60_000);
+    }
+    expect(count()).toBe(32);
+    const [event] = server.readAll(KINDS.Event);
+    server.userDelete(KINDS.Event, { namespace: "shop", name: event?.metadata.name ?? "" });
+    for (let minute = 0; minute < 45; minute++) {
+      tell("again");
+      await clock.advance(60_000);
+    }
+    expect(count()).toBeGreaterThan(60);
+  });
+
+  it("are tried again while the API server is away, and given up at a stop", async () => {
+    const { clock, server, recorder, tell } = setUp();
+    server.intercept = () => ({ kind: "lost-request" });
+    tell("late");
+    await clock.advance(20_000);
+    expect(server.readAll(KINDS.Event)).toEqual([]);
+    server.intercept = () => undefined;
+    await clock.advance(20_000);
+    expect(server.readAll(KINDS.Event)).toHaveLength(1);
+    server.intercept = () => ({ kind: "answer", status: 500 });
+    tell("never");
+    await clock.advance(0);
+    await recorder.flushed();
+    recorder.close();
+    server.log.length = 0;
+    await clock.advance(600_000);
+    expect(server.log).toEqual([]);
+    expect(clock.waiting).toBe(0);
   });
 
   it("of one noisy object are cut off, others are heard", async () => {

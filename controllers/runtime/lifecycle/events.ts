@@ -1,6 +1,8 @@
-// Events of events.k8s.io/v1. The same thing said again becomes one series; a noisy object is cut
-// off by a token bucket; nothing here ever fails or delays a reconcile. Source: API conventions
-// "Events", client-go tools/events and tools/record EventCorrelator (25 events, then one in 300 s).
+// Events of events.k8s.io/v1. The same thing said again becomes one series: written when its count
+// has doubled, every half hour while it goes on, and when it has ended. A noisy object is cut off by
+// a token bucket. Nothing here ever fails or delays a reconcile. Source: API conventions "Events",
+// client-go tools/events (6 min, 30 min, 12 tries) and tools/record EventCorrelator (25 events, then
+// one in 300 s).
 
 import { createHash } from "node:crypto";
 
@@ -8,12 +10,13 @@ import type { Logger } from "#api/base/index.ts";
 import { errorMessage } from "#api/base/index.ts";
 
 import type { Client } from "../client/client.ts";
-import { ApiError } from "../client/errors.ts";
+import { ApiError, isStatus, TransportError } from "../client/errors.ts";
 import { KINDS } from "../kinds/builtin.ts";
 import type { KubeObject, Live } from "../kinds/kind.ts";
 import type { Metrics } from "./metrics.ts";
 import { microTime } from "./micro-time.ts";
-import type { World } from "./timers.ts";
+import type { CancelTimer, World } from "./timers.ts";
+import { backoffMs, sleep } from "./timers.ts";
 
 /** One thing to tell about an object. */
 export interface EventInput {
@@ -40,21 +43,27 @@ const NOTE_MAX = 1_024;
 const PENDING_MAX = 1_000;
 const BURST = 25;
 const REFILL_MS = 300_000;
-/** After this long without the same event, the next one begins a new series. */
+/** After this long without the same event its series has ended; the next one begins a new one. */
 const SERIES_MS = 360_000;
-/** A growing series is written at most this often. */
-const SERIES_WRITE_MS = 30_000;
+/** A series that goes on is written at least this often. */
+const REFRESH_MS = 1_800_000;
+const SWEEP_MS = 60_000;
 const SERIES_MAX = 4_096;
 /** Events about cluster-scoped objects live here. */
 const CLUSTER_NAMESPACE = "default";
 
+/** One write is tried this often while the API server does not answer. */
+const TRIES_MAX = 12;
+const RETRY = { baseMs: 1_000, maxMs: 10_000 };
+
 interface Series {
   readonly uid: string;
-  readonly name: string;
-  readonly namespace: string;
+  readonly key: { readonly namespace: string; readonly name: string };
   readonly document: KubeObject;
   count: number;
   lastAtMs: number;
+  /** What the API server has been told. */
+  writtenCount: number;
   writtenAtMs: number;
 }
 
@@ -70,6 +79,9 @@ export class EventRecorder {
   readonly #buckets = new Map<string, Bucket>();
   readonly #pending: (() => Promise<void>)[] = [];
   #running: Promise<void> | undefined;
+  #cancelSweep: CancelTimer | undefined;
+  /** Aborted while somebody waits for the queue: then every write is tried once. */
+  #patience = new AbortController();
 
   constructor(options: EventRecorderOptions) {
     this.#options = options;
@@ -97,10 +109,8 @@ export class EventRecorder {
     const series = this.#begin(input, nowMs);
     this.#series.delete(key);
     this.#series.set(key, series);
-    if (this.#series.size > SERIES_MAX) {
-      const oldest = this.#series.keys().next();
-      if (oldest.done !== true) this.#series.delete(oldest.value);
-    }
+    if (this.#series.size > SERIES_MAX) this.#evict();
+    this.#scheduleSweep();
     this.#enqueue(async () => {
       await this.#options.client.create(KINDS.Event, series.document, {
         fieldManager: this.#options.controller,
@@ -114,24 +124,75 @@ export class EventRecorder {
     for (const [key, series] of this.#series) if (series.uid === uid) this.#series.delete(key);
   }
 
-  /** Resolves when everything queued so far was tried. */
+  /** Resolves when everything told so far was tried once, the counts of series included. */
   async flushed(): Promise<void> {
+    for (const series of this.#series.values()) this.#write(series);
+    this.#patience.abort();
     while (this.#running !== undefined) await this.#running;
+    this.#patience = new AbortController();
+  }
+
+  /** No more timers; what is still queued is given up. */
+  close(): void {
+    this.#cancelSweep?.();
+    this.#cancelSweep = undefined;
+    this.#pending.length = 0;
+    this.#patience.abort();
   }
 
   #continue(series: Series, nowMs: number): void {
     series.count++;
     series.lastAtMs = nowMs;
-    if (nowMs - series.writtenAtMs < SERIES_WRITE_MS) return;
-    series.writtenAtMs = nowMs;
-    const { count, namespace, name } = series;
+    if (series.count >= series.writtenCount * 2) this.#write(series);
+  }
+
+  /** Tells the API server how far a series has come, unless it knows. */
+  #write(series: Series): void {
+    if (series.count === series.writtenCount) return;
+    const { clock } = this.#options.world;
+    series.writtenCount = series.count;
+    series.writtenAtMs = clock.nowMs();
+    const { count, key, document, lastAtMs } = series;
+    const said = { count, lastObservedTime: microTime(lastAtMs) };
+    const options = { fieldManager: this.#options.controller };
     this.#enqueue(async () => {
-      await this.#options.client.patchSeries(
-        { namespace, name },
-        { count, lastObservedTime: microTime(nowMs) },
-        { fieldManager: this.#options.controller },
-      );
+      const { client } = this.#options;
+      try {
+        await client.patchSeries(key, said, options);
+      } catch (cause) {
+        // Events live for an hour; a series may live longer.
+        if (!isStatus(cause, 404)) throw cause;
+        const again: KubeObject & { readonly series: typeof said } = { ...document, series: said };
+        await client.create(KINDS.Event, again, options);
+      }
     });
+  }
+
+  #scheduleSweep(): void {
+    this.#cancelSweep ??= this.#options.world.timers.schedule(SWEEP_MS, () => {
+      this.#cancelSweep = undefined;
+      this.#sweep(this.#options.world.clock.nowMs());
+      if (this.#series.size > 0) this.#scheduleSweep();
+    });
+  }
+
+  #sweep(nowMs: number): void {
+    for (const [key, series] of this.#series) {
+      const ended = nowMs - series.lastAtMs >= SERIES_MS;
+      if (ended) this.#series.delete(key);
+      if (ended || nowMs - series.writtenAtMs >= REFRESH_MS) this.#write(series);
+    }
+    for (const [uid, bucket] of this.#buckets) {
+      if (bucket.tokens + (nowMs - bucket.atMs) / REFILL_MS >= BURST) this.#buckets.delete(uid);
+    }
+  }
+
+  #evict(): void {
+    const oldest = this.#series.entries().next();
+    if (oldest.done === true) return;
+    const [key, series] = oldest.value;
+    this.#series.delete(key);
+    this.#write(series);
   }
 
   #begin(input: EventInput, nowMs: number): Series {
@@ -167,7 +228,8 @@ export class EventRecorder {
       note: input.note.slice(0, NOTE_MAX),
       type: input.type,
     };
-    return { uid, name, namespace, document, count: 1, lastAtMs: nowMs, writtenAtMs: nowMs };
+    const written = { writtenCount: 1, writtenAtMs: nowMs };
+    return { uid, key: { namespace, name }, document, count: 1, lastAtMs: nowMs, ...written };
   }
 
   #mayTell(uid: string, nowMs: number): boolean {
@@ -197,7 +259,7 @@ export class EventRecorder {
       const write = this.#pending.shift();
       if (write === undefined) return;
       try {
-        await write();
+        await this.#try(write);
       } catch (cause) {
         // Events are best effort: a terminating namespace or a lost lease must not stop the work.
         const quiet = cause instanceof ApiError && (cause.status === 404 || cause.status === 403);
@@ -206,4 +268,26 @@ export class EventRecorder {
       }
     }
   }
+
+  /** A write that nobody has refused is tried again, until there is no more time for it. */
+  async #try(write: () => Promise<void>): Promise<void> {
+    const { timers, rng } = this.#options.world;
+    for (let tries = 0; ; tries++) {
+      try {
+        await write();
+        return;
+      } catch (cause) {
+        const { signal } = this.#patience;
+        if (!isPassing(cause) || signal.aborted || tries + 1 >= TRIES_MAX) throw cause;
+        await sleep(timers, backoffMs(RETRY, tries, rng), signal);
+      }
+    }
+  }
+}
+
+function isPassing(cause: unknown): boolean {
+  return (
+    cause instanceof TransportError ||
+    (cause instanceof ApiError && (cause.status === 429 || cause.status >= 500))
+  );
 }

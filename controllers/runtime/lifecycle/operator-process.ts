@@ -208,6 +208,7 @@ export class Manager {
     signal.removeEventListener("abort", onSignal);
     this.#kill.abort();
     watching.abort();
+    this.#events.close();
     await this.clusters.close();
     await this.#health?.close();
     logger.info("manager stopped", failure === undefined ? {} : { cause: errorMessage(failure) });
