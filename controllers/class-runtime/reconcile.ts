@@ -23,7 +23,6 @@ import {
   SCALED_INDEX,
   scaledKeys,
 } from "./observe.ts";
-import { permissions } from "./permissions.ts";
 import { plan } from "./plan.ts";
 import type { ClassRuntimeDefaults, ObservedRuntime, RuntimePlan } from "./plan.ts";
 import { render } from "./render.ts";
@@ -69,7 +68,7 @@ export function classRuntimeController(defaults: ClassRuntimeDefaults): AnyContr
       index({ kind: KINDS.Pod, name: RUNTIME_LABEL_INDEX, values: podLabelKeys }),
       index({ kind: KINDS.HorizontalPodAutoscaler, name: SCALED_INDEX, values: scaledKeys }),
     ],
-    permissions,
+    permissions: [],
     served: CLASS_RUNTIME_SERVED,
     port: undefined,
     defaults,

@@ -7,7 +7,6 @@ import { defineController, KINDS, watch } from "#controllers/runtime/index.ts";
 
 import { ENVIRONMENT_SERVED } from "./fields.ts";
 import { allEnvironments, environmentOf, ENVIRONMENTS, observe, RUNTIMES } from "./observe.ts";
-import { permissions } from "./permissions.ts";
 import type { EnvironmentDefaults, EnvironmentPlan, ObservedEnvironment } from "./plan.ts";
 import { plan } from "./plan.ts";
 import { render } from "./render.ts";
@@ -33,7 +32,7 @@ export function environmentController(defaults: EnvironmentDefaults): AnyControl
       watch({ kind: KINDS.Node, wakes: allEnvironments }),
       watch({ kind: RUNTIMES, wakes: environmentOf }),
     ],
-    permissions,
+    permissions: [],
     served: ENVIRONMENT_SERVED,
     port: undefined,
     defaults,

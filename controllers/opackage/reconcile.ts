@@ -16,7 +16,6 @@ import {
   relatedPackages,
   RUNTIMES,
 } from "./observe.ts";
-import { permissions } from "./permissions.ts";
 import { plan } from "./plan.ts";
 import type { PackagePlan } from "./plan.ts";
 import type { ObservedPackage } from "./plan/observed.ts";
@@ -49,7 +48,7 @@ export function opackageController(): AnyController {
       watch({ kind: PACKAGES, wakes: relatedPackages }),
     ],
     indexes: [index({ kind: PACKAGES, name: DEPENDENCY_INDEX, values: dependencyKeys })],
-    permissions,
+    permissions: [],
     served: OPACKAGE_SERVED,
     port: undefined,
     defaults: undefined,

@@ -6,7 +6,6 @@ import { RAWSTOR_VOLUME } from "#api/rawstor/v1alpha1/index.ts";
 import type { AnyController, Kind } from "#controllers/runtime/index.ts";
 import { defineController, defineKind } from "#controllers/runtime/index.ts";
 
-import { permissions } from "./permissions.ts";
 
 const VOLUME: Kind<RawstorVolume> = defineKind<RawstorVolume>(RAWSTOR_VOLUME);
 const MESSAGE = "RawstorVolume is not served by this version: delete it, or upgrade the operator";
@@ -26,7 +25,7 @@ export function rawstorVolumeController(): AnyController {
     kind: VOLUME,
     fieldManager: FIELD_MANAGERS.rawstorVolume,
     children: [],
-    permissions,
+    permissions: [],
     port: undefined,
     defaults: undefined,
     observe: (key, reader) => {

@@ -8,7 +8,7 @@ import { parse, parseAllDocuments } from "yaml";
 
 import type { CrdFinding } from "./crd-main.ts";
 import { compareAll, crdsOf } from "./crd-main.ts";
-import type { ChangeKind } from "./crd/compare.ts";
+import type { ChangeKind } from "./crd/finding.ts";
 import type { Schema } from "./crd/schema.ts";
 import { repositoryRoot } from "./generator.ts";
 import { yamlText } from "./yaml-text.ts";
@@ -71,8 +71,8 @@ export async function recordRelease(): Promise<void> {
   await writeFile(ACCEPTED, ACCEPTED_HEAD + "[]\n");
 }
 
-const ACCEPTED_HEAD = `# Changes of crds/ since the last release that break somebody and are meant, as a list of
-# {crd, path, change, reason}; \`npm run unit -- hack/gen/baseline\` prints what is missing here.
+const ACCEPTED_HEAD = `# Changes of crds/ since the last release that break somebody and are meant:
+# a list of {crd, path, change, reason}. \`npm run unit -- hack/gen/baseline\` prints what is missing.
 `;
 
 async function presentCrds(): Promise<string> {

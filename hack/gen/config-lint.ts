@@ -1,5 +1,5 @@
-// What a manifest of ours must have that kubectl does not ask for: the handful of rules of kube-linter
-// and polaris that matter here, over plain objects.
+// What a manifest of ours must have that kubectl does not ask for: those rules of kube-linter and
+// polaris that matter here, over plain objects.
 // Source: kubernetes Pod Security Standards (restricted); design 1, "Security from the first day".
 
 /** A manifest. */

@@ -11,8 +11,8 @@ import { parseAllDocuments } from "yaml";
 import { errorMessage } from "#api/base/index.ts";
 
 import { compareCrds, removedCrd } from "./crd/compare.ts";
-import type { Finding } from "./crd/compare.ts";
 import { compileCrds } from "./crd/compile.ts";
+import type { Finding } from "./crd/finding.ts";
 import type { Schema } from "./crd/schema.ts";
 import { structuralProblems } from "./crd/structural-rules.ts";
 import { firstDifference } from "./generator.ts";
@@ -72,7 +72,7 @@ export async function crdCommand(args: readonly string[]): Promise<Told> {
     if (values.lint === true && positionals.length > 0) return await lint(positionals);
     const [old, now, ...more] = positionals;
     if (old === undefined || now === undefined || more.length > 0) return { code: 2, out: HELP };
-    const findings = compareAll(await crdsOf(await readFile(old, "utf8")), await crdFile(now));
+    const findings = compareAll(await crdFile(old), await crdFile(now));
     return report(findings);
   } catch (cause) {
     return { code: 1, out: `${errorMessage(cause)}\n` };
@@ -183,12 +183,12 @@ export function crdsOf(text: string): Crds {
     const [problem] = document.errors;
     if (problem !== undefined) throw problem;
     // YAML without a type; what is not there reads as empty.
-    const value = (document.toJS() ?? {}) as {
+    const value = (document.toJS() ?? {}) as Schema & {
       readonly kind?: unknown;
       readonly metadata?: { readonly name?: unknown };
     };
     if (value.kind !== "CustomResourceDefinition") continue;
-    found.set(String(value.metadata?.name), value as Schema);
+    found.set(String(value.metadata?.name), value);
   }
   return found;
 }

@@ -1,5 +1,5 @@
-// What the oaas operator does itself beside its controllers, as data. Rights of controllers and of the
-// framework are derived; hack/gen turns all of them into config/operators/oaas/rbac.yaml.
+// What the oaas operator does itself beside its controllers, as data. Rights of controllers and of
+// the framework are derived; hack/gen turns all of them into config/operators/oaas/rbac.yaml.
 
 /** A rule that does not follow from the controllers' declarations, with its reason. */
 export interface OperatorRule {

@@ -1,6 +1,6 @@
 // The rights that the framework itself uses for a controller, derived from what it declares. RBAC
-// is generated from these and from the few rules of controllers for what their ports do; a recording
-// of requests shows that nothing is missing and nothing is left over.
+// is generated from these and from the few rules of controllers for what their ports do; a
+// recording of requests shows that nothing is missing and nothing is left over.
 
 import type { AnyController, ChildKind, PermissionRule } from "./types.ts";
 

@@ -1,6 +1,6 @@
 // Two schemas, node by node: what the newer one refuses or prunes that the older one took.
 
-import type { Finding } from "./compare.ts";
+import type { Finding } from "./finding.ts";
 import type { Schema } from "./schema.ts";
 
 interface Pair {

@@ -3,7 +3,7 @@
 import { describe, expect, it } from "@jest/globals";
 
 import { compareCrds } from "./compare.ts";
-import type { ChangeKind } from "./compare.ts";
+import type { ChangeKind } from "./finding.ts";
 import type { Schema } from "./schema.ts";
 
 const text = { type: "string", maxLength: 9 };

@@ -2,43 +2,9 @@
 // repositories, programs that read and write them. Two documents in, findings with path and mend
 // out. A change that only widens says nothing. Descriptions, columns and messages are not compared.
 
-import type { Schema } from "./schema.ts";
 import { schemaFindings } from "./compare-schema.ts";
-
-/** What kind of change it is. */
-export type ChangeKind =
-  | "CrdRemoved"
-  | "NamesChanged"
-  | "ScopeChanged"
-  | "VersionRemoved"
-  | "StorageChanged"
-  | "ConversionChanged"
-  | "SubresourceRemoved"
-  | "SelectableFieldRemoved"
-  | "FieldRemoved"
-  | "FieldRequired"
-  | "TypeChanged"
-  | "EnumNarrowed"
-  | "BoundNarrowed"
-  | "PatternChanged"
-  | "FormatChanged"
-  | "NullForbidden"
-  | "UnknownFieldsPruned"
-  | "ListTypeChanged"
-  | "DefaultChanged"
-  | "RuleAdded";
-
-/** One finding. */
-export interface Finding {
-  /** `v1.spec.a.list[].b`, or the part of the CRD. */
-  readonly path: string;
-  readonly change: ChangeKind;
-  /** Breaking for certain, or possibly: only a look at the rule or the objects can tell. */
-  readonly severity: "Breaking" | "Possible";
-  readonly problem: string;
-  /** What to do instead. */
-  readonly mend: string;
-}
+import type { Finding } from "./finding.ts";
+import type { Schema } from "./schema.ts";
 
 /** Everything in `now` that could break a user of `old`, in the order of the document. */
 export function compareCrds(old: Schema, now: Schema): readonly Finding[] {

@@ -141,10 +141,9 @@ function versionProblems(versions: readonly CrdParts[]): readonly string[] {
   }
   const stored = versions.filter(({ crd }) => crd.storage !== false);
   if (stored.length !== 1) {
-    const names = stored.map(({ crd }) => crd.version).join(", ");
+    const names = stored.length === 0 ? "none" : stored.map(({ crd }) => crd.version).join(", ");
     problems.push(
-      `${first.where}: exactly one version is stored, not ${stored.length === 0 ? "none" : names}; ` +
-        "the others say storage: false",
+      `${first.where}: exactly one version is stored, not ${names}; the others say storage: false`,
     );
   }
   return problems;
@@ -165,8 +164,8 @@ function refuseLosses(versions: readonly Schema[], where: string): void {
       const field = path.replace(/^[^.]+\./, "");
       const what = change === "FieldRemoved" ? "is not in every version" : "changes its type";
       return (
-        `${where}: ${field} ${what}: without a conversion webhook, which is not built, its values ` +
-        "would be pruned or refused"
+        `${where}: ${field} ${what}: without a conversion webhook, which is not built, its ` +
+        "values would be pruned or refused"
       );
     });
   if (problems.length > 0) throw new Error([...new Set(problems)].join("\n"));

@@ -76,9 +76,7 @@ function optionsOf(tsconfig: string | undefined): ts.CompilerOptions {
   const wrong = parsed.errors.filter((error) => error.code !== 18003);
   if (wrong.length > 0) throw new Error(wrong.map(diagnosticText).join("\n"));
   const dropped = new Set<string>(DROPPED);
-  return Object.fromEntries(
-    Object.entries(parsed.options).filter(([name]) => !dropped.has(name)),
-  ) as ts.CompilerOptions;
+  return Object.fromEntries(Object.entries(parsed.options).filter(([name]) => !dropped.has(name)));
 }
 
 /** `file:line: message`. */

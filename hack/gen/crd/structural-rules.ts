@@ -41,7 +41,7 @@ const CORE_ONLY = [
 
 const INT_OR_STRING = JSON.stringify([{ type: "integer" }, { type: "string" }]);
 
-/** Everything that the API server would refuse in a CRD, as `path: problem`; empty if it is well. */
+/** Everything that the API server would refuse in a CRD, as `path: problem`. */
 export function structuralProblems(document: Schema): readonly string[] {
   const spec = asSchema(document["spec"]);
   const versions = asList(spec["versions"]).map(asSchema);

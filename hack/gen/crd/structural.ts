@@ -42,8 +42,8 @@ const STRING_FORMATS = new Set(
 const BOUNDED_FORMATS = new Set(["date", "duration", "date-time"]);
 
 const COST =
-  ": the API server estimates the cost of CEL rules by the largest value, and takes the size of a " +
-  "whole request where there is no bound";
+  ": the API server estimates the cost of CEL rules by the largest value, and takes the size of " +
+  "a whole request where there is no bound";
 
 /** Keys that pass as they are. */
 const PASSED = [
@@ -272,8 +272,8 @@ export class StructuralCompiler {
       if (schema["anyCase"] !== true && !ENUM_VALUE.test(value)) {
         return this.#refuse(
           place,
-          `enum value ${JSON.stringify(value)} is not CamelCase; tag it @anyCase if the words are ` +
-            "not ours to choose",
+          `enum value ${JSON.stringify(value)} is not CamelCase; tag it @anyCase if the words ` +
+            "are not ours to choose",
         );
       }
       if (YAML_WORDS.test(value) && !place.isStatus) {

@@ -16,8 +16,8 @@ type Members = Readonly<Record<string, Schema>>;
 export type Merged = { readonly schema: Schema } | { readonly problem: string };
 
 const ADVICE =
-  "a union of objects has no structural form; give every variant a member that tells them apart by " +
-  "one string literal, or exactly one required member of its own";
+  "a union of objects has no structural form; give every variant a member that tells them apart " +
+  "by one string literal, or exactly one required member of its own";
 
 /**
  * Merges variants. Told apart by a string literal, that becomes an enum, and rules say what goes
