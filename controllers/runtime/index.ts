@@ -29,6 +29,7 @@ export type {
   PolicyChild,
   Reader,
   Refusal,
+  RemoteView,
   Rendered,
   Source,
   StatusDraft,
@@ -86,6 +87,22 @@ export type { InformerRequest } from "./cache/informers.ts";
 export type { StoreChange } from "./cache/store.ts";
 export { computeKstatus } from "./conditions/kstatus.ts";
 export type { KStatus } from "./conditions/kstatus.ts";
+export { lintStatus, lintStatusWrite } from "./conditions/lint.ts";
+export type { WithStatus } from "./conditions/lint.ts";
+export { planChanges } from "./plan/plan.ts";
+export type { PlanOptions } from "./plan/plan.ts";
+export { clusterState, readOnlyTransport, snapshotState } from "./plan/live-state.ts";
+export type { LiveState } from "./plan/live-state.ts";
+export { printPlan } from "./plan/print.ts";
+export type {
+  PlannedCalls,
+  PlannedChange,
+  PlannedField,
+  PlannedObject,
+  PlannedRefusal,
+  PlannedWait,
+  PlanResult,
+} from "./plan/types.ts";
 export { Manager } from "./lifecycle/operator-process.ts";
 export type { CacheView, Runnable } from "./lifecycle/operator-process.ts";
 export { Cluster, Clusters } from "./lifecycle/cluster.ts";
