@@ -11,6 +11,7 @@ export const COMMANDS: Readonly<Record<string, string>> = {
   check: "format, lint, types, layers, unit tests, generated files: what needs no cluster",
   cluster: "up | down | status | load | logs | kubectl | node stop|start|cut|heal|exec",
   images: "build container images of every folder with a Dockerfile",
+  crd: "CRDs from anybody's types; lint; what a change breaks (docs/guides/crd-compiler.md)",
   gen: "write generated files (CRDs, RBAC, protos); --check: fail if one differs",
   golden: "rewrite golden files of unit tests; look at the difference before you commit it",
   unit: "tests beside the sources; npm run unit -- PATH",

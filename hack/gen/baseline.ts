@@ -27,6 +27,8 @@ const ACCEPTED = join(import.meta.dirname, "testdata", "baseline", "accepted.yam
 
 /** What has changed since the last release, against what has been accepted. */
 export interface Verdict {
+  /** Names of the CRDs of the last release. */
+  readonly released: readonly string[];
   /** Findings without an entry. */
   readonly unaccepted: readonly CrdFinding[];
   /** Entries that no finding answers to. */
@@ -37,14 +39,15 @@ export interface Verdict {
 export async function compareWithRelease(): Promise<Verdict> {
   const old = crdsOf(await readFile(BASELINE, "utf8"));
   const accepted = (parse(await readFile(ACCEPTED, "utf8")) ?? []) as readonly AcceptedChange[];
-  return judge(compareAll(old, crdsOf(await presentCrds())), accepted);
+  const findings = compareAll(old, crdsOf(await presentCrds()));
+  return { released: [...old.keys()], ...judge(findings, accepted) };
 }
 
 /** Matches findings with entries. */
 export function judge(
   findings: readonly CrdFinding[],
   accepted: readonly AcceptedChange[],
-): Verdict {
+): Omit<Verdict, "released"> {
   const keyOf = ({ crd, path, change }: CrdFinding | AcceptedChange): string =>
     `${change} ${crd} ${path}`;
   const entries = new Set(accepted.map(keyOf));
