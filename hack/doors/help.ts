@@ -21,6 +21,7 @@ export const COMMANDS: Readonly<Record<string, string>> = {
   lint: "eslint",
   format: "prettier --write",
   tidy: "layers, sizes, banned calls, cycles",
+  plan: "what our controllers would make of a file of objects, without writing; -- -f FILE",
   sim: "simulate the operators under faults; -- --seed N --steps M",
   mutants: "deliberate bugs and the tests that kill them; -- operators --only ID",
   bench: "measure one part, JSON lines; -- NAME",
