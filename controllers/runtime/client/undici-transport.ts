@@ -3,6 +3,8 @@
 // connections of their own, so that a slow stream never delays a call. HTTP/1.1 by default; HTTP/2
 // for calls is a switch.
 
+import { createSecureContext } from "node:tls";
+
 import type { Dispatcher } from "undici";
 import { Agent } from "undici";
 
@@ -11,6 +13,8 @@ import { errorMessage } from "#api/base/index.ts";
 import { traceHeaders } from "../lifecycle/tracing.ts";
 import type { Access, Credentials } from "./credentials.ts";
 import { TransportError } from "./errors.ts";
+import type { StopSignal, Exchanged } from "./exchange.ts";
+import { exchange } from "./exchange.ts";
 import { LineDecoder } from "./line-decoder.ts";
 import type { ApiRequest, ApiResponse, Transport, WatchLine, WatchResponse } from "./transport.ts";
 
@@ -52,9 +56,9 @@ export class UndiciTransport implements Transport {
     const limit = new Limit(request.signal, request.timeoutMs ?? REQUEST_TIMEOUT_MS);
     try {
       const { access, connections } = await this.#connect();
-      const options = this.#compose(access, connections, request, limit);
-      const response = await connections.calls.request(options);
-      const bytes = Buffer.from(await response.body.arrayBuffer());
+      const options = this.#compose(access, connections, request);
+      const response = await exchange(connections.calls, options, limit);
+      const bytes = response.body;
       if (response.statusCode === 401) this.#options.credentials.invalidate("Refused");
       return {
         status: response.statusCode,
@@ -75,9 +79,10 @@ export class UndiciTransport implements Transport {
     const what = `WATCH ${request.path}`;
     try {
       const { access, connections } = await this.#connect();
-      const response = await connections.watches.request(
-        this.#compose(access, connections, request, limit),
-      );
+      const response = await connections.watches.request({
+        ...this.#compose(access, connections, request),
+        signal: limit.signal,
+      });
       limit.endTimeout();
       if (response.statusCode !== 200) {
         const bytes = Buffer.from(await response.body.arrayBuffer());
@@ -138,8 +143,15 @@ export class UndiciTransport implements Transport {
   }
 
   #open(fingerprint: string, access: Access): Connections {
+    const { ca, cert, key, ...names } = access.tls;
     const connect = {
-      ...access.tls,
+      ...names,
+      // Once for all connections: parsing certificates costs as much as a handshake.
+      secureContext: createSecureContext({
+        ...(ca === undefined ? {} : { ca }),
+        ...(cert === undefined ? {} : { cert }),
+        ...(key === undefined ? {} : { key }),
+      }),
       timeout: CONNECT_TIMEOUT_MS,
       keepAlive: true,
       keepAliveInitialDelay: 30_000,
@@ -175,8 +187,7 @@ export class UndiciTransport implements Transport {
     access: Access,
     connections: Connections,
     request: ApiRequest,
-    limit: Limit,
-  ): Dispatcher.RequestOptions {
+  ): Dispatcher.DispatchOptions {
     return {
       origin: connections.origin,
       path: `${connections.pathPrefix}${request.path}${queryText(request.query)}`,
@@ -191,32 +202,41 @@ export class UndiciTransport implements Transport {
           : { "content-type": request.contentType ?? "application/json" }),
       },
       body: request.body === undefined ? null : JSON.stringify(request.body),
-      signal: limit.signal,
     };
   }
 }
 
-/** The caller's signal and a time limit as one signal, without leaving listeners behind. */
-class Limit {
-  readonly #controller = new AbortController();
+/** The caller's signal and a time limit as one, without leaving listeners behind. */
+class Limit implements StopSignal {
   readonly #caller: AbortSignal | undefined;
-  readonly #onAbort = (): void => this.#controller.abort();
+  readonly #onAbort = (): void => this.#stop();
+  #stopped = false;
+  #cancel: (() => void) | undefined;
+  /** Only for who needs a signal: an AbortController costs as much as the rest of a limit. */
+  #controller: AbortController | undefined;
   #timer: NodeJS.Timeout | undefined;
   #timedOut = false;
   #closed = false;
 
   constructor(caller: AbortSignal | undefined, timeoutMs: number) {
     this.#caller = caller;
-    if (caller?.aborted === true) this.#controller.abort();
+    if (caller?.aborted === true) this.#stopped = true;
     else caller?.addEventListener("abort", this.#onAbort, { once: true });
     this.#timer = setTimeout(() => {
       this.#timedOut = true;
-      this.#controller.abort();
+      this.#stop();
     }, timeoutMs);
   }
 
   get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.#stopped) this.#controller.abort();
     return this.#controller.signal;
+  }
+
+  whenStopped(cancel: () => void): void {
+    this.#cancel = cancel;
+    if (this.#stopped) cancel();
   }
 
   get closed(): boolean {
@@ -236,7 +256,13 @@ class Limit {
   abort(): void {
     this.#closed = true;
     this.end();
-    this.#controller.abort();
+    this.#stop();
+  }
+
+  #stop(): void {
+    this.#stopped = true;
+    this.#cancel?.();
+    this.#controller?.abort();
   }
 
   explain(cause: unknown, what: string): TransportError {
@@ -285,7 +311,7 @@ function noEvents(): AsyncIterable<WatchLine> {
 }
 
 /** Seconds or a date (RFC 9110, 10.2.3); a date in the past is none. */
-function retryAfter(response: Dispatcher.ResponseData): { readonly retryAfterMs?: number } {
+function retryAfter(response: Pick<Exchanged, "headers">): { readonly retryAfterMs?: number } {
   const raw = response.headers["retry-after"];
   const header = Array.isArray(raw) ? raw[0] : raw;
   if (header === undefined) return {};
