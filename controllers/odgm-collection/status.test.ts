@@ -246,6 +246,14 @@ const table: readonly {
     kstatus: "Current",
   },
   {
+    name: "suspended: as it was, and it says so",
+    picture: { spec: { suspend: true }, identity: formatted, members: serving() },
+    ready: "True Suspended",
+    says: "spec.suspend is set: nothing is changed; 4 of 4 partitions serve",
+    data: "True Available",
+    kstatus: "Current",
+  },
+  {
     name: "going to rest",
     picture: { spec: { nodes: 0 }, set: { replicas: 0 }, identity: formatted },
     ready: "True Disabled",

@@ -117,16 +117,24 @@ function fullyReplicated(
   return { type, status: "False", reason: REASONS.WaitingForData, message };
 }
 
+/** As the data is; a suspended collection says that nothing will be done about it. */
+function readyCondition(plan: CollectionPlan, data: ConditionDraft): ConditionDraft {
+  const status = plan.nodes === 0 ? "True" : data.status;
+  const ready = { ...data, type: conditions.READY, status };
+  if (!plan.suspended) return ready;
+  const message = `spec.suspend is set: nothing is changed; ${data.message}`;
+  return { ...ready, reason: REASONS.Suspended, message };
+}
+
 function drafts(
   observed: Observed,
   plan: CollectionPlan,
   data: ConditionDraft,
   summary: Summary,
 ): readonly ConditionDraft[] {
-  const rests = plan.nodes === 0;
   const busy = work(observed, plan, data);
   return [
-    { ...data, type: conditions.READY, status: rests ? "True" : data.status },
+    readyCondition(plan, data),
     data,
     fullyReplicated(observed, data, summary),
     {
