@@ -148,8 +148,8 @@ export const APPLY_MUTANTS: readonly Mutant[] = [
     id: "dropped-field-stays",
     breaks: "a field that is no longer rendered stays on the child after a restart",
     file: "controllers/runtime/apply/stamp.ts",
-    find: "  else hashPaths(object, (text) => hash.update(text));\n",
-    replace: "  else hash.update(object.kind);\n",
+    find: "  const text = withValues ? JSON.stringify(object) : pathsText(object);\n",
+    replace: "  const text = withValues ? JSON.stringify(object) : object.kind;\n",
     killers: [
       inRunner(
         "a controller on an API server removes a field that is no longer rendered, also after a restart",
