@@ -242,6 +242,21 @@ describe("a reflector", () => {
     await world.end();
   });
 
+  it("asks less and less often for what keeps failing while others are served", async () => {
+    const world = setUp();
+    await world.clock.advance(1_000);
+    world.server.intercept = (_request, isWatch) =>
+      isWatch ? { kind: "answer", status: 500 } : undefined;
+    world.server.breakWatches();
+    world.server.log.length = 0;
+    for (let turn = 0; turn < 300; turn++) {
+      await world.ask();
+      await world.clock.advance(2_000);
+    }
+    expect(world.server.log.filter((one) => one.watch).length).toBeLessThan(50);
+    await world.end();
+  });
+
   it("relists at once when the history is gone after a long outage, but not again and again", async () => {
     const world = setUp();
     await world.clock.advance(1_000);

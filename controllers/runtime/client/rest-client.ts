@@ -51,9 +51,10 @@ export class RestClient {
   readonly reachability: Reachability;
   readonly #options: RestClientOptions;
 
-  constructor(options: RestClientOptions, reachability = new Reachability()) {
+  constructor(options: RestClientOptions, reachability?: Reachability) {
+    const { clock } = options.world;
     this.#options = options;
-    this.reachability = reachability;
+    this.reachability = reachability ?? new Reachability(() => clock.monotonicMs());
   }
 
   /** The same client without the fence: for leader election, which is what the fence is made of. */
