@@ -153,12 +153,14 @@ function compileKind(input: KindInput): CrdParts {
   const status = memberType(input, "status");
   const problems: string[] = [];
   const compile = (member: RootMember, path: "spec" | "status"): Schema => {
-    const definitions = schemas.definitionsOf(member.declaration);
     try {
+      const definitions = schemas.definitionsOf(member.declaration);
       const compiler = new StructuralCompiler(definitions, sources, structural);
       return compiler.compile(member.declaration.name.text, path);
     } catch (cause) {
-      problems.push(messageOf(cause));
+      const message = messageOf(cause);
+      // Some errors of the schema generator know no line.
+      problems.push(/^\S+:[0-9]+: /.test(message) ? message : `${where}: ${path}: ${message}`);
       return {};
     }
   };

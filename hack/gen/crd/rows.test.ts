@@ -45,6 +45,7 @@ const HANDLED: readonly Row[] = [
   ["rules: written out, @immutable and @growonly", "rules"],
   ["subresources, columns, selectable fields, names", "subresources-and-columns"],
   ["several versions", "versions"],
+  ["generics, utility types, inheritance, intersections", "generics-and-utility-types"],
 ];
 
 /** What is refused. */
@@ -73,6 +74,7 @@ const REFUSED: readonly Row[] = [
   ["rules without a message, oldSelf in lists", "rules-that-are-wrong"],
   ["names of fields", "names-of-fields"],
   ["methods", "method"],
+  ["two types of one name", "two-types-of-one-name"],
   ["types of spec without a name", "spec-without-a-name"],
   ["kinds without spec", "no-spec"],
   ["other members at the root", "other-member-at-root"],
