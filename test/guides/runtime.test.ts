@@ -48,6 +48,16 @@ function namedIn(cell: string): readonly { readonly path: string; readonly title
 
 const FEATURES = ["Seeing", "Deciding when", "Writing", "Kinds and rights", "Running", "Testing"];
 
+it.each(["docs/runtime.md", "docs/guides/first-operator.md", "controllers/compat/README.md"])(
+  "links of %s lead somewhere",
+  (path) => {
+    const text = readFileSync(join(ROOT, path), "utf8");
+    const targets = [...text.matchAll(/\]\(([^)#:]+)\)/g)].map(([, target = ""]) => target);
+    const dead = targets.filter((target) => !existsSync(join(ROOT, path, "..", target)));
+    expect(dead).toEqual([]);
+  },
+);
+
 describe("docs/runtime.md", () => {
   it("names files and tests that are there", () => {
     const missing = ROWS.flatMap(({ line, cells }) =>
