@@ -43,8 +43,6 @@ export class FaultProxy {
   readonly seen: SeenRequest[] = [];
   /** Asked for every request; undefined passes it on. */
   answer: (request: IncomingMessage) => Answer | undefined = () => undefined;
-  /** Awaited before a request is passed on. */
-  before: (request: IncomingMessage) => Promise<void> = () => Promise.resolve();
   /** Bearer tokens that become others on their way. */
   readonly tokens = new Map<string, string>();
   readonly #options: FaultProxyOptions;
@@ -157,10 +155,7 @@ export class FaultProxy {
       refuse(response, answer);
       return;
     }
-    this.before(request).then(
-      () => this.#forward(request, response, note),
-      (cause: unknown) => response.destroy(cause instanceof Error ? cause : undefined),
-    );
+    this.#forward(request, response, note);
   }
 
   #forward(
