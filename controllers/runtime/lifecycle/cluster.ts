@@ -17,6 +17,7 @@ import { RestClient } from "../client/rest-client.ts";
 import type { Transport } from "../client/transport.ts";
 import { UndiciTransport } from "../client/undici-transport.ts";
 import type { Metrics } from "./metrics.ts";
+import { TellingClient } from "./telling-client.ts";
 import type { World } from "./timers.ts";
 
 /** What all clusters of a manager share. */
@@ -39,6 +40,8 @@ export class Cluster {
   readonly name: string;
   /** Writes only pass while the manager leads. */
   readonly client: Client;
+  /** The same for direct calls: the caches know of its writes before they return. */
+  readonly directClient: Client;
   readonly informers: Informers;
   readonly #transport: Transport;
   readonly #breaker: BreakerTransport | undefined;
@@ -79,6 +82,7 @@ export class Cluster {
       ...(namespaces === undefined ? {} : { namespaces }),
       ...(silenceMs === undefined ? {} : { silenceMs }),
     });
+    this.directClient = new TellingClient(rest, this.informers);
   }
 
   /** False while a cluster beside the manager's own does not answer. */

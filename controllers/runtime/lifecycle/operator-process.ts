@@ -83,7 +83,7 @@ export class Manager {
     const defaults = this.#clusterDefaults();
     const home = new Cluster("", options.cluster, defaults);
     this.clusters = new Clusters(home, defaults);
-    this.client = home.client;
+    this.client = home.directClient;
     for (const [name, access] of Object.entries(options.clusters ?? {})) {
       this.clusters.add(name, access);
     }
@@ -93,7 +93,7 @@ export class Manager {
       metrics: this.#metrics,
       controller: options.name,
       instance: options.identity,
-      client: this.client,
+      client: this.clusters.home.client,
     });
     this.#elector = this.#createElector();
   }
@@ -128,7 +128,7 @@ export class Manager {
     beginCounting(this.#metrics, controller.name);
     const runner = new ControllerRunner({
       controller,
-      client: this.client,
+      client: this.clusters.home.client,
       informers: this.clusters.home.informers,
       clusters: this.clusters,
       serves: this.#serves,
