@@ -6,14 +6,17 @@
 //   --rest 60      seconds watched at rest
 //   --only ours    one subject alone: no ratios, nothing is judged
 //   --no-pin       wherever the kernel wants, instead of a core for the subject and one for the rest
-//   --raw FILE     every run as a JSON line
+//   --raw FILE     adds every run as a JSON line to FILE, and reports all runs that are in it
+//   --runs 0       with --raw: reports only
+//   --plot FILE    the report as an SVG
 //   --node-flags   flags for the Node that runs ours, for experiments
 
-import { appendFileSync, mkdirSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 
+import { plot } from "./plot.ts";
 import { report } from "./report.ts";
 import type { RunResult } from "./run.ts";
 import { runOnce } from "./run.ts";
@@ -28,6 +31,7 @@ const { values } = parseArgs({
     only: { type: "string" },
     "no-pin": { type: "boolean", default: false },
     raw: { type: "string" },
+    plot: { type: "string" },
     "node-flags": { type: "string", default: "" },
   },
 });
@@ -57,6 +61,13 @@ for (const text of values.n.split(",")) {
     }
   }
 }
-const lines = report(results, subjects);
+const lines = report(values.raw === undefined ? results : readRaw(values.raw), subjects);
 for (const line of lines) console.log(JSON.stringify(line));
+if (values.plot !== undefined) writeFileSync(values.plot, plot(lines));
 if (lines.some((line) => line.ok === false)) process.exitCode = 1;
+
+function readRaw(path: string): readonly RunResult[] {
+  if (!existsSync(path)) return [];
+  const text = readFileSync(path, "utf8").trim();
+  return text.split("\n").map((line) => JSON.parse(line) as RunResult);
+}
