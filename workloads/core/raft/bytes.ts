@@ -3,15 +3,18 @@
 import { assert, utf8Decode, utf8Encode } from "#api/base/index.ts";
 
 const VARINT_BYTES_MAX = 8;
+/** Arrays up to this length live in the heap of the engines we use, and cost next to nothing. */
+const FIRST_BYTES = 64;
+const GROWTH = 4;
 
 /** Grows as it is written to. */
 export class ByteWriter {
-  private buffer = new Uint8Array(256);
+  private buffer = new Uint8Array(FIRST_BYTES);
   private length = 0;
 
   private reserve(count: number): void {
     if (this.length + count <= this.buffer.byteLength) return;
-    const larger = new Uint8Array(Math.max(this.buffer.byteLength * 2, this.length + count));
+    const larger = new Uint8Array(Math.max(this.buffer.byteLength * GROWTH, this.length + count));
     larger.set(this.buffer.subarray(0, this.length));
     this.buffer = larger;
   }
@@ -43,8 +46,22 @@ export class ByteWriter {
     this.length += value.byteLength;
   }
 
+  /** UTF-8, length before. */
   text(value: string): void {
-    this.bytes(utf8Encode(value));
+    // Names are short and plain nearly always; the general way costs microseconds.
+    const length = value.length;
+    this.reserve(length + VARINT_BYTES_MAX);
+    const start = this.length;
+    this.varint(length);
+    for (let at = 0; at < length; at += 1) {
+      const code = value.charCodeAt(at);
+      if (code > 0x7f) {
+        this.length = start;
+        this.bytes(utf8Encode(value));
+        return;
+      }
+      this.byte(code);
+    }
   }
 
   /** What was written; the writer must not be used afterwards. */
@@ -111,8 +128,19 @@ export class ByteReader {
     return value;
   }
 
+  /** At most `lengthMax` bytes of UTF-8. */
   text(lengthMax: number): string {
-    const text = utf8Decode(this.bytes(lengthMax));
+    const bytes = this.bytes(lengthMax);
+    let plain = "";
+    for (const byte of bytes) {
+      if (byte > 0x7f) return this.decodeText(bytes);
+      plain += String.fromCharCode(byte);
+    }
+    return plain;
+  }
+
+  private decodeText(bytes: Uint8Array): string {
+    const text = utf8Decode(bytes);
     if (text === undefined) this.failed = true;
     return text ?? "";
   }
