@@ -74,9 +74,9 @@ export async function recordRelease(): Promise<void> {
   await writeFile(ACCEPTED, ACCEPTED_HEAD + "[]\n");
 }
 
-const ACCEPTED_HEAD = `# Changes of crds/ since the last release that break somebody and are meant:
-# a list of {crd, path, change, reason}. \`npm run unit -- hack/gen/baseline\` prints what is missing.
-`;
+const ACCEPTED_HEAD =
+  "# Changes of crds/ since the last release that break somebody and are meant: a list of\n" +
+  "# {crd, path, change, reason}. `npm run unit -- hack/gen/baseline` prints what is missing.\n";
 
 async function presentCrds(): Promise<string> {
   const folder = join(repositoryRoot, "crds");
