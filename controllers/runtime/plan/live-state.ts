@@ -9,7 +9,7 @@ import { isStatus, TransportError } from "../client/errors.ts";
 import { compileSelector } from "../client/paths.ts";
 import type { ApiRequest, ApiResponse, Transport, WatchResponse } from "../client/transport.ts";
 import type { KubeObject, Live, ObjectKey } from "../kinds/kind.ts";
-import { isOfKind, keyOf, keyText } from "../kinds/kind.ts";
+import { isOfKind, keyOf, keyText, kindId } from "../kinds/kind.ts";
 
 /** What is there. */
 export interface LiveState {
@@ -30,6 +30,23 @@ export function clusterState(client: Client): LiveState {
       }
     },
     get: (kind, key) => client.get(kind, key),
+  };
+}
+
+/** The same state, each part of it read once. */
+export function remembered(state: LiveState): LiveState {
+  const lists = new Map<string, Promise<readonly Live[]>>();
+  const objects = new Map<string, Promise<Live | undefined>>();
+  const once = <T>(known: Map<string, Promise<T>>, id: string, read: () => Promise<T>) => {
+    const found = known.get(id) ?? read();
+    known.set(id, found);
+    return found;
+  };
+  return {
+    list: (kind, selector) =>
+      once(lists, `${kindId(kind)}|${selector}`, () => state.list(kind, selector)),
+    get: (kind, key) =>
+      once(objects, `${kindId(kind)} ${keyText(key)}`, () => state.get(kind, key)),
   };
 }
 

@@ -200,6 +200,19 @@ describe("planChanges", () => {
     ).toEqual(["w of the user", "w-x of w", "w-x-x of w-x"]);
   });
 
+  it("tells apart what is due in any case", async () => {
+    const world = widgetWorld();
+    world.server.userApply(WIDGET, widget("v", { text: "b" }));
+    world.server.userApply(WIDGET, widget("w", { text: "a" }));
+    const plan = await dryRun(world, [widget("w", { text: "a", service: true })]);
+    expect(plan.changes.map(({ name, due }) => [name, due])).toEqual([
+      ["w", undefined],
+      ["w-map", true],
+      ["w-svc", undefined],
+    ]);
+    expect(printPlan(plan)).toContain("+   ConfigMap shop/w-map  create (due in any case)\n");
+  });
+
   it("tells what does not come to rest instead of running for ever", async () => {
     const world = widgetWorld();
     let count = 0;

@@ -25,6 +25,7 @@ import type { Kind, KubeObject, Live, ObjectKey } from "../kinds/kind.ts";
 import { describeObject, isOfKind, keyOf, keyText, kindId, parseKey } from "../kinds/kind.ts";
 import { fieldsOf, merged, replaced } from "./imagine.ts";
 import type { LiveState } from "./live-state.ts";
+import { remembered } from "./live-state.ts";
 import type {
   PlannedCalls,
   PlannedChange,
@@ -52,8 +53,24 @@ const PASSES_MAX = 20;
 
 /** The change set. Rejects with what `live` rejects with; faults of controllers are in it. */
 export async function planChanges(options: PlanOptions): Promise<PlanResult> {
-  const run = new PlanRun(options);
-  return run.result();
+  const live = remembered(options.live);
+  const run = new PlanRun({ ...options, live });
+  const result = await run.result();
+  // The same objects once more without what the user gives: what is left was due in any case.
+  const without = new PlanRun({ ...options, live, objects: [] });
+  const baseline = await without.result(run.woken);
+  const due = new Set(baseline.changes.map((one) => JSON.stringify(one)));
+  const changes = result.changes.map((one): PlannedChange => {
+    const told = one.action !== "Unchanged" && due.has(JSON.stringify(one));
+    return told ? { ...one, due: true } : one;
+  });
+  return { ...result, changes };
+}
+
+interface Woken {
+  readonly controller: AnyController;
+  /** {@link keyText}. */
+  readonly key: string;
 }
 
 interface Touched {
@@ -74,7 +91,8 @@ class PlanRun {
   readonly #waits = new Map<string, PlannedWait>();
   readonly #calls = new Map<string, PlannedCalls>();
   readonly #notes = new Set<string>();
-  readonly #queue = new Map<string, { readonly controller: AnyController; readonly key: string }>();
+  readonly #queue = new Map<string, Woken>();
+  readonly #woken = new Map<string, Woken>();
   readonly #passes = new Map<string, number>();
 
   constructor(options: PlanOptions) {
@@ -83,9 +101,15 @@ class PlanRun {
     this.#signal = options.signal ?? new AbortController().signal;
   }
 
-  async result(): Promise<PlanResult> {
+  /** Who had a pass, by controller and key. */
+  get woken(): readonly Woken[] {
+    return [...this.#woken.values()];
+  }
+
+  async result(woken: readonly Woken[] = []): Promise<PlanResult> {
     const { controllers, objects } = this.#options;
     for (const controller of controllers) await this.#world.load(controller);
+    for (const { controller, key } of woken) this.#enqueue(controller, parseKey(key));
     for (const object of objects) await this.#given(object);
     for (;;) {
       const [first] = this.#queue;
@@ -124,6 +148,7 @@ class PlanRun {
   async #turn(id: string, controller: AnyController, key: ObjectKey): Promise<void> {
     const passes = (this.#passes.get(id) ?? 0) + 1;
     this.#passes.set(id, passes);
+    this.#woken.set(id, { controller, key: keyText(key) });
     if (passes > PASSES_MAX) {
       this.#notes.add(`${controller.kind.kind} ${keyText(key)} does not come to rest`);
       return;

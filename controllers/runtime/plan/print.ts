@@ -60,7 +60,8 @@ function printTree(
   indent: string,
   lines: string[],
 ): void {
-  lines.push(`${SIGNS[change.action]} ${indent}${nameOf(change)}  ${WORDS[change.action]}`);
+  const due = change.due === true ? " (due in any case)" : "";
+  lines.push(`${SIGNS[change.action]} ${indent}${nameOf(change)}  ${WORDS[change.action]}${due}`);
   const told = change.fields.filter((one) => !INTERNAL.test(one.path));
   for (const field of told.length > 0 ? told : change.fields) {
     lines.push(`  ${indent}    ${field.path}: ${valueOf(field)}`);

@@ -30,6 +30,8 @@ export interface PlannedChange extends PlannedObject {
   readonly parent?: PlannedObject;
   /** Of `Configure`, sorted by path. */
   readonly fields: readonly PlannedField[];
+  /** True for what controllers would do without the given objects, too. */
+  readonly due?: true;
 }
 
 /** An object that a controller would not serve: it and its children stay as they are. */
