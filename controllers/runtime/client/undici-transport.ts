@@ -14,7 +14,7 @@ import { traceHeaders } from "../lifecycle/tracing.ts";
 import type { Access, Credentials } from "./credentials.ts";
 import { TransportError } from "./errors.ts";
 import type { StopSignal, Exchanged } from "./exchange.ts";
-import { exchange } from "./exchange.ts";
+import { exchange, stream, whole } from "./exchange.ts";
 import { LineDecoder } from "./line-decoder.ts";
 import type { ApiRequest, ApiResponse, Transport, WatchLine, WatchResponse } from "./transport.ts";
 
@@ -79,13 +79,11 @@ export class UndiciTransport implements Transport {
     const what = `WATCH ${request.path}`;
     try {
       const { access, connections } = await this.#connect();
-      const response = await connections.watches.request({
-        ...this.#compose(access, connections, request),
-        signal: limit.signal,
-      });
+      const options = this.#compose(access, connections, request);
+      const response = await stream(connections.watches, options, limit);
       limit.endTimeout();
       if (response.statusCode !== 200) {
-        const bytes = Buffer.from(await response.body.arrayBuffer());
+        const bytes = await whole(response.chunks);
         limit.end();
         if (response.statusCode === 401) this.#options.credentials.invalidate("Refused");
         return {
@@ -98,7 +96,7 @@ export class UndiciTransport implements Transport {
       }
       return {
         status: 200,
-        events: readLines(response.body, limit, what),
+        events: readLines(response.chunks, limit, what),
         close: () => limit.abort(),
       };
     } catch (cause) {
@@ -212,8 +210,6 @@ class Limit implements StopSignal {
   readonly #onAbort = (): void => this.#stop();
   #stopped = false;
   #cancel: (() => void) | undefined;
-  /** Only for who needs a signal: an AbortController costs as much as the rest of a limit. */
-  #controller: AbortController | undefined;
   #timer: NodeJS.Timeout | undefined;
   #timedOut = false;
   #closed = false;
@@ -226,12 +222,6 @@ class Limit implements StopSignal {
       this.#timedOut = true;
       this.#stop();
     }, timeoutMs);
-  }
-
-  get signal(): AbortSignal {
-    this.#controller ??= new AbortController();
-    if (this.#stopped) this.#controller.abort();
-    return this.#controller.signal;
   }
 
   whenStopped(cancel: () => void): void {
@@ -262,7 +252,6 @@ class Limit implements StopSignal {
   #stop(): void {
     this.#stopped = true;
     this.#cancel?.();
-    this.#controller?.abort();
   }
 
   explain(cause: unknown, what: string): TransportError {
