@@ -18,18 +18,21 @@ import { podSelector, targetNames } from "./render.ts";
 export const TARGET: Kind<OstTarget> = defineKind<OstTarget>(OST_TARGET);
 
 /** All reads of one pass; undefined if the target is gone. */
-export function observe(
+export async function observe(
   key: ObjectKey,
   reader: Reader,
   port: TargetPort,
   defaults: TargetDefaults,
-): Observed | undefined {
-  const target = reader.get(TARGET, key);
-  if (target === undefined) {
-    port.seen(key.name, undefined);
-    return undefined;
-  }
+): Promise<Observed | undefined> {
   const { namespace } = defaults;
+  // The wait comes first: everything that is read from the caches is of one moment.
+  const asked = podOf(key.name, reader, namespace);
+  const seen = await port.seen(
+    key.name,
+    reader.get(TARGET, key) === undefined || asked === undefined ? undefined : statusUrl(asked),
+  );
+  const target = reader.get(TARGET, key);
+  if (target === undefined) return undefined;
   const names = targetNames(key.name);
   const live = podOf(key.name, reader, namespace);
   const node = reader.get(KINDS.Node, { namespace: "", name: target.spec.nodeName });
@@ -39,7 +42,8 @@ export function observe(
   return {
     target,
     claim: claimState(claim),
-    seen: port.seen(key.name, live === undefined ? undefined : statusUrl(live)),
+    // Of the pod that was asked: another one has not said anything yet.
+    seen: live?.metadata.uid === asked?.metadata.uid ? seen : { kind: "absent" },
     othersDown: othersDown(key.name, reader, port, namespace),
     ...(node === undefined ? {} : { nodeLabels: node.metadata.labels ?? {} }),
     ...(live === undefined ? {} : { pod: observePod(live, port) }),

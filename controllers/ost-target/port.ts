@@ -6,9 +6,11 @@ import type { OstSeen } from "./plan/plan.ts";
 export interface TargetPort {
   /**
    * What the program of this target last said. Asks `statusUrl` from now on; another URL replaces
-   * the one before, undefined lets go. A change that matters wakes the target.
+   * the one before, undefined lets go. A change that matters wakes the target. The first answer is
+   * waited for, though not for long: an operator that has just started must not take a target that
+   * it has not asked yet for one that does not answer.
    */
-  seen(name: string, statusUrl: string | undefined): OstSeen;
+  seen(name: string, statusUrl: string | undefined): OstSeen | Promise<OstSeen>;
   /** Wakes targets by name. */
   start(wake: (name: string) => void): () => void;
   /** True once {@link restartPod} has deleted the pod of this uid. */

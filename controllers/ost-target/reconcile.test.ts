@@ -242,6 +242,7 @@ describe("a record that is deleted", () => {
   it("stalls the target otherwise, and nothing may format", async () => {
     await becomeReady();
     world.port.say(undefined);
+    await world.settled();
     world.server.userDelete(KINDS.ConfigMap, inSystem(names.identity));
     await world.settled();
     expect(conditionOf("Stalled")?.reason).toBe("IdentityLost");

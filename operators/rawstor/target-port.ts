@@ -7,11 +7,13 @@ import type { OstStatus } from "#api/workload/ost.ts";
 import type { OstSeen } from "#controllers/ost-target/plan/plan.ts";
 import type { TargetPort } from "#controllers/ost-target/port.ts";
 import type { Client } from "#controllers/runtime/index.ts";
-import { ApiError, KINDS } from "#controllers/runtime/index.ts";
+import { ApiError, KINDS, sleep, systemTimers } from "#controllers/runtime/index.ts";
 import { LRUCache } from "lru-cache";
 
 const POLL_MS = 2_000;
 const REQUEST_TIMEOUT_MS = 3_000;
+/** How long the first answer of a program is waited for. */
+const FIRST_ANSWER_MS = 1_000;
 /** Counts alone wake a target at most this often. */
 const COUNTS_MS = 30_000;
 const RESTARTED_MAX = 10_000;
@@ -39,7 +41,7 @@ export class OperatorTargetPort implements TargetPort {
     this.#log = log;
   }
 
-  seen(name: string, statusUrl: string | undefined): OstSeen {
+  seen(name: string, statusUrl: string | undefined): OstSeen | Promise<OstSeen> {
     const present = this.#polled.get(name);
     if (present !== undefined && present.url === statusUrl) return present.seen;
     if (present !== undefined) present.stopped = true;
@@ -48,8 +50,7 @@ export class OperatorTargetPort implements TargetPort {
     const unknown: OstSeen = { kind: "unreachable", message: "not asked yet" };
     const fresh = { url: statusUrl, seen: unknown, told: unknown, toldAtMs: 0, stopped: false };
     this.#polled.set(name, fresh);
-    void this.#poll(name, fresh);
-    return fresh.seen;
+    return firstOf(this.#poll(name, fresh), FIRST_ANSWER_MS).then(() => fresh.seen);
   }
 
   start(wake: (name: string) => void): () => void {
@@ -94,6 +95,15 @@ export class OperatorTargetPort implements TargetPort {
     }
     setTimeout(() => void this.#poll(name, polled), POLL_MS).unref();
   }
+}
+
+/** Resolves with the answer, or after this long without one. */
+async function firstOf(answer: Promise<void>, limitMs: number): Promise<void> {
+  const limit = new AbortController();
+  const { signal } = limit;
+  const waited = sleep(systemTimers, limitMs, signal);
+  await Promise.race([answer, waited]);
+  limit.abort();
 }
 
 async function ask(url: string): Promise<OstSeen> {

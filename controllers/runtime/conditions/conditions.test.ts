@@ -62,6 +62,12 @@ describe("conditions", () => {
     expect(changed?.lastTransitionTime).toBe("2030-01-01T13:00:00Z");
   });
 
+  it("never go back in time, though another leader's clock was ahead", () => {
+    const first = compute([ready], applied, [], later);
+    const [changed] = compute([{ ...ready, status: "False" }], applied, first, noon);
+    expect(changed?.lastTransitionTime).toBe("2030-01-01T13:00:00Z");
+  });
+
   it("show Reconciling and Stalled only while true, Ready first", () => {
     const drafts: ConditionDraft[] = [
       { type: "Stalled", status: "False", reason: "None", message: "" },

@@ -58,10 +58,17 @@ function condition(
     type: draft.type,
     status: draft.status,
     observedGeneration: input.generation,
-    lastTransitionTime: same ? before.lastTransitionTime : rfc3339(input.now),
+    lastTransitionTime: same ? before.lastTransitionTime : transitionTime(before, input.now),
     reason: draft.reason,
     message,
   };
+}
+
+/** Now, but never before the last one: the clock of an earlier leader may have been ahead. */
+function transitionTime(before: Condition | undefined, now: Date): string {
+  const text = rfc3339(now);
+  const last = before?.lastTransitionTime ?? "";
+  return last > text ? last : text;
 }
 
 /** What the outcome says whatever the controller drafted. */
