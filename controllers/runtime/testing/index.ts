@@ -7,7 +7,7 @@ export { memoryLogger } from "./memory-logger.ts";
 export { Dice } from "./simulation/dice.ts";
 export { SimProcess } from "./simulation/process.ts";
 export { simulate } from "./simulation/simulate.ts";
-export { conditionsOf } from "./simulation/troubles.ts";
+export { conditionsOf, troubleOf } from "./simulation/troubles.ts";
 export type {
   Action,
   FaultCounts,

@@ -4,6 +4,7 @@ import type { Sabotage, SimulationReport } from "#controllers/runtime/testing/in
 import { simulate as run } from "#controllers/runtime/testing/index.ts";
 
 import { oaasSimulation } from "./oaas.ts";
+import { rawstorSimulation } from "./rawstor/rawstor.ts";
 
 /** What may be asked of a run besides its seed. */
 export interface RunOptions {
@@ -17,7 +18,10 @@ export interface RunOptions {
   readonly traceAll?: boolean;
 }
 
-const SMALL_STEPS = 6;
+const SMALL_STEPS = 5;
+/** Of twenty seeds so many are of the rawstor operator. */
+const RAWSTOR_SHARE = 9;
+const RAWSTOR_STEPS = 8;
 const BIG_STEPS = 20;
 /** One seed of so many is a big one. */
 const BIG_EVERY = 20;
@@ -26,6 +30,9 @@ const BIG_EVERY = 20;
 export function simulate(options: RunOptions): Promise<SimulationReport> {
   const { seed } = options;
   if (seed % BIG_EVERY === 0) return run(oaasSimulation({ steps: BIG_STEPS, ...options }));
+  if (seed % BIG_EVERY <= RAWSTOR_SHARE) {
+    return run(rawstorSimulation({ steps: RAWSTOR_STEPS, ...options }));
+  }
   const packages = [seed % 2 === 0 ? ("p0" as const) : ("p1" as const)];
   return run(oaasSimulation({ packages, steps: SMALL_STEPS, ...options }));
 }

@@ -1,10 +1,11 @@
 // Read your own writes: what a reconcile sees of an object is never older than the last answer that
 // its process has had to a write of that object, and what the server has confirmed to be gone is
 // not seen again. Writes of the same instant are left out: their answer may still be on its way
-// from the transport to the cache.
+// from the transport to the cache. So are kinds that a controller only watches: what a port writes
+// there with the manager's client comes back through the watch alone.
 import type { AnyController, Reader } from "../../../controller/types.ts";
 import type { Live } from "../../../kinds/kind.ts";
-import { describeObject } from "../../../kinds/kind.ts";
+import { describeObject, isOfKind } from "../../../kinds/kind.ts";
 import type { SimProcess } from "../process.ts";
 import type { Invariant, Violated } from "../types.ts";
 import type { SimWorld } from "../world.ts";
@@ -38,12 +39,14 @@ function watched(reader: Reader, see: (object: Live) => void): Reader {
 
 function probe(controller: AnyController, process: SimProcess, violated: Violated): AnyController {
   const { spec } = controller;
+  const written = [controller.kind, ...controller.children.map(({ kind }) => kind)];
   return {
     ...controller,
     spec: {
       ...spec,
       observe(key, reader, port) {
         const see = (object: Live): void => {
+          if (!written.some((kind) => isOfKind(object, kind))) return;
           const problem = judge(process, object);
           if (problem === undefined) return;
           const who = `${process.identity} ${controller.name}`;
