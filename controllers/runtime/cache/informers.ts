@@ -23,8 +23,8 @@ export interface InformerRequest {
   readonly metadataOnly?: boolean;
   /**
    * Only in these namespaces, whatever the manager watches otherwise, so that a Role in each of
-   * them is enough. One list and one watch per namespace; never empty; of no effect on cluster-scoped
-   * kinds.
+   * them is enough. One list and one watch per namespace; never empty; of no effect on
+   * cluster-scoped kinds.
    */
   readonly namespaces?: readonly string[];
   readonly fieldSelector?: string;

@@ -86,19 +86,20 @@ export class ExecPlugin {
       kind: "ExecCredential",
       spec: { interactive: false, ...(cluster === undefined ? {} : { cluster }) },
     };
-    const assignments = [
-      ...env.map(({ name, value }) => `${name}=${value}`),
-      `KUBERNETES_EXEC_INFO=${JSON.stringify(info)}`,
-    ];
+    const added = Object.fromEntries(env.map(({ name, value }) => [name, value]));
     // As client-go: a path is relative to the kubeconfig, a bare name is looked up.
     const program =
       command.includes("/") && !isAbsolute(command) ? join(directory, command) : command;
     return new Promise((resolve, reject) => {
-      // env(1) adds to what the process itself was given.
       execFile(
-        "/usr/bin/env",
-        [...assignments, program, ...args],
-        { timeout: TIMEOUT_MS, maxBuffer: OUTPUT_MAX, encoding: "utf8" },
+        program,
+        args,
+        {
+          env: { ...process.env, ...added, KUBERNETES_EXEC_INFO: JSON.stringify(info) },
+          timeout: TIMEOUT_MS,
+          maxBuffer: OUTPUT_MAX,
+          encoding: "utf8",
+        },
         (error, stdout, stderr) => {
           if (error === null) resolve(stdout);
           else {
