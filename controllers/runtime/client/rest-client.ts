@@ -103,13 +103,22 @@ export class RestClient {
   }
 
   /** Opens a watch; one attempt. Throws {@link TransportError} only. */
-  async watch(request: ApiRequest): Promise<WatchResponse> {
+  watch(request: ApiRequest): Promise<WatchResponse> {
+    const name = (): string => `WATCH ${resourceOf(request.path)}`;
+    // The span ends with the headers: what follows lasts for minutes.
+    return traced({ name, kind: "Client", attributes: () => this.#attributes(request) }, (span) =>
+      this.#watch(request, span),
+    );
+  }
+
+  async #watch(request: ApiRequest, span: Span | undefined): Promise<WatchResponse> {
     const { transport, metrics, timeoutMs } = this.#options;
     const limited = timeoutMs === undefined ? request : { timeoutMs, ...request };
     let status = 0;
     try {
       const response = await transport.watch(limited);
       status = response.status;
+      span?.setAttribute("http.response.status_code", status);
       this.reachability.answered(status);
       return response;
     } catch (cause) {

@@ -60,6 +60,9 @@ describe("spans", () => {
       "server.address": "fake",
       "url.path": "/api/v1/namespaces/shop/configmaps/w-map",
     });
+    const [watch] = named(spans, "WATCH widgets");
+    expect(watch?.attributes["http.response.status_code"]).toBe(200);
+    expect(watch?.parentSpanContext).toBeUndefined();
     expect(named(spans, "PATCH widgets/status")[0]?.spanContext().traceId).toBe(traceId);
     await stop();
   });
