@@ -41,8 +41,8 @@ const REFUSED = 3;
 function command(): Command {
   return new Command("npm run plan --")
     .description(
-      "Prints what the controllers would do with these objects. Nothing is written: only GET and\n" +
-        "LIST are sent. Ends with 0, or with 3 if an object would be refused.",
+      "Prints what the controllers would do with these objects. Nothing is written: only GET\n" +
+        "and LIST are sent. Ends with 0, or with 3 if an object would be refused.",
     )
     .requiredOption("-f, --filename <file...>", "YAML or JSON; - is standard input")
     .option("-n, --namespace <name>", "for objects that name none", "default")

@@ -1,5 +1,5 @@
-// What the running operators were told, as far as a cluster shows it: so that a dry-run renders what
-// they would render, and no difference of images is made up.
+// What the running operators were told, as far as a cluster shows it: so that a dry-run renders
+// what they would render, and no difference of images is made up.
 
 import type { Deployment } from "kubernetes-types/apps/v1.js";
 

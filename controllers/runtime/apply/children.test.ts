@@ -92,7 +92,7 @@ describe("children that the garbage collector cannot reach", () => {
     expect(world.server.readAll(WIDGET)).toEqual([]);
   });
 
-  it("are pruned when they are no longer rendered, and with the last one goes the finalizer", async () => {
+  it("are pruned when no longer rendered, and with the last one goes the finalizer", async () => {
     const world = widgetWorld();
     const isFar = (): boolean => world.server.read(WIDGET, inShop("w"))?.spec.text === "far";
     world.server.userApply(WIDGET, widget("w", { text: "far" }));
@@ -129,7 +129,7 @@ describe("children that the garbage collector cannot reach", () => {
     expect(maps(world.server)).toEqual(["depot/kept", "depot/labelled", "depot/orphan"]);
   });
 
-  it("are deleted before an escape annotation lets the object go, as far as they can be", async () => {
+  it("are deleted, as far as they can be, before an escape annotation lets go", async () => {
     const world = widgetWorld();
     const finalizer = {
       name: "example.io/widget",

@@ -1,6 +1,6 @@
 // What is to be done with each rendered child, judged by the caches: created, changed at these
-// paths, left alone, waited for, or not ours. Writes nothing; the applier does what is decided here,
-// and the dry-run of a whole controller prints it.
+// paths, left alone, waited for, or not ours. Writes nothing; the applier does what is decided
+// here, and the dry-run of a whole controller prints it.
 
 import { assert, assertNever } from "#api/base/index.ts";
 

@@ -42,8 +42,8 @@ export function migrateEntries(
 }
 
 /**
- * Takes over the fields of exactly this object in the state that it has now, and returns it as it is
- * then; undefined if there was nothing to do. Throws ApiError 409 if somebody was faster.
+ * Takes over the fields of exactly this object in the state that it has now, and returns it as it
+ * is then; undefined if there was nothing to do. Throws ApiError 409 if somebody was faster.
  */
 export async function migrateManagedFields(
   client: Client,

@@ -103,7 +103,8 @@ export class Ending {
           : result.kind === "refused"
             ? result.refusal.message
             : result.message;
-      note = `let go by annotation; ${left === undefined ? "its children were deleted" : `left behind: ${left}`}`;
+      const told = left === undefined ? "its children were deleted" : `left behind: ${left}`;
+      note = `let go by annotation; ${told}`;
     }
     pass.log.warn("finalizer given up by annotation", { finalizer: name, note });
     teller.abandoned(pass.live, note);

@@ -38,7 +38,7 @@ function watchFirst(world: WidgetWorld): void {
 }
 
 describe("a controller without rest", () => {
-  it("whose status differs on every pass writes a bounded number of times, and is named", async () => {
+  it("whose status differs on every pass writes a bounded number of times and is named", async () => {
     const world = widgetWorld();
     watchFirst(world);
     let count = 0;
@@ -204,7 +204,7 @@ describe("an object that comes to rest", () => {
 });
 
 describe("a pass that does not end", () => {
-  it("holds up its own object only, never gets a second one beside it, and writes nothing", async () => {
+  it("holds up its own object only and never gets a second one beside it", async () => {
     const world = widgetWorld();
     let release = (): void => undefined;
     const gate = new Promise<void>((resolve) => (release = resolve));

@@ -44,7 +44,7 @@ export interface RunnerOptions {
   readonly clusters: Clusters;
   /** False for objects of other shards. */
   readonly serves: (object: Live) => boolean;
-  /** True: a status that breaks the API conventions ends the term with an error; for development. */
+  /** True: a status that breaks the API conventions ends the term with an error. */
   readonly checks: boolean;
   readonly events: EventRecorder;
   readonly world: World;
@@ -188,7 +188,8 @@ export class ControllerRunner {
   #check({ before, after, outcome }: StatusWrite): void {
     const found = lintStatusWrite(before, after, outcome);
     if (found.length === 0) return;
-    const what = `status of ${describeObject(after)} breaks the API conventions: ${found.join("; ")}`;
+    const about = `status of ${describeObject(after)}`;
+    const what = `${about} breaks the API conventions: ${found.join("; ")}`;
     this.#log.error(what, { before, after });
     this.#fault ??= new Error(what);
     this.#queue?.close();

@@ -96,7 +96,7 @@ export class Steps {
     await this.spec.act(calls, this.spec.port, signal);
   }
 
-  /** The object itself was written. The answer may hold an edit of which no other news will come. */
+  /** The object itself was written. The answer may hold an edit of which no other news comes. */
   async rewritten(pass: Pass, answer: Live): Promise<void> {
     const { ownWrites, informers } = this.#options;
     ownWrites.wrote(informers, this.kind, answer, pass.key);
@@ -204,8 +204,8 @@ function conditionsOf(live: Live): readonly Condition[] {
   return status?.conditions ?? [];
 }
 
-export /** True if the status is not yet about what the user has last written. */
-function isEdited(live: Live): boolean {
+/** True if the status is not yet about what the user has last written. */
+export function isEdited(live: Live): boolean {
   const status = (live as { readonly status?: { readonly observedGeneration?: number } }).status;
   return status?.observedGeneration !== live.metadata.generation;
 }

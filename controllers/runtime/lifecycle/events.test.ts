@@ -59,7 +59,7 @@ describe("events", () => {
     });
   });
 
-  it("become a series when repeated, written as its count doubles and when it has ended", async () => {
+  it("become a series when repeated, written as its count doubles and at its end", async () => {
     const { clock, server, tell } = setUp();
     const count = () => server.readAll(KINDS.Event)[0]?.series?.count;
     tell("again");

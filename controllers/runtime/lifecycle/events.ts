@@ -1,8 +1,8 @@
 // Events of events.k8s.io/v1. The same thing said again becomes one series: written when its count
-// has doubled, every half hour while it goes on, and when it has ended. A noisy object is cut off by
-// a token bucket. Nothing here ever fails or delays a reconcile. Source: API conventions "Events",
-// client-go tools/events (6 min, 30 min, 12 tries) and tools/record EventCorrelator (25 events, then
-// one in 300 s).
+// has doubled, every half hour while it goes on, and when it has ended. A noisy object is cut off
+// by a token bucket. Nothing here ever fails or delays a reconcile. Source: API conventions
+// "Events", client-go tools/events (6 min, 30 min, 12 tries) and tools/record EventCorrelator
+// (25 events, then one in 300 s).
 
 import { createHash } from "node:crypto";
 

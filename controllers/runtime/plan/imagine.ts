@@ -1,5 +1,5 @@
-// What an object would be after a write, as far as it can be known without a server: no defaults, no
-// admission, and of other managers' fields only those that stay. Pure.
+// What an object would be after a write, as far as it can be known without a server: no defaults,
+// no admission, and of other managers' fields only those that stay. Pure.
 
 import { elementKey, isAtomicMap, isSet, listKeys } from "../apply/list-keys.ts";
 import { differences, exactDifferences } from "../apply/match.ts";
@@ -28,8 +28,8 @@ export function replaced(live: Live | undefined, desired: KubeObject, now: Date)
 }
 
 /**
- * Fields by which `after` differs from `before`, sorted by path. `owned`: `spec` is compared in both
- * directions. Values of Secrets are left out.
+ * Fields by which `after` differs from `before`, sorted by path. `owned`: `spec` is compared in
+ * both directions. Values of Secrets are left out.
  */
 export function fieldsOf(
   before: KubeObject,

@@ -162,7 +162,7 @@ describe("planChanges", () => {
     expect(lines(plan)).toEqual([]);
   });
 
-  it("follows what asks for more once the first child is there, and what wakes others", async () => {
+  it("follows what asks for more once the first child is there", async () => {
     const world = widgetWorld();
     const child = (name: string): KubeObject => ({
       apiVersion: "v1",

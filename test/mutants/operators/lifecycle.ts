@@ -95,7 +95,9 @@ export const LIFECYCLE_MUTANTS: readonly Mutant[] = [
     file: EVENTS,
     find: "nowMs - known.lastAtMs < SERIES_MS",
     replace: "nowMs - known.lastAtMs < 0",
-    killers: [inEvents("events become a series when repeated, written rarely")],
+    killers: [
+      inEvents("events become a series when repeated, written as its count doubles and at its end"),
+    ],
   },
   {
     id: "events-without-limit",

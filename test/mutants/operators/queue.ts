@@ -150,7 +150,7 @@ export const QUEUE_MUTANTS: readonly Mutant[] = [
       '      this.#stuck.add(key);\n      queue.done(key);\n      queue.add(key, "change");\n',
     killers: [
       inRestless(
-        "a pass that does not end holds up its own object only, never gets a second one beside it, and writes nothing",
+        "a pass that does not end holds up its own object only and never gets a second one beside it",
       ),
     ],
   },
@@ -162,7 +162,7 @@ export const QUEUE_MUTANTS: readonly Mutant[] = [
     replace: "    if (this.#status.waitMs(key) >= 0) return true;\n",
     killers: [
       inRestless(
-        "a controller without rest whose status differs on every pass writes a bounded number of times, and is named",
+        "a controller without rest whose status differs on every pass writes a bounded number of times and is named",
       ),
     ],
   },
