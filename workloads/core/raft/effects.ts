@@ -83,7 +83,9 @@ export type Input =
   | { readonly kind: "digest"; readonly index: LogIndex; readonly digest: Uint8Array };
 
 /**
- * One write, to be done in order of `id`; several may be in flight. In it, in this order:
+ * One write, to be done in order of `id`; several may be in flight. After a crash all of a write is
+ * there or nothing of it: entries without the commit index that came with them would break the rule
+ * that a member knows the last change of members but one to be committed. In it, in this order:
  * `snapshot` replaces log and state (after the applies handed out before have ended or been
  * dropped); `entries` replace everything in the log from the first one's index on; `hard` replaces
  * the hard state; `base` is the new beginning of the log, entries up to it may be removed.

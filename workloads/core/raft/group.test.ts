@@ -256,6 +256,53 @@ describe("leader transfer", () => {
   });
 });
 
+describe("votes that tell what is committed", () => {
+  it.each([
+    { name: "the same entry", commitTerm: 1, want: 3 },
+    { name: "another entry at its index", commitTerm: 2, want: 1 },
+  ])("are believed about $name: committed $want", ({ commitTerm, want }) => {
+    const solo = new Solo({ terms: [1, 1] }).step({ kind: "campaign" });
+    const known = { commitIndex: 3, commitTerm };
+    solo.hear(N2, "vote-reply", { term: 2, granted: false, ...known });
+    expect(solo.status.committed).toBe(want);
+  });
+});
+
+describe("sleeping", () => {
+  const settings = { quiesceTicks: 4 };
+
+  it("waits for every member that can be reached", () => {
+    const solo = new Solo({ settings }).lead().propose("a").acknowledge(N2).tick(20);
+    expect(solo.status.quiesced).toBe(false);
+    solo.step({ kind: "peer-down", member: N3 }).tick(4);
+    expect(solo.status.quiesced).toBe(true);
+    solo.step({ kind: "peer-up", member: N3 });
+    expect(solo.status.quiesced).toBe(false);
+  });
+
+  it("is refused by a member that is not exactly as far", () => {
+    const solo = new Solo({ terms: [1, 1] });
+    const append = { term: 1, commit: 2, refetch: undefined, entries: [] };
+    solo.hear(N2, "append", { ...append, prevIndex: 2, prevTerm: 1 });
+    solo.said();
+    solo.hear(N2, "quiesce", { term: 1, commit: 2 });
+    expect(solo.status.quiesced).toBe(false);
+    expect(solo.said()).toMatchObject([{ kind: "heartbeat-ack", round: 0 }]);
+    solo.hear(N2, "append", { ...append, prevIndex: 3, prevTerm: 1 });
+    solo.hear(N2, "quiesce", { term: 1, commit: 3 });
+    expect(solo.status).toMatchObject({ quiesced: true, committed: 3 });
+  });
+
+  it("ends at a leader that is told of a member that cannot sleep, not at late answers", () => {
+    const solo = new Solo({ settings }).lead().tick(4);
+    expect(solo.status.quiesced).toBe(true);
+    solo.acknowledge(N2).hear(N2, "heartbeat-ack", { term: 1, round: 1, ...SOUND });
+    expect(solo.status.quiesced).toBe(true);
+    solo.hear(N2, "heartbeat-ack", { term: 1, round: 0, ...SOUND });
+    expect(solo.status.quiesced).toBe(false);
+  });
+});
+
 describe("election delay", () => {
   it("lets a preferred member campaign first", () => {
     const solo = new Solo().step({ kind: "election-delay", ticks: 5 }).tick(14);

@@ -211,6 +211,12 @@ describe("log replication (5.3)", () => {
     expect(solo.status.committed).toBe(2);
   });
 
+  it("a follower never commits what it holds beyond what was compared", () => {
+    const solo = new Solo({ terms: [1, 1, 1] });
+    solo.hear(N2, "append", { ...emptyAppend(3), prevIndex: 2, prevTerm: 1, commit: 9 });
+    expect(solo.status).toMatchObject({ last: 4, committed: 2 });
+  });
+
   it.each([
     { name: "the same log", prev: [3, 2], want: { ack: 3 } },
     { name: "an earlier entry", prev: [2, 1], want: { ack: 2 } },
