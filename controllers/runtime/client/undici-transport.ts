@@ -6,7 +6,7 @@
 import { createSecureContext } from "node:tls";
 
 import type { Dispatcher } from "undici";
-import { Agent } from "undici";
+import Agent from "undici/lib/dispatcher/agent.js";
 
 import { errorMessage } from "#api/base/index.ts";
 

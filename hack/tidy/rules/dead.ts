@@ -1,5 +1,5 @@
 // Files that nothing uses: not imported, directly or not, by a program, a door or a test, and not
-// started by name.
+// started by name. Declarations are for the compiler, which needs no import to see them.
 import { posix } from "node:path";
 
 import type { FileFacts, Finding } from "../model.ts";
@@ -24,6 +24,6 @@ export function checkDead(files: readonly FileFacts[]): readonly Finding[] {
     for (const name of file.syntax?.startedFiles ?? []) queue.push(...(byName.get(name) ?? []));
   }
   return sources
-    .filter((file) => !reached.has(file.path))
+    .filter((file) => !reached.has(file.path) && !file.path.endsWith(".d.ts"))
     .map(({ path }) => ({ rule: "dead", path, line: 1, message: "nothing uses this file" }));
 }

@@ -46,21 +46,7 @@ const subjects = [await buildOurs(flags), await buildTheirs(say)].filter(
 );
 if (pinned) await pinSelf(0);
 const results: RunResult[] = [];
-for (const text of values.n.split(",")) {
-  for (let run = 1; run <= Number(values.runs); run++) {
-    for (const subject of subjects) {
-      const result = await runOnce(subject, {
-        count: Number(text),
-        core: pinned ? 1 : undefined,
-        restSeconds: Number(values.rest),
-        logFolder,
-      });
-      results.push(result);
-      say(`run ${run}: ${JSON.stringify(result)}`);
-      if (values.raw !== undefined) appendFileSync(values.raw, `${JSON.stringify(result)}\n`);
-    }
-  }
-}
+for (const text of values.n.split(",")) await runPairs(Number(text));
 const lines = report(values.raw === undefined ? results : readRaw(values.raw), subjects);
 for (const line of lines) console.log(JSON.stringify(line));
 if (values.plot !== undefined) writeFileSync(values.plot, plot(lines));
@@ -70,4 +56,21 @@ function readRaw(path: string): readonly RunResult[] {
   if (!existsSync(path)) return [];
   const text = readFileSync(path, "utf8").trim();
   return text.split("\n").map((line) => JSON.parse(line) as RunResult);
+}
+
+/** Subjects in turns, so that what else the machine does meets both. */
+async function runPairs(count: number): Promise<void> {
+  const options = {
+    count,
+    core: pinned ? 1 : undefined,
+    restSeconds: Number(values.rest),
+    logFolder,
+  };
+  const turns = Array.from({ length: Number(values.runs) }, () => subjects).flat();
+  for (const subject of turns) {
+    const result = await runOnce(subject, options);
+    results.push(result);
+    say(JSON.stringify(result));
+    if (values.raw !== undefined) appendFileSync(values.raw, `${JSON.stringify(result)}\n`);
+  }
 }
