@@ -6,9 +6,9 @@
 //   - `merge` is answered by `applied` for each object that changed and then `merged`;
 //   - `persist` is answered by `persisted` once the record is durable;
 //   - `purge` means: remove the tombstones up to the cut from every object, `applied` for each,
-//     then `purged`. An interrupted purge is harmless; it is asked for again. Writes, merges and purges
-//     of one object are planned one on top of the other: a write that was planned before a purge
-//     and is stored after it would bring back what was purged.
+//     then `purged`. An interrupted purge is harmless; it is asked for again. Writes, merges and
+//     purges of one object are planned one on top of the other: a write that was planned before a
+//     purge and is stored after it would bring back what was purged.
 import { assert, assertNever } from "#api/base/index.ts";
 
 import type { Documents, ObjectState } from "../merge/index.ts";
