@@ -10,7 +10,7 @@ export {
   parseKey,
 } from "./kinds/kind.ts";
 export type { Kind, KubeObject, Live, LiveObject, ObjectKey } from "./kinds/kind.ts";
-export { defineController, index, watch } from "./controller/types.ts";
+export { child, defineController, index, watch } from "./controller/types.ts";
 export type {
   AnyController,
   Change,
@@ -24,6 +24,7 @@ export type {
   Finalizer,
   Index,
   ListFilter,
+  Matters,
   Outcome,
   PermissionRule,
   PolicyChild,

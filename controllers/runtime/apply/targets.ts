@@ -6,7 +6,7 @@ import type { Informer } from "../cache/informers.ts";
 import type { View } from "../cache/reader.ts";
 import { CacheReader, ownerIndex, ownerIndexValues, viewOf } from "../cache/reader.ts";
 import type { StoreChange } from "../cache/store.ts";
-import type { AnyController, RemoteView } from "../controller/types.ts";
+import type { AnyController, ChildKind, RemoteView } from "../controller/types.ts";
 import type { Cluster, Clusters } from "../lifecycle/cluster.ts";
 import { ApplyMemory } from "./memory.ts";
 import { stampNames } from "./stamp.ts";
@@ -19,7 +19,7 @@ export interface TargetsOptions {
   /** What is read of the manager's own cluster. */
   readonly home: View;
   /** Told of changes of children in other clusters. */
-  readonly onChild: (change: StoreChange) => void;
+  readonly onChild: (change: StoreChange, child: ChildKind) => void;
 }
 
 /** The targets of a controller, kept up to date while clusters join and leave. */
@@ -60,7 +60,7 @@ function join(cluster: Cluster, { controller, onChild }: TargetsOptions): Target
       metadataOnly: child.metadataOnly ?? false,
     });
     informer.store.addIndex(ownerIndex(group), ownerIndexValues(group));
-    informer.store.subscribe(onChild);
+    informer.store.subscribe((change) => onChild(change, child));
     informers.push(informer);
   }
   return targetOf(cluster, viewOf(informers), () => {

@@ -4,6 +4,7 @@
 import { afterEach, describe, expect, it } from "@jest/globals";
 
 import { KINDS } from "../kinds/builtin.ts";
+import { child } from "./types.ts";
 import { Manager } from "../lifecycle/operator-process.ts";
 import type { RunningManager, WidgetWorld } from "../testing/widgets.ts";
 import { inShop, WIDGET, widget, widgetController, widgetWorld } from "../testing/widgets.ts";
@@ -173,6 +174,45 @@ describe("an object that comes to rest", () => {
     await world.clock.advance(1_000);
     const names = world.server.readAll(KINDS.ConfigMap).map((one) => one.metadata.name);
     expect(names).toEqual(["c0", "c1", "c2"]);
+  });
+
+  it("is not woken by changes that do not matter, and by all others", async () => {
+    const world = widgetWorld();
+    let passes = 0;
+    running = world.start(
+      {},
+      {
+        children: [
+          child({
+            kind: KINDS.ConfigMap,
+            matters: (now, before) => now.data?.["text"] !== before.data?.["text"],
+          }),
+          { kind: KINDS.Service },
+        ],
+        matters: () => false,
+        requeueAfterMs: () => {
+          passes++;
+          return undefined;
+        },
+      },
+    );
+    world.server.userApply(WIDGET, widget("w", { text: "a" }));
+    await world.clock.advance(1_000);
+    expect(passes).toBe(1);
+    const key = inShop("w-map");
+    world.server.userPatch(KINDS.ConfigMap, key, { metadata: { labels: { mine: "yes" } } });
+    world.server.userPatch(WIDGET, inShop("w"), { metadata: { labels: { mine: "yes" } } });
+    await world.clock.advance(1_000);
+    expect(passes).toBe(1);
+    world.server.userPatch(KINDS.ConfigMap, key, { data: { text: "theirs" } });
+    await world.clock.advance(1_000);
+    expect(passes).toBe(2);
+    world.server.userApply(WIDGET, widget("w", { text: "b" }));
+    await world.clock.advance(1_000);
+    expect(passes).toBe(3);
+    world.server.userDelete(KINDS.ConfigMap, key);
+    await world.clock.advance(1_000);
+    expect(passes).toBe(4);
   });
 
   it("sees an edit that came in with the answer to its finalizer", async () => {

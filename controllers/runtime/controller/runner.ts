@@ -33,7 +33,7 @@ import { runPass } from "./pass-limit.ts";
 import { Rest } from "./rest.ts";
 import type { PassResult } from "./steps.ts";
 import { Teller } from "./tell.ts";
-import type { AnyController, WatchedKind } from "./types.ts";
+import type { AnyController, Matters, WatchedKind } from "./types.ts";
 
 /** What all controllers of a manager share. */
 export interface RunnerOptions {
@@ -90,7 +90,7 @@ export class ControllerRunner {
       controller,
       clusters: options.clusters,
       home: this.#view,
-      onChild: (change) => this.#childChanged(change),
+      onChild: (change, child) => this.#childChanged(change, child.matters),
     });
     this.#wakeReader = this.#reader(new AbortController().signal);
     this.#ownWrites = new OwnWrites(controller.name);
@@ -219,7 +219,7 @@ export class ControllerRunner {
         ...(child.namespaces === undefined ? {} : { namespaces: child.namespaces }),
       });
       used.push(informer);
-      informer.store.subscribe((change) => this.#childChanged(change));
+      informer.store.subscribe((change) => this.#childChanged(change, child.matters));
     }
     for (const watched of controller.spec.watches ?? []) {
       const informer = informers.want({
@@ -245,10 +245,14 @@ export class ControllerRunner {
   }
 
   #primaryChanged(change: StoreChange): void {
-    this.#wakeBy(change, keyOf(change.object), priorityOf(change));
+    const priority = priorityOf(change);
+    const { matters } = this.#options.controller.spec;
+    if (priority !== "edit" && !isWorth(change, matters)) return;
+    this.#wakeBy(change, keyOf(change.object), priority);
   }
 
-  #childChanged(change: StoreChange): void {
+  #childChanged(change: StoreChange, matters: Matters<never> | undefined): void {
+    if (!isWorth(change, matters)) return;
     const { group, kind } = this.#options.controller.kind;
     const names = stampNames(group);
     for (const state of [change.object, change.previous]) {
@@ -278,6 +282,7 @@ export class ControllerRunner {
   #watchedChanged(watched: WatchedKind<never>, change: StoreChange): void {
     const { wakes } = watched;
     if (wakes === undefined || this.#queue === undefined) return;
+    if (!isWorth(change, watched.matters)) return;
     // Typed by the kind of the informer.
     const call = wakes as unknown as (object: Live, reader: CacheReader) => readonly ObjectKey[];
     for (const state of new Set([change.object, change.previous])) {
@@ -414,6 +419,13 @@ export class ControllerRunner {
     reconcileErrors.inc({ controller });
     reconciles.inc({ controller, result: "error" });
   }
+}
+
+/** What comes or goes always is. */
+function isWorth(change: StoreChange, matters: Matters<never> | undefined): boolean {
+  if (matters === undefined || change.gone || change.previous === undefined) return true;
+  // Typed by the kind of the informer that tells the change.
+  return (matters as unknown as Matters)(change.object, change.previous);
 }
 
 /** A user's change goes first; what a list brings goes last. */

@@ -206,6 +206,12 @@ export interface StatusDraft<Fields extends object = object> {
   readonly events?: readonly EventDraft[];
 }
 
+/**
+ * Whether a change is worth a pass; for kinds that change more often than a controller has any use
+ * for. Objects that come or go, and edits of the controller's own objects, always are. Pure.
+ */
+export type Matters<T extends object = object> = (object: Live<T>, previous: Live<T>) => boolean;
+
 /** A kind that the controller renders. Only kinds listed here are pruned. */
 export interface ChildKind {
   readonly kind: Kind;
@@ -220,6 +226,8 @@ export interface ChildKind {
    * ({@link PolicyChild.cluster}), where they are watched likewise. `Own` if not given.
    */
   readonly clusters?: "Own" | "Any";
+  /** Every change does if not given; see {@link child}. */
+  readonly matters?: Matters<never>;
 }
 
 /** A kind that the controller reads besides its own and its children, and whom a change wakes. */
@@ -236,6 +244,8 @@ export interface WatchedKind<T extends object = object> {
   readonly namespaces?: readonly string[];
   /** Keys of the controller's own kind to reconcile when this object changes or goes. */
   readonly wakes?: (object: Live<T>, reader: Reader) => readonly ObjectKey[];
+  /** Every change does if not given. */
+  readonly matters?: Matters<T>;
 }
 
 /** Something outside Kubernetes that wakes objects: a stream, a file, a timer of the operator. */
@@ -299,6 +309,8 @@ export interface Controller<
    */
   readonly formerManagers?: readonly string[];
   readonly children: readonly ChildKind[];
+  /** Of changes of the controller's own objects that are no edits; every one if not given. */
+  readonly matters?: Matters<T>;
   readonly watches?: readonly WatchedKind<never>[];
   readonly indexes?: readonly Index<never>[];
   readonly sources?: readonly Source[];
@@ -379,6 +391,17 @@ export function defineController<
 export function watch<T extends object>(watched: WatchedKind<T>): WatchedKind<never> {
   // The driver calls `wakes` only with objects of `watched.kind`.
   return watched as unknown as WatchedKind<never>;
+}
+
+/** Declares a child kind whose changes are judged by the type of its objects. */
+export function child<T extends object>(
+  declared: Omit<ChildKind, "kind" | "matters"> & {
+    readonly kind: Kind<T>;
+    readonly matters: Matters<T>;
+  },
+): ChildKind {
+  // The runner calls `matters` only with objects of `declared.kind`.
+  return declared;
 }
 
 /** Lets a list of indexes with different object types stand in {@link Controller.indexes}. */

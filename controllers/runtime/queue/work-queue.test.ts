@@ -42,6 +42,34 @@ describe("a work queue", () => {
     expect(await queue.take()).toBe("a");
   });
 
+  it("makes one turn of several wakes in one breath, though somebody waits for keys", async () => {
+    const { queue } = openQueue();
+    const waiting = queue.take();
+    queue.add("a", "change", "u 1");
+    queue.add("a", "change", "u 1");
+    expect(await waiting).toBe("a");
+    queue.done("a");
+    expect(queue.depth).toBe(0);
+  });
+
+  it("does not come back for what the pass has made itself, but for anything else", async () => {
+    const { queue } = openQueue();
+    const own = new Set(["u 1", "v 7"]);
+    for (const [causes, again] of [
+      [["u 1"], 0],
+      [["u 1", "v 7"], 0],
+      [["u 1", "w 3"], 1],
+      [[undefined], 1],
+    ] as const) {
+      queue.add("a", "change");
+      await queue.take();
+      for (const cause of causes) queue.add("a", "change", cause);
+      queue.done("a", own);
+      expect(queue.depth).toBe(again);
+      if (again > 0) queue.done((await queue.take()) ?? "");
+    }
+  });
+
   it("serves a user's edit before ten thousand keys of a resync", async () => {
     const { queue } = openQueue();
     for (let index = 0; index < 10_000; index++) queue.add(`k${index}`, "background");

@@ -69,6 +69,7 @@ export class WorkQueue {
   readonly #fights = new Map<string, Trouble>();
   readonly #takers: ((key: string | undefined) => void)[] = [];
   readonly #idle: (() => void)[] = [];
+  #serving = false;
   #turn = 0;
   #closed = false;
 
@@ -251,12 +252,21 @@ export class WorkQueue {
     else known.causes?.add(cause);
   }
 
+  /**
+   * Hands keys to those who wait, once the present turn is over: one change often wakes a key in
+   * several ways, and the pass that begins with the first must not be followed by one for the rest.
+   */
   #serve(): void {
-    while (this.#takers.length > 0) {
-      const key = this.#next();
-      if (key === undefined) return;
-      this.#takers.shift()?.(key);
-    }
+    if (this.#serving || this.#takers.length === 0) return;
+    this.#serving = true;
+    queueMicrotask(() => {
+      this.#serving = false;
+      while (this.#takers.length > 0) {
+        const key = this.#next();
+        if (key === undefined) return;
+        this.#takers.shift()?.(key);
+      }
+    });
   }
 
   #next(): string | undefined {
