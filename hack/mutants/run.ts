@@ -13,8 +13,8 @@ import { verdictOf } from "./verdict.ts";
 export const ROOT = join(import.meta.dirname, "..", "..");
 const REPORTS = join(ROOT, ".build", "mutants");
 /** A process of tests that takes longer hangs; that is no kill. */
-const PROCESS_MS_MAX = 40_000;
-const TEST_MS_MAX = 15_000;
+const PROCESS_MS_MAX = 120_000;
+const TEST_MS_MAX = 30_000;
 const FOLDER_PROJECT = /^test\/(conformance|simulation|integration)\//;
 
 /** How a started program ended and what it said. */
@@ -72,7 +72,9 @@ export async function runTests(options: {
     ...["--testNamePattern", `^(${names.join("|")})$`],
     ...["--runTestsByPath", ...files],
   ]).filter((argument) => !argument.startsWith("--testTimeout="));
-  const { output } = await runNode([...usual, `--testTimeout=${TEST_MS_MAX}`], mutant);
+  // Without a mutant it is all tests of the list.
+  const limitMs = mutant === undefined ? 4 * PROCESS_MS_MAX : PROCESS_MS_MAX;
+  const { output } = await runNode([...usual, `--testTimeout=${TEST_MS_MAX}`], mutant, limitMs);
   try {
     return await readFile(path, "utf8");
   } catch (cause) {
