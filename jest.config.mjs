@@ -13,7 +13,7 @@ export default {
       ...base,
       displayName: "unit",
       testMatch: [
-        "<rootDir>/{api,controllers,operators,workloads,hack,config,test/support}/**/*.test.ts",
+        "<rootDir>/{api,controllers,operators,workloads,hack,config,test/support,test/bench}/**/*.test.ts",
       ],
     },
     { ...base, displayName: "conformance", testMatch: ["<rootDir>/test/conformance/**/*.test.ts"] },
