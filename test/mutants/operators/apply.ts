@@ -29,7 +29,7 @@ export const APPLY_MUTANTS: readonly Mutant[] = [
     find: '      outcome = { kind: "refused", refusal: rendered.refused };\n',
     replace:
       '      outcome = { kind: "refused", refusal: rendered.refused };\n' +
-      "      await this.#options.applier.apply(this.#parent(pass), [], signal);\n",
+      "      await this.#options.applier.apply(this.#steps.parent(pass), [], signal);\n",
     killers: [inRunner("refusals invalid input stalls, touches nothing and heals")],
   },
   {
