@@ -137,6 +137,8 @@ export async function startSubject(
   const child = spawn(command, args, { stdio: ["ignore", log, log] });
   closeSync(log);
   const ended = whenEnded(child);
+  const kill = (): void => void child.kill("SIGKILL");
+  process.once("exit", kill);
   const assertAlive = (): void => {
     if (child.exitCode === null && child.signalCode === null) return;
     throw new Error(`${subject.name} has ended, see ${options.log}`);
@@ -147,6 +149,7 @@ export async function startSubject(
     metrics,
     assertAlive,
     async stop() {
+      process.off("exit", kill);
       child.kill("SIGTERM");
       const code = await ended;
       if (code !== 0) throw new Error(`${subject.name} ended with ${code}, see ${options.log}`);

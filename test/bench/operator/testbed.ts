@@ -69,6 +69,7 @@ export async function openTestbed(
     controllerManager,
     fresh: true,
   });
+  const endOfSignals = onSignals(() => cluster.down());
   const folder = join(base, name);
   const records = processRecords({
     folder,
@@ -103,10 +104,23 @@ export async function openTestbed(
       return found;
     },
     async close() {
+      endOfSignals();
       await transport.close();
       await cluster.down();
     },
   };
+}
+
+/** A bench that is broken off leaves no API server behind. Returns how to stop listening. */
+function onSignals(clear: () => Promise<void>): () => void {
+  const signals = ["SIGINT", "SIGTERM"] as const;
+  const end = (): void => {
+    stop();
+    void clear().finally(() => process.exit(130));
+  };
+  const stop = (): void => signals.forEach((signal) => process.off(signal, end));
+  for (const signal of signals) process.once(signal, end);
+  return stop;
 }
 
 function clientOn(transport: Transport): Client {
