@@ -6,7 +6,6 @@ import { RAWSTOR_VOLUME } from "#api/rawstor/v1alpha1/index.ts";
 import type { AnyController, Kind } from "#controllers/runtime/index.ts";
 import { defineController, defineKind } from "#controllers/runtime/index.ts";
 
-
 const VOLUME: Kind<RawstorVolume> = defineKind<RawstorVolume>(RAWSTOR_VOLUME);
 const MESSAGE = "RawstorVolume is not served by this version: delete it, or upgrade the operator";
 
