@@ -17,7 +17,13 @@ import { COMPONENT, render, templateName } from "./render.ts";
 import type { TargetFields } from "./status.ts";
 import { computeStatus } from "./status.ts";
 
-type PlanWithCalls = TargetPlan & { readonly calls: readonly TargetCall[] };
+type PlanWithCalls = TargetPlan & {
+  readonly calls: readonly TargetCall[];
+  /** A restart has to wait until other targets serve again, of which nobody tells this one. */
+  readonly waits: boolean;
+};
+
+const RESTART_RETRY_MS = 10_000;
 
 /** A target may go once nothing is on it; after this long it says so as `Stalled`. */
 const FINALIZE_TIMEOUT_MS = 10 * 60 * 1000;
@@ -72,8 +78,12 @@ export function ostTargetController(defaults: TargetDefaults, port: TargetPort):
     observe: (key, reader, at) => observe(key, reader, at, defaults),
     plan: (observed, now) => {
       const next = plan(observed, now, defaults);
-      return { ...next, calls: calls(observed, next, templateName(observed, next, defaults)) };
+      const template = templateName(observed, next, defaults);
+      const made = calls(observed, next, template);
+      const alone = calls({ ...observed, othersDown: [] }, next, template);
+      return { ...next, calls: made, waits: made.length < alone.length };
     },
+    requeueAfterMs: (_observed, next) => (next.waits ? RESTART_RETRY_MS : undefined),
     render,
     calls: (next) => next.calls,
     act: async (list, at) => {

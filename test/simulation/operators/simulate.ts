@@ -18,21 +18,27 @@ export interface RunOptions {
   readonly traceAll?: boolean;
 }
 
-const SMALL_STEPS = 5;
+const SMALL_STEPS = 4;
 /** Of twenty seeds so many are of the rawstor operator. */
 const RAWSTOR_SHARE = 9;
-const RAWSTOR_STEPS = 8;
+const RAWSTOR_STEPS = 6;
 const BIG_STEPS = 20;
 /** One seed of so many is a big one. */
 const BIG_EVERY = 20;
+
+/** One seed of so many has a standby beside the leader; the big ones always do. */
+const STANDBY_EVERY = 3;
+/** One seed of so many has a package of two members. */
+const PAIR_EVERY = 4;
 
 /** Runs one seed. */
 export function simulate(options: RunOptions): Promise<SimulationReport> {
   const { seed } = options;
   if (seed % BIG_EVERY === 0) return run(oaasSimulation({ steps: BIG_STEPS, ...options }));
+  const processes = seed % STANDBY_EVERY === 0 ? 2 : 1;
   if (seed % BIG_EVERY <= RAWSTOR_SHARE) {
-    return run(rawstorSimulation({ steps: RAWSTOR_STEPS, ...options }));
+    return run(rawstorSimulation({ steps: RAWSTOR_STEPS, processes, ...options }));
   }
-  const packages = [seed % 2 === 0 ? ("p0" as const) : ("p1" as const)];
-  return run(oaasSimulation({ packages, steps: SMALL_STEPS, ...options }));
+  const packages = [seed % PAIR_EVERY === 0 ? ("p1" as const) : ("p0" as const)];
+  return run(oaasSimulation({ packages, steps: SMALL_STEPS, processes, ...options }));
 }

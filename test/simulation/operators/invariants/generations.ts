@@ -23,7 +23,7 @@ export const generations: Invariant<World> = {
     world.fleet.witness((deed) => {
       if (deed.kind !== "committed") return;
       const { identity } = deed.format;
-      if (world.users.lostVoters.has(identity)) return;
+      if (world.fleet.lostVoters.has(identity)) return;
       const { spec } = deed;
       const before = last.get(identity);
       last.set(identity, spec);

@@ -17,7 +17,7 @@ export const oneGeneration: Invariant<World> = {
         const { committed, format } = voter;
         if (committed === undefined || format === undefined) continue;
         // See scenarios/voter-disk.test.ts.
-        if (world.users.lostVoters.has(format.identity)) continue;
+        if (world.fleet.lostVoters.has(format.identity)) continue;
         for (const { served, format: other } of stores) {
           if (other?.identity !== format.identity) continue;
           if (!committed.members.some((one) => one.incarnation === other.incarnation)) continue;

@@ -204,6 +204,7 @@ export class SimCluster {
       if (claim?.spec?.volumeName === volume.metadata.name) continue;
       if (volume.spec?.persistentVolumeReclaimPolicy !== "Delete") continue;
       this.#server.userDelete(KINDS.PersistentVolume, keyOf(volume), "Background", KCM);
+      this.#fleet.lose(volume.metadata.name);
       this.#fleet.stores.delete(volume.metadata.name);
     }
   }

@@ -28,6 +28,8 @@ export interface PodAt {
 /** See the head of this file. */
 export class Fleet {
   readonly stores = new Map<string, MemberStore>();
+  /** Identities whose only voter has lost its disk. */
+  readonly lostVoters = new Set<string>();
   /** Addresses that nobody reaches for now. */
   readonly unreachable = new Set<string>();
   readonly #server: FakeApiServer;
@@ -77,6 +79,12 @@ export class Fleet {
       this.stores.set(volume, store);
     }
     return store;
+  }
+
+  /** What is on this volume is no more. */
+  lose(volume: string): void {
+    const { format } = this.storeOf(volume);
+    if (format?.ordinal === 0) this.lostVoters.add(format.identity);
   }
 
   /** As the member answers. Throws {@link MemberError} if it does not. */

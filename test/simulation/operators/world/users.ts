@@ -53,8 +53,8 @@ export interface UsersOptions {
 export class Users {
   /** Objects by uid that carry a label of ours. */
   readonly labelled = new Map<string, KindId>();
-  /** Identities whose only voter's disk was replaced, by the voter's volume. */
-  readonly lostVoters = new Set<string>();
+  /** Packages whose last spec cannot become Ready: refused, suspended or disabled. */
+  readonly #spoilt = new Set<Shape["name"]>();
   readonly #server: FakeApiServer;
   readonly #cluster: SimCluster;
   readonly #fleet: Fleet;
@@ -108,6 +108,8 @@ export class Users {
     const { policy = "Retain", ...rest } = change;
     const deployments = (good.deployments ?? []).map((one) => ({ ...one, deletionPolicy: policy }));
     this.#apply(shape, { ...good, deployments, ...rest }, "put");
+    // A script may have meant it to be refused.
+    this.#spoilt.add(shape.name);
   }
 
   /** Deletes a package, for scripts. */
@@ -115,10 +117,10 @@ export class Users {
     this.#server.userDelete(PACKAGES, { namespace: NAMESPACE, name });
   }
 
-  /** Mends every package that is there: valid, enabled, not suspended. */
+  /** Mends every package that is there and needs it: valid, enabled, not suspended. */
   mend(): void {
     for (const shape of SHAPES) {
-      if (this.#live(shape) === undefined) continue;
+      if (!this.#spoilt.has(shape.name) || this.#live(shape) === undefined) continue;
       const { state: _state, suspend: _suspend, ...spec } = this.#goodSpec(shape);
       this.#apply(shape, spec, "mend");
     }
@@ -217,9 +219,8 @@ export class Users {
     const claim = { ...key, name: `data-${key.name}` };
     const volume = one(this.#server, KINDS.PersistentVolumeClaim, claim)?.spec?.volumeName;
     if (volume === undefined) return "nothing";
-    const store = this.#fleet.storeOf(volume);
-    if (store.format?.ordinal === 0) this.lostVoters.add(store.format.identity);
-    store.wipe();
+    this.#fleet.lose(volume);
+    this.#fleet.storeOf(volume).wipe();
     this.#cluster.killPod(key);
     return key.name;
   }
@@ -290,6 +291,9 @@ export class Users {
     const { apiVersion, kind } = PACKAGE_TYPE;
     const metadata = { namespace: NAMESPACE, name: shape.name };
     this.#server.userApply(PACKAGES, { apiVersion, kind, metadata, spec } as KubeObject);
+    const isGood = what !== "spoil" && spec.suspend !== true && spec.state !== "Disabled";
+    if (isGood) this.#spoilt.delete(shape.name);
+    else this.#spoilt.add(shape.name);
     return `${what} ${shape.name}`;
   }
 
