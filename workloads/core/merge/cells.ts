@@ -192,6 +192,34 @@ export function latestStamp(cell: Cell): Stamp | undefined {
   return latest;
 }
 
+/**
+ * The latest stamp of what a reader sees of the cell; undefined if that is nothing. Unlike
+ * {@link latestStamp} it stays the same when tombstones are purged.
+ */
+export function latestLiveStamp(cell: Cell): Stamp | undefined {
+  switch (cell.kind) {
+    case "register":
+      return cell.value === undefined ? undefined : cell.stamp;
+    case "counter":
+      return latestOf(cell.parts, (part) => !isSpent(part));
+    case "map":
+      return latestOf(cell.fields, (field) => field.value !== undefined);
+    case "document":
+      return latestOf(cell.lives, (life) => life.bytes !== undefined);
+  }
+}
+
+function latestOf<T extends { readonly stamp: Stamp }>(
+  parts: ReadonlyMap<string, T>,
+  isSeen: (part: T) => boolean,
+): Stamp | undefined {
+  let latest: Stamp | undefined;
+  for (const part of parts.values()) {
+    if (isSeen(part)) latest = latest === undefined ? part.stamp : later(latest, part.stamp);
+  }
+  return latest;
+}
+
 /** The cell without tombstones stamped at or below `cutTime`; undefined if nothing is left. */
 export function purgeCell(cell: Cell, cutTime: number): Cell | undefined {
   switch (cell.kind) {

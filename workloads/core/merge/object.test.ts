@@ -46,6 +46,18 @@ function merged(a: ObjectState, b: ObjectState): ObjectState {
   return one;
 }
 
+describe("kinds under one key", () => {
+  it("are chosen by what is seen of them: purging tombstones changes nothing", () => {
+    const base = written(undefined, set("map", '{"f":1,"g":1}'), 10);
+    // The map and the register do not know of each other; the map's tombstone is the latest of all.
+    const register = written(undefined, set("register", "r"), 20, "b");
+    const state = join(written(base, set("map", '{"f":1}'), 30), register);
+    const purged = purgeObject(state ?? base, 40);
+    expect(view(state ?? base)).toEqual({ k: "r" });
+    expect(view(purged ?? base)).toEqual({ k: "r" });
+  });
+});
+
 describe("laws of the join", () => {
   it("is commutative, associative and idempotent on every state that writes can reach", () => {
     fc.assert(

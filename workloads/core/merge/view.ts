@@ -3,7 +3,7 @@ import { assert, utf8Decode, utf8Encode } from "#api/base/index.ts";
 
 import { compareText } from "../store/index.ts";
 import type { Cell, CellKind, Documents } from "./cells.ts";
-import { countOf, isLive, latestStamp } from "./cells.ts";
+import { countOf, isLive, latestLiveStamp } from "./cells.ts";
 import type { ObjectState } from "./object.ts";
 import { entryKeyOf } from "./object.ts";
 import { compareStamps } from "./stamp.ts";
@@ -31,7 +31,8 @@ export function visibleEntries(state: ObjectState, documents: Documents): readon
 }
 
 function isAfter(a: Cell, b: Cell): boolean {
-  const [x, y] = [latestStamp(a), latestStamp(b)];
+  // Of what is seen only: purging a tombstone must not change which kind that is.
+  const [x, y] = [latestLiveStamp(a), latestLiveStamp(b)];
   if (x === undefined || y === undefined) return x !== undefined;
   const order = compareStamps(x, y);
   return order === 0 ? a.kind > b.kind : order > 0;
