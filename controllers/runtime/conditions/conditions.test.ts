@@ -62,6 +62,21 @@ describe("conditions", () => {
     expect(changed?.lastTransitionTime).toBe("2030-01-01T13:00:00Z");
   });
 
+  it("say that work goes on after a failure, though a draft mirrors a stalled child", () => {
+    const drafts: ConditionDraft[] = [
+      { ...ready, status: "False" },
+      { type: "Stalled", status: "True", reason: "Unsupported", message: "the child says so" },
+    ];
+    const failed: Outcome = {
+      kind: "failed",
+      reason: "ApplyFailed",
+      message: "connection reset",
+      changeSet: { changes: [], changed: false, complete: false },
+    };
+    expect(kstatus(compute(drafts, failed))).toBe("InProgress");
+    expect(kstatus(compute(drafts))).toBe("Failed");
+  });
+
   it("never go back in time, though another leader's clock was ahead", () => {
     const first = compute([ready], applied, [], later);
     const [changed] = compute([{ ...ready, status: "False" }], applied, first, noon);

@@ -36,6 +36,8 @@ export function computeConditions(input: ConditionInput): readonly Condition[] {
   }
   assert(wanted.has(types.READY), "status without a Ready condition");
   for (const draft of demanded(input)) wanted.set(draft.type, draft);
+  // What is tried again is not stalled, whatever a child that is mirrored says.
+  if (input.outcome.kind === "failed") wanted.delete(types.STALLED);
   // Work goes on or it does not: an object that waits for an edit is not reconciling.
   if (wanted.get(types.STALLED)?.status === "True") wanted.delete(types.RECONCILING);
   for (const type of [types.RECONCILING, types.STALLED]) {

@@ -29,6 +29,7 @@ export interface Suite {
 
 /** Where the suite of this name is; relative to this file. */
 export const SUITES: Readonly<Record<string, string>> = {
+  odgm: "../odgm/suite.ts",
   operators: "../operators/suite.ts",
 };
 

@@ -160,7 +160,7 @@ export class Disks {
       },
       spec,
     };
-    server.userApply(KINDS.Pod, pod as KubeObject, KCM);
+    server.userApply(KINDS.Pod, pod, KCM);
   }
 
   /** The kubelet and the program: serves, or ends with the code of what is wrong. */

@@ -46,7 +46,7 @@ export class RawstorWorld {
       metadata: { name },
       spec: { nodeName: "node-1", path: `${PREFIX}/${name}`, ...spec },
     };
-    this.sim.server.userApply(TARGETS, object as KubeObject);
+    this.sim.server.userApply(TARGETS, object);
     return name;
   }
 }
@@ -98,9 +98,15 @@ const ACTIONS: readonly Action<RawstorWorld>[] = [
   {
     name: "objects come and go",
     weight: 10,
-    run({ disks }, dice) {
-      const disk = [...disks.byPath.values()].find((found) => found.superblock !== undefined);
-      if (disk === undefined) return "nothing";
+    run({ sim, disks }, dice) {
+      // Not on a target that is going: nothing fences its clients yet.
+      const [target] = all(sim.server, TARGETS).filter(
+        ({ metadata }) => metadata.deletionTimestamp === undefined,
+      );
+      const disk = disks.byPath.get(`${PREFIX}/${target?.metadata.name ?? ""}`);
+      if (target === undefined || disk?.superblock === undefined || !isReady(target)) {
+        return "nothing";
+      }
       disk.objects = dice.pick([0, 1, 5]);
       disks.changed();
       return `${disk.objects}`;
@@ -161,22 +167,30 @@ const ACTIONS: readonly Action<RawstorWorld>[] = [
         metadata: { namespace: NAMESPACE, name: "volume" },
         spec: { size: "1Gi" },
       };
-      sim.server.userApply(VOLUMES, object as KubeObject);
+      sim.server.userApply(VOLUMES, object);
       return "volume";
     },
   },
 ];
 
-/** A blank disk is given a superblock only while the stored record intends it. */
+/**
+ * A blank disk is given a superblock only while the stored record intends it; or as long as the
+ * target was never Ready and so nothing can be on its disk.
+ */
 const formatByRecord: Invariant<RawstorWorld> = {
   name: "format-by-record",
   source: "design.md section 2, OstTarget: only a blank disk of a target never registered",
   begin({ sim, disks }, violated) {
+    const served = new Set<string>();
+    sim.server.storage.subscribe(({ kind, stored }) => {
+      if (kind.kind === "OstTarget" && isReady(stored.object))
+        served.add(stored.object.metadata.uid);
+    });
     disks.witness(({ path, target }) => {
+      if (!served.has(target)) return;
       const name = path.slice(path.lastIndexOf("/") + 1);
       const key = { namespace: NAMESPACE, name: targetNames(name).identity };
       const data = one(sim.server, KINDS.ConfigMap, key)?.data;
-      if (data?.["incarnation"] === "intent" && data["target"] === target) return;
       violated(`${path} was formatted while the record says ${JSON.stringify(data)}`);
     });
     return undefined;
@@ -234,8 +248,11 @@ function mend(world: RawstorWorld, round: number): readonly string[] {
 
 function isRefused({ sim }: RawstorWorld, name: string): boolean {
   const target = one(sim.server, TARGETS, { namespace: "", name });
-  if (target === undefined) return false;
-  return !conditionsOf(target).some((item) => item.type === "Ready" && item.status === "True");
+  return target !== undefined && !isReady(target);
+}
+
+function isReady(target: object): boolean {
+  return conditionsOf(target).some((item) => item.type === "Ready" && item.status === "True");
 }
 
 /** The simulation; `options` may replace any part of it. */

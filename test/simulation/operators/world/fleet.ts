@@ -30,6 +30,8 @@ export class Fleet {
   readonly stores = new Map<string, MemberStore>();
   /** Identities whose only voter has lost its disk. */
   readonly lostVoters = new Set<string>();
+  /** True once any formatted store was lost. */
+  hasLost = false;
   /** Addresses that nobody reaches for now. */
   readonly unreachable = new Set<string>();
   readonly #server: FakeApiServer;
@@ -84,6 +86,7 @@ export class Fleet {
   /** What is on this volume is no more. */
   lose(volume: string): void {
     const { format } = this.storeOf(volume);
+    if (format !== undefined) this.hasLost = true;
     if (format?.ordinal === 0) this.lostVoters.add(format.identity);
   }
 

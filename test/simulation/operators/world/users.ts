@@ -53,6 +53,11 @@ export interface UsersOptions {
 export class Users {
   /** Objects by uid that carry a label of ours. */
   readonly labelled = new Map<string, KindId>();
+  /**
+   * True once an identity record was deleted by hand. Records are rebuilt from formatted stores:
+   * whoever loses the record and all stores has lost the data, and nothing settles any more.
+   */
+  #recordGone = false;
   /** Packages whose last spec cannot become Ready: refused, suspended or disabled. */
   readonly #spoilt = new Set<Shape["name"]>();
   readonly #server: FakeApiServer;
@@ -159,6 +164,8 @@ export class Users {
     const found = this.#child();
     if (found === undefined) return "nothing";
     const { kind, live } = found;
+    // Claims, and with them stores, may go along.
+    if (this.#recordGone && (kind === KINDS.StatefulSet || kind === COLLECTIONS)) return "nothing";
     const how = this.#dice.pick(["Background", "Foreground", "Orphan"] as const);
     this.#server.userDelete(kind, keyOf(live), how);
     return `${kind.kind} ${live.metadata.name} ${how}`;
@@ -190,10 +197,14 @@ export class Users {
 
   /** Deletes an identity record: the operator's only memory of which disks are the right ones. */
   deleteIdentity(): string {
-    const records = all(this.#server, KINDS.ConfigMap).filter((live) =>
-      live.metadata.name.endsWith("-identity"),
+    const stores = [...this.#fleet.stores.values()];
+    const records = all(this.#server, KINDS.ConfigMap).filter(
+      (live) =>
+        live.metadata.name.endsWith("-identity") &&
+        stores.some(({ format }) => format?.identity === live.data?.["identity"]),
     );
-    if (records.length === 0) return "nothing";
+    if (records.length === 0 || this.#fleet.hasLost) return "nothing";
+    this.#recordGone = true;
     const record = this.#dice.pick(records);
     this.#server.userDelete(KINDS.ConfigMap, keyOf(record));
     return record.metadata.name;
@@ -210,7 +221,7 @@ export class Users {
   /** The disk under a member is replaced by an empty one, and its pod starts anew. */
   replaceAnyDisk(): string {
     const pods = all(this.#server, KINDS.Pod).filter((pod) => pod.status?.phase === "Running");
-    if (pods.length === 0) return "nothing";
+    if (pods.length === 0 || this.#recordGone) return "nothing";
     return this.replaceDisk(keyOf(this.#dice.pick(pods)));
   }
 

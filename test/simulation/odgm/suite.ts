@@ -1,0 +1,40 @@
+// The simulation of the object data grid's cores: seeds are Raft groups and Mst groups in turn.
+import { errorMessage } from "#api/base/index.ts";
+
+import type { SeedOptions, SeedReport, Suite } from "../run/suite.ts";
+import type { ClientBug } from "./clients.ts";
+import { runMst } from "./mst.ts";
+import { runRaft } from "./raft.ts";
+import { Recorder } from "./recorder.ts";
+
+const BUGS: readonly ClientBug[] = [
+  "read-without-asking",
+  "acknowledge-on-append",
+  "run-repeated-again",
+];
+
+/** Runs one seed. Odd ones are Raft groups. Throws for a bug that there is not. */
+export function simulate(options: SeedOptions): SeedReport {
+  const { seed, steps, bug: name, traceAll = false } = options;
+  const bug = BUGS.find((each) => each === name);
+  if (name !== undefined && bug === undefined) {
+    throw new Error(`no such bug; there are: ${BUGS.join(", ")}`);
+  }
+  const recorder = new Recorder({ keepsAll: traceAll });
+  const violations: string[] = [];
+  const given = { seed, ...(steps === undefined ? {} : { steps }) };
+  try {
+    if (seed % 2 === 0) runMst(given, recorder);
+    else violations.push(...runRaft({ ...given, ...(bug === undefined ? {} : { bug }) }, recorder));
+  } catch (error) {
+    // The checks along the way throw what they find.
+    violations.push(errorMessage(error));
+  }
+  const { lines: trace, faults, writes } = recorder;
+  return { seed, violations, trace, faults, writes, digest: recorder.digest() };
+}
+
+/** See {@link Suite}. */
+export const suite: Suite = {
+  runSeed: async (options) => simulate(options),
+};
