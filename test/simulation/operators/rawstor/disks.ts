@@ -6,7 +6,7 @@ import type { Pod, Service } from "kubernetes-types/core/v1.js";
 
 import type { OstStatus } from "#api/workload/ost.ts";
 import { ostExitCodes, settingsOfEnv } from "#api/workload/ost.ts";
-import type { KubeObject, Live, ObjectKey } from "#controllers/runtime/index.ts";
+import type { Live, ObjectKey } from "#controllers/runtime/index.ts";
 import { keyOf, KINDS } from "#controllers/runtime/index.ts";
 import type { Dice, SimWorld } from "#controllers/runtime/testing/index.ts";
 
