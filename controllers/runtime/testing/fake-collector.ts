@@ -3,13 +3,8 @@
 import type { KindId } from "#api/meta/index.ts";
 
 import type { FakeStorage, Found, Stored, StoredMeta } from "./fake-storage.ts";
-import { keyOfStored } from "./fake-storage.ts";
+import { FOREGROUND, keyOfStored, ORPHAN } from "./fake-storage.ts";
 import type { FakeWrites } from "./fake-writes.ts";
-
-/** Finalizer of a foreground deletion. */
-export const FOREGROUND = "foregroundDeletion";
-/** Finalizer of a deletion that leaves the dependents. */
-export const ORPHAN = "orphan";
 
 /** See the head of this file. */
 export class FakeCollector {

@@ -9,6 +9,11 @@ import type { ManagerFields } from "./field-ownership.ts";
 import type { Json } from "./json.ts";
 import { frozen } from "./json.ts";
 
+/** Finalizer of a foreground deletion. */
+export const FOREGROUND = "foregroundDeletion";
+/** Finalizer of a deletion that leaves the dependents. */
+export const ORPHAN = "orphan";
+
 /** Metadata as the fake server keeps it. */
 export interface StoredMeta {
   readonly name: string;

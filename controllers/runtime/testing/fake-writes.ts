@@ -7,10 +7,9 @@ import type { KindId } from "#api/meta/index.ts";
 import { apiVersionOf } from "#api/meta/index.ts";
 
 import type { ObjectKey } from "../kinds/kind.ts";
-import { FOREGROUND, ORPHAN } from "./fake-collector.ts";
 import type { Stored, StoredMeta } from "./fake-storage.ts";
 import type { FakeStorage } from "./fake-storage.ts";
-import { keyOfStored } from "./fake-storage.ts";
+import { FOREGROUND, keyOfStored, ORPHAN } from "./fake-storage.ts";
 import type { ManagerFields } from "./field-ownership.ts";
 import { applyFields, parseFields, sameFields, updateFields } from "./field-ownership.ts";
 import type { Json } from "./json.ts";

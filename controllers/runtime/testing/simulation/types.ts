@@ -2,23 +2,12 @@
 // scripts get: the simulator's own, or one's own around it, with people, machines and ports in it.
 import type { KindId } from "#api/meta/index.ts";
 
-import type { Client } from "../../client/client.ts";
-import type { ApiRequest } from "../../client/transport.ts";
 import type { AnyController } from "../../controller/types.ts";
 import type { Dice } from "./dice.ts";
-import type { SimProcess } from "./process.ts";
+import type { Host, Sabotage } from "./host.ts";
 import type { SimWorld } from "./world.ts";
 
-/** What the controllers of one process are made with. */
-export interface Host<W> {
-  readonly world: W;
-  /** The process: its timers, its clock, and whether it runs. */
-  readonly process: SimProcess;
-  /** The process's client, for ports. Only to be used while the process leads. */
-  readonly client: Client;
-  /** For ports that need chance; not the world's. */
-  readonly dice: Dice;
-}
+export type { Host, Sabotage } from "./host.ts";
 
 /** Something that people, or machines, may do at any time. */
 export interface Action<W> {
@@ -39,16 +28,6 @@ export interface Invariant<W> {
   readonly source: string;
   /** Begins to listen; returns a look at the settled world, if there is one to take. */
   begin(world: W, violated: Violated): (() => void) | undefined;
-}
-
-/** A deliberate bug, to show that an invariant sees it. */
-export interface Sabotage {
-  /** Replaces the controllers of every process. */
-  readonly controllers?: (controllers: readonly AnyController[]) => readonly AnyController[];
-  /** Changes requests on their way. */
-  readonly request?: (request: ApiRequest) => ApiRequest;
-  /** No lease: every process leads. */
-  readonly withoutLease?: boolean;
 }
 
 /** A simulation: what runs in it, who does what, and what must hold. */

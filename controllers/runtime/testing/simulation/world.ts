@@ -12,7 +12,7 @@ import { memoryLogger } from "../memory-logger.ts";
 import { Dice } from "./dice.ts";
 import { FaultInjector } from "./faults.ts";
 import { SimProcess } from "./process.ts";
-import type { Host, Sabotage } from "./types.ts";
+import type { Host, Sabotage } from "./host.ts";
 
 /** Something that watches controllers from inside a process. */
 export type Probe = (controller: AnyController, process: SimProcess) => AnyController;
