@@ -14,9 +14,10 @@ import type {
   MemberId,
   Message,
   Persist,
+  ProposalOutcome,
   RaftSettings,
+  RequestId,
   SnapshotHandle,
-  Term,
 } from "../index.ts";
 import {
   DEFAULT_SETTINGS,
@@ -27,11 +28,39 @@ import {
   RaftGroup,
   snapshotMessage,
 } from "../index.ts";
-import { isEqualBytes, stateAfter } from "./state.ts";
+import { checkLogMatching, Promises } from "./promises.ts";
+import { stateAfter } from "./state.ts";
 import type { AppliedState } from "./state.ts";
+
+/** Who asks the members for something, and what they hear of it. Numbers of requests are unique. */
+export interface ClusterClients {
+  /** Data of the proposal `id`, which a member is about to make. */
+  command(id: RequestId, member: MemberId, nowMs: number): Uint8Array;
+  proposed(outcome: ProposalOutcome, appliedIndex: LogIndex): void;
+  /** An entry is applied for the first time. */
+  chosen(entry: Entry): void;
+  /** The member's state is that after `index`. */
+  applied(member: MemberId, index: LogIndex): void;
+  /** The member is about to read. */
+  reads(id: RequestId, member: MemberId): void;
+  /** It read the state after `index`; without one it did not. */
+  read(id: RequestId, index: LogIndex | undefined): void;
+  /** The member forgot everything that it had not written. */
+  crashed(member: MemberId): void;
+}
+
+/** What a cluster may be given beside its members. */
+export interface ClusterOptions {
+  readonly settings?: Partial<RaftSettings>;
+  readonly clients?: ClusterClients;
+  /** Hears of everything that happens, as lines. */
+  readonly trace?: (line: string) => void;
+}
 
 interface Node {
   readonly id: MemberId;
+  /** Monotonic clocks of two machines have nothing to do with each other. */
+  readonly clockOffsetMs: number;
   log: MemoryLog;
   raft: RaftGroup | undefined;
   writes: Persist[];
@@ -40,6 +69,8 @@ interface Node {
   /** What a restart begins with. */
   checkpoint: AppliedState;
   tickedAtMs: number;
+  /** Its event loop stands still so long. */
+  stalledUntilMs: number;
   reads: Map<number, LogIndex>;
 }
 
@@ -50,6 +81,9 @@ interface Flight {
 }
 
 const TICK_MS = 10;
+const STALL_MS_MAX = 250;
+/** The clock of member n is ahead by so much times n. */
+const CLOCK_STEP_MS = 1_000;
 const SETTINGS: RaftSettings = {
   ...DEFAULT_SETTINGS,
   tickMs: TICK_MS,
@@ -74,9 +108,10 @@ export class Cluster {
   private nowMs = 0;
   private nextId = 1;
   private readonly snapshots = new Map<SnapshotHandle, AppliedState>();
-  // What has been promised.
-  private readonly leaders = new Map<Term, MemberId>();
-  private readonly chosen = new Map<LogIndex, Entry>();
+  private readonly promises = new Promises();
+  private readonly settings: RaftSettings;
+  private readonly clients: ClusterClients | undefined;
+  private readonly trace: ((line: string) => void) | undefined;
   /** Highest index that anybody applied: what a client may have been told. */
   acknowledged = 1;
   /** Counts of what happened, so that a test can see that it did. */
@@ -90,17 +125,21 @@ export class Cluster {
     healed: 0,
   };
 
-  constructor(rng: Rng, voterCount: number, learnerCount = 0) {
+  constructor(rng: Rng, voterCount: number, learnerCount = 0, options: ClusterOptions = {}) {
     this.rng = rng;
+    this.settings = { ...SETTINGS, ...options.settings };
+    this.clients = options.clients;
+    this.trace = options.trace;
     const voters = UNIVERSE.slice(0, voterCount);
     const learners = UNIVERSE.slice(voterCount, voterCount + learnerCount);
     const founding = foundingBase(makeConfiguration(voters, learners));
-    for (const id of UNIVERSE) {
+    for (const [at, id] of UNIVERSE.entries()) {
       const isFounder = voters.includes(id) || learners.includes(id);
       const log = new MemoryLog(isFounder ? founding : joiningBase());
       const state = isFounder ? START : { index: 0, digest: 0 };
       this.nodes.set(id, {
         id,
+        clockOffsetMs: CLOCK_STEP_MS * at,
         log,
         raft: undefined,
         writes: [],
@@ -108,6 +147,7 @@ export class Cluster {
         state,
         checkpoint: state,
         tickedAtMs: 0,
+        stalledUntilMs: 0,
         reads: new Map(),
       });
       this.boot(this.node(id), false);
@@ -127,7 +167,7 @@ export class Cluster {
     node.state = node.checkpoint;
     node.raft = new RaftGroup({
       self,
-      settings: SETTINGS,
+      settings: this.settings,
       rng: this.rng,
       view: log,
       hard,
@@ -138,36 +178,49 @@ export class Cluster {
     this.work(node);
   }
 
-  /** One action, chosen and aimed by three numbers; what is impossible does nothing. */
-  act(what: number, a: number, b: number): void {
+  /** One action, chosen and aimed by three numbers; what is impossible does nothing. Its name. */
+  act(what: number, a: number, b: number): string {
     const node = this.node(pick(UNIVERSE, a));
-    const kinds: readonly [number, () => void][] = [
-      [40, () => this.deliver(a * 7 + b)],
-      [14, () => this.passTime(1 + (b % 12))],
-      [12, () => this.finishWrite(this.oneOf(a, (each) => each.writes.length > 0) ?? node)],
-      [10, () => this.finishApply(this.oneOf(a, (each) => each.applies.length > 0) ?? node)],
-      [8, () => this.propose(this.likelyLeader(a, b))],
-      [4, () => this.read(this.likelyLeader(a, b), b % 2 === 0 ? "lease" : "quorum")],
-      [4, () => this.lose(a * 7 + b)],
-      [3, () => this.repeat(a * 7 + b)],
-      [2, () => this.crash(node, b)],
-      [2, () => this.restart(node)],
-      [2, () => this.cutOff(node.id, pick(UNIVERSE, b))],
-      [3, () => this.cuts.clear()],
-      [2, () => this.change(this.likelyLeader(a, b >> 7), b)],
-      [2, () => this.compact(this.likelyLeader(a, b))],
-      [
-        1,
-        () =>
-          this.likelyLeader(a, b >> 9).raft?.step({ kind: "transfer", target: pick(UNIVERSE, b) }),
-      ],
-      [1, () => this.damage(node, b)],
-      [1, () => this.linkDown(node, pick(UNIVERSE, b))],
+    const kinds: readonly [number, string, () => void][] = [
+      [40, "deliver", () => this.deliver(a * 7 + b)],
+      [14, "time", () => this.passTime(1 + (b % 12))],
+      [12, "written", () => this.finishWrite(this.oneOf(a, (at) => at.writes.length > 0) ?? node)],
+      [10, "apply", () => this.finishApply(this.oneOf(a, (at) => at.applies.length > 0) ?? node)],
+      [8, "propose", () => this.propose(this.likelyLeader(a, b))],
+      [4, "read", () => this.read(this.likelyLeader(a, b), b % 2 === 0 ? "lease" : "quorum")],
+      [4, "lose", () => this.lose(a * 7 + b)],
+      [3, "repeat", () => this.repeat(a * 7 + b)],
+      [2, "crash", () => this.crash(node, b)],
+      [2, "restart", () => this.restart(node)],
+      [2, "cut", () => this.cutOff(node.id, pick(UNIVERSE, b))],
+      [3, "heal", () => this.cuts.clear()],
+      [2, "change", () => this.change(this.likelyLeader(a, b >> 7), b)],
+      [2, "compact", () => this.compact(this.likelyLeader(a, b))],
+      [1, "transfer", () => this.transfer(this.likelyLeader(a, b >> 9), pick(UNIVERSE, b))],
+      [1, "damage", () => this.damage(node, b)],
+      [1, "link-down", () => this.linkDown(node, pick(UNIVERSE, b))],
+      [1, "stall", () => this.stall(node, b)],
     ];
     let left = what % 112;
-    const action = kinds.find(([weight]) => (left -= weight) < 0);
-    action?.[1]();
+    const [, name, action] = kinds.find(([weight]) => (left -= weight) < 0) ?? [];
+    if (name === undefined || action === undefined) return "none";
+    this.trace?.(`${this.nowMs} ${name} ${node.id}`);
+    action();
     this.work(node);
+    return name;
+  }
+
+  private transfer(node: Node, target: MemberId): void {
+    node.raft?.step({ kind: "transfer", target });
+  }
+
+  /** Its event loop stands still: no tick, no message, no end of a write until it is over. */
+  private stall(node: Node, b: number): void {
+    node.stalledUntilMs = this.nowMs + (b % STALL_MS_MAX);
+  }
+
+  private isStalled(node: Node): boolean {
+    return node.stalledUntilMs > this.nowMs;
   }
 
   private oneOf(a: number, isFit: (node: Node) => boolean): Node | undefined {
@@ -185,10 +238,11 @@ export class Cluster {
     this.nowMs += ms;
     for (const node of this.nodes.values()) {
       if (node.raft === undefined || this.nowMs - node.tickedAtMs < TICK_MS) continue;
+      if (this.isStalled(node)) continue;
       // Some ticks come late, and then count once.
       if (this.rng.next() < 0.2) continue;
       node.tickedAtMs = this.nowMs;
-      node.raft.step({ kind: "tick", nowMs: this.nowMs });
+      node.raft.step({ kind: "tick", nowMs: this.nowMs + node.clockOffsetMs });
       this.work(node);
     }
   }
@@ -199,10 +253,15 @@ export class Cluster {
     const { message } = flight;
     const to = this.nodes.get(message.to);
     const isCut = this.cuts.has(`${message.from}>${message.to}`);
+    if (to !== undefined && this.isStalled(to)) {
+      this.flights.push(flight);
+      return;
+    }
     if (to?.raft === undefined || isCut) {
       this.report(flight, false);
       return;
     }
+    this.trace?.(`  ${message.from} > ${message.to} ${message.kind} term ${message.term}`);
     to.raft.step({ kind: "receive", message });
     this.report(flight, true);
     this.work(to);
@@ -244,14 +303,28 @@ export class Cluster {
   private propose(node: Node): void {
     const id = this.nextId;
     this.nextId += 1;
-    node.raft?.step({ kind: "propose", id, data: new Uint8Array([id & 255, id >> 8]) });
+    if (node.raft === undefined) return;
+    const data = this.clients?.command(id, node.id, this.nowMs);
+    node.raft.step({ kind: "propose", id, data: data ?? new Uint8Array([id & 255, id >> 8]) });
+  }
+
+  /** Tells the clients what a member has applied, as if it were a read; deliberately wrong. */
+  readLocally(a: number): void {
+    const node = this.node(pick(UNIVERSE, a));
+    if (node.raft === undefined) return;
+    const id = this.nextId;
+    this.nextId += 1;
+    this.clients?.reads(id, node.id);
+    this.clients?.read(id, node.state.index);
   }
 
   private read(node: Node, mode: "lease" | "quorum"): void {
     const id = this.nextId;
     this.nextId += 1;
+    if (node.raft === undefined) return;
     node.reads.set(id, this.acknowledged);
-    node.raft?.step({ kind: "read", id, mode });
+    this.clients?.reads(id, node.id);
+    node.raft.step({ kind: "read", id, mode });
   }
 
   /** A change that somebody has in its log and somebody else does not know to be committed. */
@@ -298,9 +371,11 @@ export class Cluster {
     if (node.raft === undefined) return;
     for (const write of node.writes.slice(0, b % 4)) this.write(node, write);
     node.raft = undefined;
+    node.stalledUntilMs = 0;
     node.writes = [];
     node.applies = [];
     node.reads.clear();
+    this.clients?.crashed(node.id);
   }
 
   private restart(node: Node): void {
@@ -354,12 +429,14 @@ export class Cluster {
   }
 
   private finishWrite(node: Node): void {
+    if (this.isStalled(node)) return;
     const write = node.writes.shift();
     if (write === undefined || node.raft === undefined) return;
     this.write(node, write);
     if (write.snapshot !== undefined) {
       node.state = node.checkpoint;
       node.applies = [];
+      this.clients?.applied(node.id, node.state.index);
     }
     for (const message of write.then) this.flights.push({ message, report: undefined });
     node.raft.step({ kind: "persisted", id: write.id });
@@ -370,20 +447,18 @@ export class Cluster {
     const entries = node.applies.shift();
     if (entries === undefined || node.raft === undefined) return;
     for (const entry of entries) this.applyOne(node, entry);
+    this.clients?.applied(node.id, node.state.index);
     node.raft.step({ kind: "applied", index: node.state.index });
     this.work(node);
   }
 
   private applyOne(node: Node, entry: Entry): void {
     assert(entry.index === node.state.index + 1, `${node.id} applies out of order`);
-    const chosen = this.chosen.get(entry.index);
-    const isSame =
-      chosen === undefined || (chosen.term === entry.term && isEqualBytes(chosen.data, entry.data));
-    assert(isSame, `state-machine safety: ${node.id} applies another entry at ${entry.index}`);
-    if (chosen === undefined) this.chosen.set(entry.index, entry);
+    if (this.promises.applies(node.id, entry)) this.clients?.chosen(entry);
     node.state = stateAfter(node.state, entry);
     this.acknowledged = Math.max(this.acknowledged, entry.index);
     this.seen.applied += 1;
+    this.trace?.(`  ${node.id} applies ${entry.index}@${entry.term}: ${node.state.digest}`);
   }
 
   /** Takes what follows and checks it. */
@@ -402,6 +477,7 @@ export class Cluster {
       const message = snapshotMessage(node.id, request, { base, handle });
       this.flights.push({ message, report: node.id });
     }
+    for (const outcome of effects.proposals) this.clients?.proposed(outcome, node.state.index);
     this.checkReads(node, effects);
     this.checkLeader(node, effects);
     for (const trace of effects.traces) {
@@ -416,8 +492,14 @@ export class Cluster {
     for (const read of effects.reads) {
       const least = node.reads.get(read.id);
       node.reads.delete(read.id);
-      if (read.kind === "refused" || least === undefined) continue;
-      if (read.leaseUntilMs !== undefined && read.leaseUntilMs <= this.nowMs) continue;
+      const isLate =
+        read.kind === "ready" &&
+        (read.leaseUntilMs ?? Number.POSITIVE_INFINITY) <= this.nowMs + node.clockOffsetMs;
+      if (read.kind === "refused" || least === undefined || isLate) {
+        this.clients?.read(read.id, undefined);
+        continue;
+      }
+      this.clients?.read(read.id, node.state.index);
       const how = read.leaseUntilMs === undefined ? "" : " by lease";
       assert(
         node.state.index >= least,
@@ -431,47 +513,16 @@ export class Cluster {
   private checkLeader(node: Node, effects: Effects): void {
     if (effects.role?.role !== "leader") return;
     const { term } = effects.role;
-    const other = this.leaders.get(term);
-    assert(
-      other === undefined || other === node.id,
-      `election safety: two leaders in term ${term}`,
-    );
-    this.leaders.set(term, node.id);
     this.seen.elections += 1;
     const log = node.log.copy();
     for (const write of node.writes) log.write(write);
-    for (const [index, entry] of this.chosen) {
-      if (index <= log.base().index) continue;
-      assert(
-        log.term(index) === entry.term,
-        `leader completeness: ${node.id} leads term ${term} without ${index}@${entry.term}`,
-      );
-    }
+    this.promises.leads({ id: node.id, log }, term);
+    this.trace?.(`  ${node.id} leads term ${term}`);
   }
 
-  /** Log matching: where two logs hold the same index and term, all before is the same. */
+  /** Log matching, of all members now. */
   checkLogs(): void {
-    const logs = [...this.nodes.values()].map(({ id, log }) => ({ id, log }));
-    for (const one of logs) for (const two of logs) if (one.id < two.id) this.checkPair(one, two);
-  }
-
-  private checkPair(
-    one: { readonly id: MemberId; readonly log: MemoryLog },
-    two: { readonly id: MemberId; readonly log: MemoryLog },
-  ): void {
-    const low = Math.max(one.log.base().index, two.log.base().index);
-    let isSame = false;
-    for (let at = Math.min(one.log.lastIndex(), two.log.lastIndex()); at > low; at -= 1) {
-      const mine = one.log.entries(at, at, 1)?.[0];
-      const theirs = two.log.entries(at, at, 1)?.[0];
-      isSame ||= mine?.term === theirs?.term;
-      const data =
-        mine !== undefined && theirs !== undefined && isEqualBytes(mine.data, theirs.data);
-      assert(
-        !isSame || (mine?.term === theirs?.term && data),
-        `log matching: ${one.id} and ${two.id} differ below an equal entry at ${at}`,
-      );
-    }
+    checkLogMatching([...this.nodes.values()]);
   }
 
   /**
@@ -480,7 +531,10 @@ export class Cluster {
    */
   recover(): void {
     this.cuts.clear();
-    for (const node of this.nodes.values()) this.restart(node);
+    for (const node of this.nodes.values()) {
+      node.stalledUntilMs = 0;
+      this.restart(node);
+    }
     const goal = (): boolean => {
       const { config } = this.config();
       const members = [...new Set([...config.voters, ...config.outgoing, ...config.learners])];
