@@ -4,6 +4,7 @@ import type { Mutant } from "#hack/mutants/model.ts";
 
 import { MERGE_MUTANTS } from "./merge.ts";
 import { MST_MUTANTS } from "./mst.ts";
+import { RAFT_MUTANTS } from "./raft.ts";
 
 /** All of them. */
-export const ODGM_MUTANTS: readonly Mutant[] = [...MERGE_MUTANTS, ...MST_MUTANTS];
+export const ODGM_MUTANTS: readonly Mutant[] = [...MERGE_MUTANTS, ...MST_MUTANTS, ...RAFT_MUTANTS];
