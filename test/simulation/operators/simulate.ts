@@ -24,7 +24,8 @@ const RAWSTOR_SHARE = 9;
 const RAWSTOR_STEPS = 6;
 const BIG_STEPS = 20;
 /** One seed of so many is a big one. */
-const BIG_EVERY = 20;
+const BIG_EVERY = 50;
+const SHARES = 20;
 
 /** One seed of so many has a standby beside the leader; the big ones always do. */
 const STANDBY_EVERY = 3;
@@ -36,7 +37,7 @@ export function simulate(options: RunOptions): Promise<SimulationReport> {
   const { seed } = options;
   if (seed % BIG_EVERY === 0) return run(oaasSimulation({ steps: BIG_STEPS, ...options }));
   const processes = seed % STANDBY_EVERY === 0 ? 2 : 1;
-  if (seed % BIG_EVERY <= RAWSTOR_SHARE) {
+  if (seed % SHARES < RAWSTOR_SHARE) {
     return run(rawstorSimulation({ steps: RAWSTOR_STEPS, processes, ...options }));
   }
   const packages = [seed % PAIR_EVERY === 0 ? ("p1" as const) : ("p0" as const)];

@@ -23,7 +23,7 @@ describe("the operators' controllers under faults", () => {
     TIMEOUT_MS,
   );
 
-  it.each([1, 11, 20])("replay exactly from seed %d", async (seed) => {
+  it.each([1, 11, 50])("replay exactly from seed %d", async (seed) => {
     const first = await simulate({ seed, traceAll: true });
     const again = await simulate({ seed, traceAll: true });
     const other = await simulate({ seed: seed + 1 });
