@@ -125,8 +125,16 @@ export function render(
     },
     ...renderServices(context),
     renderBudget(context),
-    { object: renderStatefulSet(context) },
+    // Claims without a record are taken for data of somebody unknown: the record comes first, and is
+    // stored before anything makes claims, also where writing it fails.
+    ...(isFirst(context) ? [] : [{ object: renderStatefulSet(context) }]),
   ];
+}
+
+/** True until the first record is stored. */
+function isFirst({ observed, plan }: Context): boolean {
+  const { identity, claims } = observed;
+  return identity === undefined && plan.identity !== undefined && claims.length === 0;
 }
 
 /** Labels that tell what a child belongs to; other labels of the collection are not copied. */
