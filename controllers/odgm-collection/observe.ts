@@ -1,5 +1,5 @@
 // Reads everything that the plan needs, from caches and from the members' last words.
-import type { Pod, PersistentVolumeClaim, Secret } from "kubernetes-types/core/v1.js";
+import type { ConfigMap, PersistentVolumeClaim, Pod, Secret } from "kubernetes-types/core/v1.js";
 import type { StatefulSet } from "kubernetes-types/apps/v1.js";
 
 import { ANNOTATIONS, LABELS, REASONS } from "#api/meta/index.ts";
@@ -63,7 +63,9 @@ export async function observe(
     claims: reader
       .list(KINDS.PersistentVolumeClaim, filter)
       .map((claim) => observeClaim(claim, reader)),
-    ...(identityMap === undefined ? {} : { identity: parseIdentity(identityMap.data) }),
+    ...(identityMap === undefined || goesWithAnother(identityMap, collection)
+      ? {}
+      : { identity: parseIdentity(identityMap.data) }),
     ...(certificate === undefined ? {} : { certificate }),
     ...(trust === undefined ? {} : { trust }),
     members: await observeMembers(key, targets, port, effectiveOdgmCollection(found.spec).nodes),
@@ -83,6 +85,12 @@ async function observeMembers(
     if (!members.has(ordinal)) members.set(ordinal, { kind: "absent" });
   }
   return members;
+}
+
+/** True for the record of an earlier collection of this name that was deleted under Delete. */
+function goesWithAnother(record: Live<ConfigMap>, collection: Live<OdgmCollection>): boolean {
+  const owners = record.metadata.ownerReferences ?? [];
+  return owners.length > 0 && owners.every((owner) => owner.uid !== collection.metadata.uid);
 }
 
 function memberTarget(pod: Live<Pod>, identity: string): readonly SeenTarget[] {

@@ -22,17 +22,17 @@ export function runMst(
   const group = new Group(seed, { cutStepMs: CUT_STEPS_MS[seed % CUT_STEPS_MS.length] ?? 1 });
   const skew = (): number => Math.round((group.random() - 0.5) * 2 * CLOCK_BOUND_MS * SKEW_SHARE);
   const count = 3 + Math.floor(group.random() * 2);
-  // Either clocks differ or members are replaced: both at once is not yet right (README).
-  const isSkewed = seed % 4 === 0;
+  const isSkewed = group.random() < 0.5;
+  const offset = (): number => (isSkewed ? skew() : 0);
   for (let at = 0; at < count; at += 1) {
-    group.add(`m${at}`, { joined: true, clockOffsetMs: isSkewed ? skew() : 0 });
+    group.add(`m${at}`, { joined: true, clockOffsetMs: offset() });
   }
   group.announce();
   for (let phase = 0; phase < PHASES; phase += 1) {
     chaos(group, Math.ceil(steps / PHASES));
     recorder.line(`phase ${phase}: ${group.messages} messages, ${group.bytes} bytes`);
-    if (isSkewed || group.random() < 0.3) continue;
-    replaceOldest(group, `new-${phase}`);
+    if (group.random() < 0.4) continue;
+    replaceOldest(group, `new-${phase}`, offset());
     recorder.fault("replaced");
   }
   group.settle();
@@ -41,11 +41,11 @@ export function runMst(
 }
 
 /** A planned removal: the others have what it has before it goes. */
-function replaceOldest(group: Group, node: string): void {
+function replaceOldest(group: Group, node: string, clockOffsetMs: number): void {
   group.settle(2);
   const [oldest] = group.members.keys();
   if (oldest !== undefined) group.members.delete(oldest);
-  group.add(node, { joined: false });
+  group.add(node, { joined: false, clockOffsetMs });
   group.announce();
 }
 
