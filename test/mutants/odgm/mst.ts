@@ -123,6 +123,18 @@ export const MST_MUTANTS: readonly Mutant[] = [
     killers: [PURGES, COMINGS],
   },
   {
+    id: "newcomer-writes-into-the-past",
+    breaks: "a new member whose clock runs behind writes a delete below the cut: it is undone",
+    file: REPLICA,
+    find: "    this.clock.advance(header.ack);\n",
+    replace: "",
+    killers: [
+      inGroup(
+        "clocks of a new member that runs behind never write below what the others have acknowledged",
+      ),
+    ],
+  },
+  {
     id: "serves-before-it-has-learned",
     breaks: "a new member answers from an empty store",
     file: REPLICA,

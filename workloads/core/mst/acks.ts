@@ -22,9 +22,9 @@ export class AckTable {
     this.#floor = options.ack;
   }
 
-  /** A generation begins: promises must be earned anew, acks stay. */
-  setMembers(members: readonly string[]): void {
-    this.#floor = this.ack();
+  /** A generation begins: promises must be earned anew, our durable ack stays. */
+  setMembers(members: readonly string[], durableAck: number): void {
+    this.#floor = durableAck;
     this.#promises.clear();
     this.#others = members.filter((member) => member !== this.#self);
     for (const member of this.#acks.keys()) {

@@ -146,6 +146,25 @@ describe("clocks", () => {
     }
   });
 
+  it("of a new member that runs behind never write below what the others have acknowledged", () => {
+    const group = new Group(3, { cutStepMs: 1 });
+    for (const node of ["a", "b"]) group.add(node, { joined: true });
+    group.announce();
+    group.write("a", "o", { kind: "add", key: "k", amount: 1 });
+    group.settle(2);
+    group.add("behind", { joined: false, clockOffsetMs: -2_000 });
+    group.announce();
+    group.isCalm = true;
+    for (const from of ["a", "b"]) {
+      group.pull("behind", from);
+      while (group.flights.length > 0) group.deliver();
+    }
+    expect(group.write("behind", "o", { kind: "delete" })).toBe(true);
+    group.settle();
+    expect(group.idealView().size).toBe(0);
+    expectConverged(group, 3);
+  });
+
   it("that are far off stop a member's writes, not its merging", () => {
     const group = new Group(9, { cutStepMs: 1_000 });
     for (const node of ["a", "b"]) group.add(node, { joined: true });

@@ -70,6 +70,14 @@ export class HybridClock {
     return true;
   }
 
+  /**
+   * Later stamps of ours will be after `time`, however far it is ahead. Only for what a member has
+   * acknowledged: that is the least of all members' promises, so no single clock drags it along.
+   */
+  advance(time: number): void {
+    this.#last = Math.max(this.#last, time);
+  }
+
   /** Every stamp of ours up to this time is in the tree; later ones will be above it. */
   promise(nowMs: number): number {
     const at = Math.min(timeOfMs(nowMs), this.#reserved);

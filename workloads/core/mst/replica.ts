@@ -175,7 +175,8 @@ export class MstReplica {
     if (generation === this.#generation && isSame) return [];
     this.#generation = generation;
     this.#members = members;
-    this.#acks.setMembers(members);
+    // Only what headers tell may count on, or a new member could write below it.
+    this.#acks.setMembers(members, this.#mark.ack);
     this.skew.keep(members);
     for (const member of this.#pulledMs.keys()) {
       if (!members.includes(member)) this.#pulledMs.delete(member);
@@ -295,6 +296,8 @@ export class MstReplica {
 
   #heard(from: string, header: Header): readonly MstEffect[] {
     this.#acks.heard(from, header.ack);
+    // What it acknowledged it takes for complete: nothing of ours may come below that any more.
+    this.clock.advance(header.ack);
     if (header.cut <= this.#mark.cut) return [];
     // Everybody had acknowledged a cut before anybody purged. If we have not, we were not counted.
     if (this.#mark.joined && header.cut > this.#mark.ack) {
@@ -403,7 +406,7 @@ export class MstReplica {
 
   #advance(from: string, pull: Pull, now: Now): readonly MstEffect[] {
     const ask = pull.walk.next();
-    if (ask === undefined) return this.#finish(from, pull);
+    if (ask === undefined) return this.#finish(from, pull, now);
     pull.step += 1;
     pull.lastMs = now.monotonicMs;
     const message: FetchRequest = {
@@ -416,13 +419,18 @@ export class MstReplica {
     return [{ kind: "send", to: from, message }];
   }
 
-  #finish(from: string, pull: Pull): readonly MstEffect[] {
+  #finish(from: string, pull: Pull, now: Now): readonly MstEffect[] {
     this.#pulls.delete(from);
     this.#pulledMs.set(from, pull.startedMs);
     this.#acks.pulled(from, pull.promise);
     const effects: MstEffect[] = [{ kind: "pulled", from, startedMs: pull.startedMs }];
     const ack = this.#acks.ack();
     const joined = this.#wanted.joined || this.#acks.isComplete();
+    // It may write from now on, also after a restart: above all that it has heard acknowledged.
+    const highWater = this.clock.wantedReserve(now.wallMs);
+    if (joined && !this.#wanted.joined && highWater !== undefined) {
+      effects.push({ kind: "reserve", highWater });
+    }
     if (ack > this.#wanted.ack || joined !== this.#wanted.joined) {
       effects.push(this.#persist({ ...this.#wanted, ack, joined }));
     }
