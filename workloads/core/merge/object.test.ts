@@ -35,9 +35,13 @@ function set(kind: CellKind, value: string, key = "k"): MergeWrite {
 
 const dropKey: MergeWrite = { kind: "mutate", sets: [], deletes: ["k"], create: false };
 
+/** What a reader sees; of a document its identity, because equal ones may differ in their bytes. */
 function view(state: ObjectState): Record<string, string | undefined> {
-  const entries = visibleEntries(state, wordDocuments);
-  return Object.fromEntries(entries.map(({ key, value }) => [key, utf8Decode(value)]));
+  const entries = visibleEntries(state, wordDocuments).map(({ key, kind, value }) => {
+    const shown = kind === "document" ? wordDocuments.identity(value) : value;
+    return [key, utf8Decode(shown)] as const;
+  });
+  return Object.fromEntries(entries);
 }
 
 function merged(a: ObjectState, b: ObjectState): ObjectState {
