@@ -101,6 +101,8 @@ export class FaultServer {
   }
 
   async close(): Promise<void> {
+    // Closing breaks what is open, and a watch that breaks is a fault: here nothing shall fail.
+    this.api.endWatches();
     await this.api.close();
     this.#server.closeAllConnections();
     await new Promise((resolve) => this.#server.close(resolve));

@@ -7,6 +7,8 @@ import { join } from "node:path";
 
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
 
+import { waitUntil } from "#test/support/wait.ts";
+
 import { CRD, FaultServer, WIDGET } from "./fault-server.ts";
 import type { Fact, RunningSample, Side } from "./sample.ts";
 import { Sample } from "./sample.ts";
@@ -232,7 +234,11 @@ describe("writes", () => {
       facts(side, "edited").find((fact) => fact["status"] !== undefined)?.["set"];
     expect(first("theirs")).toBe(false);
     expect(first("ours")).toBe(true);
-    await barrier();
+    // Other objects do not wait for this one, so a marker says nothing about its second write.
+    await waitUntil(() => servers.ours.read("edited")?.status?.["seen"] === 2, {
+      what: "the newest generation in the status",
+      deadlineMs: 20_000,
+    });
     expect(servers.ours.read("edited")?.status).toEqual({ text: "new", seen: 2 });
   });
 
