@@ -395,7 +395,9 @@ export class Cluster {
     this.crash(node, 0);
     const from = Math.max(node.checkpoint.index + 1, node.log.lastIndex() - (b % 6));
     node.log.cut(from);
-    // The mark is durable before anything else happens, as a driver must make it.
+    // The mark is durable before anything else happens, as a driver must make it. The loop that
+    // stood still ended with the process.
+    node.stalledUntilMs = 0;
     this.boot(node, true);
     while (node.writes.length > 0) this.finishWrite(node);
   }
