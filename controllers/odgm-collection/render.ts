@@ -125,8 +125,8 @@ export function render(
     },
     ...renderServices(context),
     renderBudget(context),
-    // Claims without a record are taken for data of somebody unknown: the record comes first, and is
-    // stored before anything makes claims, also where writing it fails.
+    // Claims without a record are taken for data of somebody unknown: the record comes first, and
+    // is stored before anything makes claims, also where writing it fails.
     ...(isFirst(context) ? [] : [{ object: renderStatefulSet(context) }]),
   ];
 }
