@@ -3,6 +3,8 @@
 // connections of their own, so that a slow stream never delays a call. HTTP/1.1 by default; HTTP/2
 // for calls is a switch.
 
+// Whoever compiles us from outside must find the declaration, too.
+/// <reference path="./undici-agent.d.ts" />
 import { createSecureContext } from "node:tls";
 
 import type { Dispatcher } from "undici";
