@@ -13,7 +13,8 @@ import type { KubeObject } from "#controllers/runtime/index.ts";
 import { KINDS } from "#controllers/runtime/index.ts";
 import { Manager } from "#controllers/runtime/lifecycle/operator-process.ts";
 import { FakeApiServer } from "#controllers/runtime/testing/fake-api-server.ts";
-import { fakeWorld, seededRng, settle } from "#controllers/runtime/testing/fake-clock.ts";
+import { fakeWorld, settle } from "#controllers/runtime/testing/fake-clock.ts";
+import { seededRng } from "#api/base/testing/seeded-rng.ts";
 import { memoryLogger } from "#controllers/runtime/testing/memory-logger.ts";
 
 import { COLLECTION } from "./observe.ts";

@@ -20,7 +20,8 @@ import { environmentController } from "#controllers/environment/reconcile.ts";
 import type { KubeObject, Live } from "#controllers/runtime/index.ts";
 import { defineKind, KINDS, Manager } from "#controllers/runtime/index.ts";
 import { FakeApiServer } from "#controllers/runtime/testing/fake-api-server.ts";
-import { fakeWorld, seededRng, settle } from "#controllers/runtime/testing/fake-clock.ts";
+import { fakeWorld, settle } from "#controllers/runtime/testing/fake-clock.ts";
+import { seededRng } from "#api/base/testing/seeded-rng.ts";
 import { memoryLogger } from "#controllers/runtime/testing/memory-logger.ts";
 
 import { opackageController } from "./reconcile.ts";

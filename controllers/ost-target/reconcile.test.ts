@@ -15,7 +15,8 @@ import type { KubeObject } from "#controllers/runtime/index.ts";
 import { defineKind, KINDS, Manager } from "#controllers/runtime/index.ts";
 import { computeKstatus } from "#controllers/runtime/conditions/kstatus.ts";
 import { FakeApiServer } from "#controllers/runtime/testing/fake-api-server.ts";
-import { fakeWorld, seededRng, settle } from "#controllers/runtime/testing/fake-clock.ts";
+import { fakeWorld, settle } from "#controllers/runtime/testing/fake-clock.ts";
+import { seededRng } from "#api/base/testing/seeded-rng.ts";
 import { memoryLogger } from "#controllers/runtime/testing/memory-logger.ts";
 
 import { ACCEPT_DATA_LOSS } from "./plan/finalize.ts";

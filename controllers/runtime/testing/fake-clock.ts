@@ -1,7 +1,8 @@
 // Time for tests: stands still until told to go on. Timers run in order of their due time, and
 // between two of them everything that promises can do is done.
 
-import type { Clock, Rng } from "#api/base/index.ts";
+import type { Clock } from "#api/base/index.ts";
+import { seededRng } from "#api/base/testing/seeded-rng.ts";
 
 import type { CancelTimer, Timers, World } from "../lifecycle/timers.ts";
 
@@ -143,21 +144,6 @@ export async function settle(turns = SETTLE_TURNS): Promise<void> {
   for (let turn = 0; turn < turns; turn++) {
     await new Promise<void>((resolve) => setImmediate(resolve));
   }
-}
-
-/** Repeatable randomness (mulberry32). Not for secrets. */
-export function seededRng(seed: number): Rng {
-  let state = seed >>> 0;
-  const next = (): number => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 0x1_0000_0000;
-  };
-  return {
-    next,
-    bytes: (count) => Uint8Array.from({ length: count }, () => Math.floor(next() * 256)),
-  };
 }
 
 /** A world that stands still, with the same randomness every time. */

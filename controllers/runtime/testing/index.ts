@@ -2,7 +2,8 @@
 // controllers in a world from a seed. Importable from tests only. See README.md for an example.
 export { FakeApiServer, StatusError } from "./fake-api-server.ts";
 export type { FakeApiServerOptions, Fault, LoggedRequest } from "./fake-api-server.ts";
-export { FakeClock, fakeWorld, seededRng, settle } from "./fake-clock.ts";
+export { seededRng } from "#api/base/testing/seeded-rng.ts";
+export { FakeClock, fakeWorld, settle } from "./fake-clock.ts";
 export { memoryLogger } from "./memory-logger.ts";
 export { Dice } from "./simulation/dice.ts";
 export { SimProcess } from "./simulation/process.ts";

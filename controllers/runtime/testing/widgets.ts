@@ -3,6 +3,7 @@
 
 import type { Clock, Logger } from "#api/base/index.ts";
 import type { Condition } from "#api/meta/index.ts";
+import { seededRng } from "#api/base/testing/seeded-rng.ts";
 import type { ObjectMeta } from "kubernetes-types/meta/v1.js";
 
 import type {
@@ -21,7 +22,7 @@ import type { ManagerOptions } from "../lifecycle/options.ts";
 import { Manager } from "../lifecycle/operator-process.ts";
 import { FakeApiServer } from "./fake-api-server.ts";
 import type { FakeClock } from "./fake-clock.ts";
-import { fakeWorld, seededRng, settle } from "./fake-clock.ts";
+import { fakeWorld, settle } from "./fake-clock.ts";
 import { memoryLogger } from "./memory-logger.ts";
 
 export interface Widget {

@@ -26,7 +26,8 @@ import { rawstorVolumeController } from "#controllers/rawstor-volume/reconcile.t
 import type { KubeObject, Live, ObjectKey } from "#controllers/runtime/index.ts";
 import { KINDS, Manager } from "#controllers/runtime/index.ts";
 import { FakeApiServer } from "#controllers/runtime/testing/fake-api-server.ts";
-import { FakeClock, seededRng } from "#controllers/runtime/testing/fake-clock.ts";
+import { seededRng } from "#api/base/testing/seeded-rng.ts";
+import { FakeClock } from "#controllers/runtime/testing/fake-clock.ts";
 import type { LogLine } from "#controllers/runtime/testing/memory-logger.ts";
 import { memoryLogger } from "#controllers/runtime/testing/memory-logger.ts";
 

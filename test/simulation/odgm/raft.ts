@@ -1,5 +1,5 @@
 // A Raft group under faults: which one a seed gets, how long it runs, what is looked at.
-import { seededRng } from "#workloads/core/raft/testing/rng.ts";
+import { seededRng } from "#api/base/testing/seeded-rng.ts";
 import { Cluster } from "#workloads/core/raft/testing/cluster.ts";
 
 import { casModel, checkLinearizable, tellViolation } from "../../support/linearizability.ts";

@@ -6,6 +6,8 @@ import { cp, mkdir, mkdtemp, readdir, readFile, realpath, rm } from "node:fs/pro
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 
+import { seededRng } from "#api/base/testing/seeded-rng.ts";
+
 import type { LossMode } from "./images.ts";
 import { buildImage } from "./images.ts";
 import type { Journal } from "./journal.ts";
@@ -153,7 +155,7 @@ export class Recording {
   }): Promise<CrashImage> {
     this.#imageCount += 1;
     const folder = join(this.#home, `image-${String(this.#imageCount)}`);
-    const random = seeded(cut.seed);
+    const random = seededRng(cut.seed).next;
     const at = cut.cutAtMs / 1000;
     await buildImage(this.journal, this.#baseDir, folder, { at, mode: cut.mode, random });
     const name = `seed ${String(cut.seed)}, cut at ${cut.cutAtMs.toFixed(3)} ms, ${cut.mode}`;
@@ -165,7 +167,7 @@ export class Recording {
    * sync; one after the other, each removed when the next is asked for.
    */
   async *crashImages(seed: number, count: number): AsyncGenerator<CrashImage> {
-    const random = seeded(seed);
+    const random = seededRng(seed).next;
     const { data, names } = this.journal;
     const moments = [...data, ...names]
       .flatMap(({ start, end, durableAt }) => [start, (start + end) / 2, end, durableAt])
@@ -187,14 +189,3 @@ export class Recording {
 }
 
 const modes: readonly LossMode[] = ["all-lost", "any", "any", "any", "all-kept"];
-
-/** mulberry32: small, good enough, the same everywhere. */
-function seeded(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}

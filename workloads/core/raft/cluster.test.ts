@@ -2,8 +2,9 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 
+import { seededRng } from "#api/base/testing/seeded-rng.ts";
+
 import { Cluster } from "./testing/cluster.ts";
-import { seededRng } from "./testing/rng.ts";
 
 const SEEDS = 60;
 const STEPS = 1500;

@@ -9,10 +9,11 @@
 // - a leader that is removed steps down (only learners are changed).
 import { describe, expect, it } from "@jest/globals";
 
+import { seededRng } from "#api/base/testing/seeded-rng.ts";
+
 import type { MemberId } from "./index.ts";
 import type { Side } from "./testing/pair.ts";
 import { MEMBERS, OurSide, TheirSide } from "./testing/pair.ts";
-import { seededRng } from "./testing/rng.ts";
 
 const OPTIONS = [
   { preVote: true, checkQuorum: true },

@@ -1,6 +1,8 @@
 // A member with many groups: one write and one frame per turn, groups that sleep, one clock.
 import { describe, expect, it } from "@jest/globals";
 
+import { seededRng } from "#api/base/testing/seeded-rng.ts";
+
 import type { GroupId, MemberId, NodeEffects, RaftSettings } from "./index.ts";
 import {
   DEFAULT_SETTINGS,
@@ -10,7 +12,6 @@ import {
   MemoryLog,
   RaftNode,
 } from "./index.ts";
-import { seededRng } from "./testing/rng.ts";
 
 const MEMBERS = ["n1", "n2", "n3"] as MemberId[];
 const [A] = MEMBERS as [MemberId];

@@ -2,9 +2,10 @@
 // the name. Indexes begin at 2: index 1 is the base of every log here.
 import { describe, expect, it } from "@jest/globals";
 
+import { seededRng } from "#api/base/testing/seeded-rng.ts";
+
 import { foundingBase, makeConfiguration } from "./index.ts";
 import type { SnapshotHandle } from "./index.ts";
-import { seededRng } from "./testing/rng.ts";
 import { makeEntries, N1, N2, N3, N4, N5, NO_COMMIT, Solo, SOUND } from "./testing/solo.ts";
 
 const FIVE = [N1, N2, N3, N4, N5];

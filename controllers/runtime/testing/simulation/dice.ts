@@ -1,8 +1,7 @@
 // All randomness of a run comes from its seed through here.
 import type { Rng } from "#api/base/index.ts";
 import { assert } from "#api/base/index.ts";
-
-import { seededRng } from "../fake-clock.ts";
+import { seededRng } from "#api/base/testing/seeded-rng.ts";
 
 /** Draws from a seed; the same seed gives the same draws in the same order. */
 export class Dice {

@@ -4,6 +4,7 @@
 import { createHash } from "node:crypto";
 
 import { assert } from "#api/base/index.ts";
+import { seededRng } from "#api/base/testing/seeded-rng.ts";
 
 import type { IncomingObject, MstEffect, MstMessage, Now } from "../index.ts";
 import { HybridClock, MstReplica } from "../index.ts";
@@ -19,17 +20,6 @@ import {
   visibleEntries,
 } from "../../merge/index.ts";
 import { wordDocuments } from "../../merge/testing/replicas.ts";
-
-/** Deterministic numbers in [0, 1) (mulberry32). */
-export function dice(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 /** SHA-256 cut to 16 bytes. */
 export const shaDigest: Digester = (data) =>
@@ -73,7 +63,7 @@ export class Group {
   readonly #cutStepMs: number;
 
   constructor(seed: number, options: { readonly cutStepMs: number }) {
-    this.random = dice(seed);
+    this.random = seededRng(seed).next;
     this.#cutStepMs = options.cutStepMs;
   }
 

@@ -1,7 +1,8 @@
-// A small seeded source of randomness for tests (mulberry32).
-import type { Rng } from "#api/base/index.ts";
+// Randomness that can be had again: every test, simulation and recorded disk that draws from a seed
+// draws from here (mulberry32).
+import type { Rng } from "../ports.ts";
 
-/** The same numbers for the same seed. */
+/** The same numbers for the same seed, everywhere. Not for secrets. */
 export function seededRng(seed: number): Rng {
   let state = seed >>> 0;
   const next = (): number => {
