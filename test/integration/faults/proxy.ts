@@ -9,11 +9,8 @@ import type { AddressInfo, Socket } from "node:net";
 
 import type { ServerIdentity } from "./authority.ts";
 
-/** An answer in the API server's place. */
-export interface Answer {
-  readonly status: number;
-  readonly retryAfterSeconds?: number;
-}
+/** An answer in the API server's place; after `drop` the connection ends without one. */
+export type Answer = { readonly status: number; readonly retryAfterSeconds?: number } | "drop";
 
 /** One request as it came in. */
 export interface SeenRequest {
@@ -149,6 +146,10 @@ export class FaultProxy {
     };
     if (this.#blackHole) return;
     const answer = this.answer(request);
+    if (answer === "drop") {
+      request.socket.destroy();
+      return;
+    }
     if (answer !== undefined) {
       request.resume();
       note(answer.status);
@@ -203,7 +204,7 @@ export class FaultProxy {
   }
 }
 
-function refuse(response: ServerResponse, answer: Answer): void {
+function refuse(response: ServerResponse, answer: Exclude<Answer, "drop">): void {
   const status = {
     kind: "Status",
     apiVersion: "v1",
