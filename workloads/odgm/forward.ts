@@ -5,6 +5,7 @@ import { status } from "@grpc/grpc-js";
 import { assert } from "#api/base/index.ts";
 import type { CollectionMember } from "#api/gen/oaas-admin_pb.ts";
 import type { Method } from "#api/gen/oaas-stream_pb.ts";
+import { isNotDone } from "#api/workload/reasons.ts";
 import type { Responder } from "#workloads/platform/index.ts";
 import { GrpcFailure, isEmptyListing, replyFailure } from "#workloads/platform/index.ts";
 
@@ -71,7 +72,7 @@ function forwardTo(
     (reply) => {
       if (reply.code !== status.OK) {
         const failure = replyFailure(reply);
-        if (rest.length > 0 && wasNotTaken(failure)) {
+        if (rest.length > 0 && isNotDone(failure.code)) {
           cancelling.cancel = forwardTo(member, forwarding, rest, respond);
           return;
         }
@@ -84,11 +85,6 @@ function forwardTo(
     },
   );
   return () => cancelling.cancel?.();
-}
-
-/** Surely nothing was done there. */
-function wasNotTaken(failure: GrpcFailure): boolean {
-  return ["LINK_DOWN", "SHARD_NOT_READY", "CLOCK_SKEW", "SHUTTING_DOWN"].includes(failure.code);
 }
 
 /** Names the member that could not be reached, so that the text makes sense to the caller. */

@@ -1,6 +1,8 @@
 import { describe, expect, it } from "@jest/globals";
 
-import { GrpcCode, renderFault, restFault, restFromCall, restFromResponseStatus } from "./fault.ts";
+import { GrpcCode } from "#api/workload/reasons.ts";
+
+import { renderFault, restFault, restFromCall, restFromResponseStatus } from "./fault.ts";
 
 describe("restFromCall", () => {
   it.each([

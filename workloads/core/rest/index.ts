@@ -1,5 +1,6 @@
 // Public face of the pure half of the REST gateway.
-export { GrpcCode, renderFault, restFault, restFromCall, restFromResponseStatus } from "./fault.ts";
+export { GrpcCode } from "#api/workload/reasons.ts";
+export { renderFault, restFault, restFromCall, restFromResponseStatus } from "./fault.ts";
 export type { CallFault, RestFault } from "./fault.ts";
 export {
   INVOCATION_HEADER,

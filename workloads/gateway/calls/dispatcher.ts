@@ -3,6 +3,7 @@
 // or surely was not carried out. Callbacks instead of promises: this is the hot path.
 import type { Hasher } from "#api/base/index.ts";
 import { Method } from "#api/gen/oaas-stream_pb.ts";
+import { isNotDone } from "#api/workload/reasons.ts";
 import type { CallFault } from "#workloads/core/rest/index.ts";
 import { GrpcCode, withPartition } from "#workloads/core/rest/index.ts";
 import type { WireReply } from "#workloads/platform/stream/index.ts";
@@ -52,15 +53,6 @@ const SAFE_METHODS: ReadonlySet<number> = new Set([
   Method.LIST_VALUES,
   Method.STATS,
   Method.CAPABILITIES,
-]);
-
-/** Reasons with which a member or link refuses before anything was done. */
-const NOT_DONE: ReadonlySet<string> = new Set([
-  "LINK_DOWN",
-  "STORE_EMPTY",
-  "SHARD_NOT_READY",
-  "NO_GENERATION",
-  "SHUTTING_DOWN",
 ]);
 
 /** The link's own word for a connection that never was, inside of LINK_LOST. */
@@ -295,7 +287,7 @@ class CallRun {
     const neverLeft = reply.reason === "LINK_LOST" && NEVER_CONNECTED.test(reply.message);
     const safe = SAFE_METHODS.has(this.#call.method) || destination.fn?.immutable === true;
     const retriable =
-      NOT_DONE.has(reply.reason) || neverLeft || (reply.reason === "LINK_LOST" && safe);
+      isNotDone(reply.reason) || neverLeft || (reply.reason === "LINK_LOST" && safe);
     this.#elsewhere = retriable && !this.#wasElsewhere(destination);
     if (!(retriable && this.#again())) this.#fail(fault);
   }
