@@ -13,7 +13,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file oaas-admin.proto.
  */
 export const file_oaas_admin: GenFile = /*@__PURE__*/
-  fileDesc("ChBvYWFzLWFkbWluLnByb3RvEgRvYWFzIhIKEEdldFN0YXR1c1JlcXVlc3QihgMKDE1lbWJlclN0YXR1cxISCgpjb2xsZWN0aW9uGAEgASgJEg8KB29yZGluYWwYAiABKA0SJQoLc3RvcmVfc3RhdGUYAyABKA4yEC5vYWFzLlN0b3JlU3RhdGUSFQoNc3RvcmVfbWVzc2FnZRgEIAEoCRITCgtpbmNhcm5hdGlvbhgFIAEoCRIWCg5mb3JtYXRfdmVyc2lvbhgGIAEoDRISCgpnZW5lcmF0aW9uGAcgASgEEhcKD21ldGFfZ2VuZXJhdGlvbhgIIAEoBBIhCgZzaGFyZHMYCSADKAsyES5vYWFzLlNoYXJkU3RhdHVzEhYKDmNhcGFjaXR5X2J5dGVzGAogASgEEhIKCnVzZWRfYnl0ZXMYCyABKAQSFwoPcHJvZ3JhbV92ZXJzaW9uGAwgASgJEhYKDmNvbnRlbnRfZGlnZXN0GA0gASgJEicKCWNvbW1pdHRlZBgOIAEoCzIULm9hYXMuQ29sbGVjdGlvblNwZWMSEAoIaWRlbnRpdHkYDyABKAkiqQEKC1NoYXJkU3RhdHVzEhEKCXBhcnRpdGlvbhgBIAEoDRIfCgVzdGF0ZRgCIAEoDjIQLm9hYXMuU2hhcmRTdGF0ZRIOCgZsZWFkZXIYAyABKAgSDwoHb2JqZWN0cxgEIAEoBBINCgVieXRlcxgFIAEoBBIVCg1hcHBsaWVkX2luZGV4GAYgASgEEg8KB21lc3NhZ2UYByABKAkSDgoGbGFnX21zGAggASgEIkYKDUZvcm1hdFJlcXVlc3QSEgoKY29sbGVjdGlvbhgBIAEoCRIPCgdvcmRpbmFsGAIgASgNEhAKCGlkZW50aXR5GAMgASgJIiUKDkZvcm1hdFJlc3BvbnNlEhMKC2luY2FybmF0aW9uGAEgASgJItoDCg5Db2xsZWN0aW9uU3BlYxISCgpjb2xsZWN0aW9uGAEgASgJEg8KB3BhY2thZ2UYAiABKAkSEgoKZ2VuZXJhdGlvbhgDIAEoBBIUCgxwYXJ0aXRpb25pbmcYBCABKAkSFAoMaGFzaF92ZXJzaW9uGAUgASgNEicKB21lbWJlcnMYBiADKAsyFi5vYWFzLkNvbGxlY3Rpb25NZW1iZXISLQoKcGFydGl0aW9ucxgHIAMoCzIZLm9hYXMuUGFydGl0aW9uQXNzaWdubWVudBIjCgVzbG90cxgIIAMoCzIULm9hYXMuU2xvdEFzc2lnbm1lbnQSKwoJZnVuY3Rpb25zGAkgAygLMhgub2Fhcy5Db2xsZWN0aW9uRnVuY3Rpb24SMgoHb3B0aW9ucxgKIAMoCzIhLm9hYXMuQ29sbGVjdGlvblNwZWMuT3B0aW9uc0VudHJ5EhIKCnNoYXJkX3R5cGUYCyABKAkSEgoKcGVyc2lzdGVudBgMIAEoCBIQCghkaXNhYmxlZBgNIAEoCBIbChNyZXNvbHZlZF9jbGFzc19qc29uGA4gASgJGi4KDE9wdGlvbnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIoEBChBDb2xsZWN0aW9uTWVtYmVyEgoKAmlkGAEgASgEEhMKC2Vudmlyb25tZW50GAIgASgJEg8KB29yZGluYWwYAyABKA0SEwoLaW5jYXJuYXRpb24YBCABKAkSFAoMbGlua19hZGRyZXNzGAUgASgJEhAKCGRhdGFfdXJsGAYgASgJIkoKE1BhcnRpdGlvbkFzc2lnbm1lbnQSEQoJcGFydGl0aW9uGAEgASgNEg8KB21lbWJlcnMYAiADKAQSDwoHZm91bmRlZBgDIAEoBCJACg5TbG90QXNzaWdubWVudBINCgVmaXJzdBgBIAEoDRIMCgRsYXN0GAIgASgNEhEKCXBhcnRpdGlvbhgDIAEoDSLHAQoSQ29sbGVjdGlvbkZ1bmN0aW9uEgwKBG5hbWUYASABKAkSCwoDdXJsGAIgASgJEhEKCXN0YXRlbGVzcxgDIAEoCBIPCgdzdGFuZGJ5GAQgASgIEhQKDGFjdGl2ZV9ncm91cBgFIAMoBBIQCghkaXNhYmxlZBgGIAEoCBIOCgZhY2Nlc3MYByABKAkSEgoKdGltZW91dF9tcxgIIAEoDRIRCglpbW11dGFibGUYCSABKAgSEwoLY29uY3VycmVuY3kYCiABKAkiUwoOUHJvcG9zZVJlcXVlc3QSGwoTZXhwZWN0ZWRfZ2VuZXJhdGlvbhgBIAEoBBIkCgZ3YW50ZWQYAiABKAsyFC5vYWFzLkNvbGxlY3Rpb25TcGVjIiUKD1Byb3Bvc2VSZXNwb25zZRISCgpnZW5lcmF0aW9uGAEgASgEIjIKDEFwcGx5UmVxdWVzdBIiCgRzcGVjGAEgASgLMhQub2Fhcy5Db2xsZWN0aW9uU3BlYyIjCg1BcHBseVJlc3BvbnNlEhIKCmdlbmVyYXRpb24YASABKAQqiQEKClN0b3JlU3RhdGUSGwoXU1RPUkVfU1RBVEVfVU5TUEVDSUZJRUQQABIVChFTVE9SRV9TVEFURV9FTVBUWRABEhUKEVNUT1JFX1NUQVRFX1JFQURZEAISFwoTU1RPUkVfU1RBVEVfRk9SRUlHThADEhcKE1NUT1JFX1NUQVRFX1JFRlVTRUQQBCqQAQoKU2hhcmRTdGF0ZRIbChdTSEFSRF9TVEFURV9VTlNQRUNJRklFRBAAEhgKFFNIQVJEX1NUQVRFX1NUQVJUSU5HEAESFQoRU0hBUkRfU1RBVEVfUkVBRFkQAhIWChJTSEFSRF9TVEFURV9GQUlMRUQQAxIcChhTSEFSRF9TVEFURV9TVE9SQUdFX0ZVTEwQBDKgAgoJT2RnbUFkbWluEjcKCUdldFN0YXR1cxIWLm9hYXMuR2V0U3RhdHVzUmVxdWVzdBoSLm9hYXMuTWVtYmVyU3RhdHVzEjsKC1dhdGNoU3RhdHVzEhYub2Fhcy5HZXRTdGF0dXNSZXF1ZXN0GhIub2Fhcy5NZW1iZXJTdGF0dXMwARIzCgZGb3JtYXQSEy5vYWFzLkZvcm1hdFJlcXVlc3QaFC5vYWFzLkZvcm1hdFJlc3BvbnNlEjYKB1Byb3Bvc2USFC5vYWFzLlByb3Bvc2VSZXF1ZXN0GhUub2Fhcy5Qcm9wb3NlUmVzcG9uc2USMAoFQXBwbHkSEi5vYWFzLkFwcGx5UmVxdWVzdBoTLm9hYXMuQXBwbHlSZXNwb25zZWIGcHJvdG8z");
+  fileDesc("ChBvYWFzLWFkbWluLnByb3RvEgRvYWFzIhIKEEdldFN0YXR1c1JlcXVlc3QiuAMKDE1lbWJlclN0YXR1cxISCgpjb2xsZWN0aW9uGAEgASgJEg8KB29yZGluYWwYAiABKA0SJQoLc3RvcmVfc3RhdGUYAyABKA4yEC5vYWFzLlN0b3JlU3RhdGUSFQoNc3RvcmVfbWVzc2FnZRgEIAEoCRITCgtpbmNhcm5hdGlvbhgFIAEoCRIWCg5mb3JtYXRfdmVyc2lvbhgGIAEoDRISCgpnZW5lcmF0aW9uGAcgASgEEhcKD21ldGFfZ2VuZXJhdGlvbhgIIAEoBBIhCgZzaGFyZHMYCSADKAsyES5vYWFzLlNoYXJkU3RhdHVzEhYKDmNhcGFjaXR5X2J5dGVzGAogASgEEhIKCnVzZWRfYnl0ZXMYCyABKAQSFwoPcHJvZ3JhbV92ZXJzaW9uGAwgASgJEhYKDmNvbnRlbnRfZGlnZXN0GA0gASgJEicKCWNvbW1pdHRlZBgOIAEoCzIULm9hYXMuQ29sbGVjdGlvblNwZWMSEAoIaWRlbnRpdHkYDyABKAkSHgoEbWV0YRgQIAEoCzIQLm9hYXMuUmFmdFN0YXR1cxIQCghyZXNpZ25lZBgRIAEoCCLuAQoLU2hhcmRTdGF0dXMSEQoJcGFydGl0aW9uGAEgASgNEh8KBXN0YXRlGAIgASgOMhAub2Fhcy5TaGFyZFN0YXRlEg4KBmxlYWRlchgDIAEoCBIPCgdvYmplY3RzGAQgASgEEg0KBWJ5dGVzGAUgASgEEhUKDWFwcGxpZWRfaW5kZXgYBiABKAQSDwoHbWVzc2FnZRgHIAEoCRIOCgZsYWdfbXMYCCABKAQSHgoEcmFmdBgJIAEoCzIQLm9hYXMuUmFmdFN0YXR1cxIjCgVtb3ZlcxgKIAMoCzIULm9hYXMuU2xvdE1vdmVTdGF0dXMi1wEKClJhZnRTdGF0dXMSHAoEcm9sZRgBIAEoDjIOLm9hYXMuUmFmdFJvbGUSDAoEdGVybRgCIAEoBBIOCgZsZWFkZXIYAyABKAkSDgoGdm90ZXJzGAQgAygJEhAKCGxlYXJuZXJzGAUgAygJEhAKCG91dGdvaW5nGAYgAygJEhQKDGNvbW1pdF9pbmRleBgHIAEoBBInCgdtZW1iZXJzGAggAygLMhYub2Fhcy5SYWZ0TWVtYmVyU3RhdHVzEhoKEnJlYWNoZWRfZ2VuZXJhdGlvbhgJIAEoBCJxChBSYWZ0TWVtYmVyU3RhdHVzEhMKC2luY2FybmF0aW9uGAEgASgJEhMKC2xhZ19lbnRyaWVzGAIgASgEEg4KBmFjdGl2ZRgDIAEoCBIRCgljYXVnaHRfdXAYBCABKAgSEAoIc25hcHNob3QYBSABKAgidAoOU2xvdE1vdmVTdGF0dXMSDQoFZmlyc3QYASABKA0SDAoEbGFzdBgCIAEoDRIKCgJ0bxgDIAEoDRIRCgljdXRfaW5kZXgYBCABKAQSDgoGYWN0aXZlGAUgASgIEhYKDmNvcGllZF9vYmplY3RzGAYgASgEIkYKDUZvcm1hdFJlcXVlc3QSEgoKY29sbGVjdGlvbhgBIAEoCRIPCgdvcmRpbmFsGAIgASgNEhAKCGlkZW50aXR5GAMgASgJIiUKDkZvcm1hdFJlc3BvbnNlEhMKC2luY2FybmF0aW9uGAEgASgJIo4ECg5Db2xsZWN0aW9uU3BlYxISCgpjb2xsZWN0aW9uGAEgASgJEg8KB3BhY2thZ2UYAiABKAkSEgoKZ2VuZXJhdGlvbhgDIAEoBBIUCgxwYXJ0aXRpb25pbmcYBCABKAkSFAoMaGFzaF92ZXJzaW9uGAUgASgNEicKB21lbWJlcnMYBiADKAsyFi5vYWFzLkNvbGxlY3Rpb25NZW1iZXISLQoKcGFydGl0aW9ucxgHIAMoCzIZLm9hYXMuUGFydGl0aW9uQXNzaWdubWVudBIjCgVzbG90cxgIIAMoCzIULm9hYXMuU2xvdEFzc2lnbm1lbnQSKwoJZnVuY3Rpb25zGAkgAygLMhgub2Fhcy5Db2xsZWN0aW9uRnVuY3Rpb24SMgoHb3B0aW9ucxgKIAMoCzIhLm9hYXMuQ29sbGVjdGlvblNwZWMuT3B0aW9uc0VudHJ5EhIKCnNoYXJkX3R5cGUYCyABKAkSEgoKcGVyc2lzdGVudBgMIAEoCBIQCghkaXNhYmxlZBgNIAEoCBIbChNyZXNvbHZlZF9jbGFzc19qc29uGA4gASgJEhMKC21ldGFfdm90ZXJzGA8gAygEEh0KBW1vdmVzGBAgAygLMg4ub2Fhcy5TbG90TW92ZRouCgxPcHRpb25zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKBAQoQQ29sbGVjdGlvbk1lbWJlchIKCgJpZBgBIAEoBBITCgtlbnZpcm9ubWVudBgCIAEoCRIPCgdvcmRpbmFsGAMgASgNEhMKC2luY2FybmF0aW9uGAQgASgJEhQKDGxpbmtfYWRkcmVzcxgFIAEoCRIQCghkYXRhX3VybBgGIAEoCSJcChNQYXJ0aXRpb25Bc3NpZ25tZW50EhEKCXBhcnRpdGlvbhgBIAEoDRIPCgdtZW1iZXJzGAIgAygEEg8KB2ZvdW5kZWQYAyABKAQSEAoIZm91bmRlcnMYBCADKAkiQAoOU2xvdEFzc2lnbm1lbnQSDQoFZmlyc3QYASABKA0SDAoEbGFzdBgCIAEoDRIRCglwYXJ0aXRpb24YAyABKA0iQQoIU2xvdE1vdmUSDQoFZmlyc3QYASABKA0SDAoEbGFzdBgCIAEoDRIMCgRmcm9tGAMgASgNEgoKAnRvGAQgASgNIscBChJDb2xsZWN0aW9uRnVuY3Rpb24SDAoEbmFtZRgBIAEoCRILCgN1cmwYAiABKAkSEQoJc3RhdGVsZXNzGAMgASgIEg8KB3N0YW5kYnkYBCABKAgSFAoMYWN0aXZlX2dyb3VwGAUgAygEEhAKCGRpc2FibGVkGAYgASgIEg4KBmFjY2VzcxgHIAEoCRISCgp0aW1lb3V0X21zGAggASgNEhEKCWltbXV0YWJsZRgJIAEoCBITCgtjb25jdXJyZW5jeRgKIAEoCSJTCg5Qcm9wb3NlUmVxdWVzdBIbChNleHBlY3RlZF9nZW5lcmF0aW9uGAEgASgEEiQKBndhbnRlZBgCIAEoCzIULm9hYXMuQ29sbGVjdGlvblNwZWMiJQoPUHJvcG9zZVJlc3BvbnNlEhIKCmdlbmVyYXRpb24YASABKAQiMgoMQXBwbHlSZXF1ZXN0EiIKBHNwZWMYASABKAsyFC5vYWFzLkNvbGxlY3Rpb25TcGVjIiMKDUFwcGx5UmVzcG9uc2USEgoKZ2VuZXJhdGlvbhgBIAEoBCIyCgxBZG9wdFJlcXVlc3QSIgoEc3BlYxgBIAEoCzIULm9hYXMuQ29sbGVjdGlvblNwZWMiIwoNQWRvcHRSZXNwb25zZRISCgpnZW5lcmF0aW9uGAEgASgEIhIKEEdldFNlcnZlZFJlcXVlc3QiNwoRR2V0U2VydmVkUmVzcG9uc2USIgoEc3BlYxgBIAEoCzIULm9hYXMuQ29sbGVjdGlvblNwZWMiIAoNUmVzaWduUmVxdWVzdBIPCgdzZWNvbmRzGAEgASgNIhAKDlJlc2lnblJlc3BvbnNlKokBCgpTdG9yZVN0YXRlEhsKF1NUT1JFX1NUQVRFX1VOU1BFQ0lGSUVEEAASFQoRU1RPUkVfU1RBVEVfRU1QVFkQARIVChFTVE9SRV9TVEFURV9SRUFEWRACEhcKE1NUT1JFX1NUQVRFX0ZPUkVJR04QAxIXChNTVE9SRV9TVEFURV9SRUZVU0VEEAQqkAEKClNoYXJkU3RhdGUSGwoXU0hBUkRfU1RBVEVfVU5TUEVDSUZJRUQQABIYChRTSEFSRF9TVEFURV9TVEFSVElORxABEhUKEVNIQVJEX1NUQVRFX1JFQURZEAISFgoSU0hBUkRfU1RBVEVfRkFJTEVEEAMSHAoYU0hBUkRfU1RBVEVfU1RPUkFHRV9GVUxMEAQqagoIUmFmdFJvbGUSGQoVUkFGVF9ST0xFX1VOU1BFQ0lGSUVEEAASFgoSUkFGVF9ST0xFX0ZPTExPV0VSEAESFAoQUkFGVF9ST0xFX0xFQURFUhACEhUKEVJBRlRfUk9MRV9MRUFSTkVSEAMyxQMKCU9kZ21BZG1pbhI3CglHZXRTdGF0dXMSFi5vYWFzLkdldFN0YXR1c1JlcXVlc3QaEi5vYWFzLk1lbWJlclN0YXR1cxI7CgtXYXRjaFN0YXR1cxIWLm9hYXMuR2V0U3RhdHVzUmVxdWVzdBoSLm9hYXMuTWVtYmVyU3RhdHVzMAESMwoGRm9ybWF0EhMub2Fhcy5Gb3JtYXRSZXF1ZXN0GhQub2Fhcy5Gb3JtYXRSZXNwb25zZRI2CgdQcm9wb3NlEhQub2Fhcy5Qcm9wb3NlUmVxdWVzdBoVLm9hYXMuUHJvcG9zZVJlc3BvbnNlEjAKBUFkb3B0EhIub2Fhcy5BZG9wdFJlcXVlc3QaEy5vYWFzLkFkb3B0UmVzcG9uc2USMAoFQXBwbHkSEi5vYWFzLkFwcGx5UmVxdWVzdBoTLm9hYXMuQXBwbHlSZXNwb25zZRI8CglHZXRTZXJ2ZWQSFi5vYWFzLkdldFNlcnZlZFJlcXVlc3QaFy5vYWFzLkdldFNlcnZlZFJlc3BvbnNlEjMKBlJlc2lnbhITLm9hYXMuUmVzaWduUmVxdWVzdBoULm9hYXMuUmVzaWduUmVzcG9uc2ViBnByb3RvMw");
 
 /**
  * @generated from message oaas.GetStatusRequest
@@ -118,6 +118,20 @@ export type MemberStatus = Message<"oaas.MemberStatus"> & {
    * @generated from field: string identity = 15;
    */
   identity: string;
+
+  /**
+   * Its replica of the meta group; absent where there is none.
+   *
+   * @generated from field: oaas.RaftStatus meta = 16;
+   */
+  meta?: RaftStatus | undefined;
+
+  /**
+   * It takes no leadership now; see Resign.
+   *
+   * @generated from field: bool resigned = 17;
+   */
+  resigned: boolean;
 };
 
 /**
@@ -137,11 +151,15 @@ export type ShardStatus = Message<"oaas.ShardStatus"> & {
   partition: number;
 
   /**
+   * Raft: READY on the leader once it may serve, and on a voter that follows a known leader.
+   *
    * @generated from field: oaas.ShardState state = 2;
    */
   state: ShardState;
 
   /**
+   * Answers writes by itself. Raft: leads its group.
+   *
    * @generated from field: bool leader = 3;
    */
   leader: boolean;
@@ -152,6 +170,8 @@ export type ShardStatus = Message<"oaas.ShardStatus"> & {
   objects: bigint;
 
   /**
+   * Keys and values of live data in this replica.
+   *
    * @generated from field: uint64 bytes = 5;
    */
   bytes: bigint;
@@ -172,6 +192,20 @@ export type ShardStatus = Message<"oaas.ShardStatus"> & {
    * @generated from field: uint64 lag_ms = 8;
    */
   lagMs: bigint;
+
+  /**
+   * Raft only. A replica that its group has removed is deleted and not reported any more.
+   *
+   * @generated from field: oaas.RaftStatus raft = 9;
+   */
+  raft?: RaftStatus | undefined;
+
+  /**
+   * Moves of slots out of this partition, on the member that drives them; see SlotMove.
+   *
+   * @generated from field: repeated oaas.SlotMoveStatus moves = 10;
+   */
+  moves: SlotMoveStatus[];
 };
 
 /**
@@ -180,6 +214,170 @@ export type ShardStatus = Message<"oaas.ShardStatus"> & {
  */
 export const ShardStatusSchema: GenMessage<ShardStatus> = /*@__PURE__*/
   messageDesc(file_oaas_admin, 2);
+
+/**
+ * One replica of a Raft group as it knows itself. Members are named by their incarnation.
+ *
+ * @generated from message oaas.RaftStatus
+ */
+export type RaftStatus = Message<"oaas.RaftStatus"> & {
+  /**
+   * @generated from field: oaas.RaftRole role = 1;
+   */
+  role: RaftRole;
+
+  /**
+   * @generated from field: uint64 term = 2;
+   */
+  term: bigint;
+
+  /**
+   * Empty = none is known.
+   *
+   * @generated from field: string leader = 3;
+   */
+  leader: string;
+
+  /**
+   * The committed configuration, each list sorted. `outgoing` is not empty while two configurations
+   * are joint: the voters of the old one.
+   *
+   * @generated from field: repeated string voters = 4;
+   */
+  voters: string[];
+
+  /**
+   * @generated from field: repeated string learners = 5;
+   */
+  learners: string[];
+
+  /**
+   * @generated from field: repeated string outgoing = 6;
+   */
+  outgoing: string[];
+
+  /**
+   * @generated from field: uint64 commit_index = 7;
+   */
+  commitIndex: bigint;
+
+  /**
+   * At the leader: every member but itself; empty elsewhere.
+   *
+   * @generated from field: repeated oaas.RaftMemberStatus members = 8;
+   */
+  members: RaftMemberStatus[];
+
+  /**
+   * At the leader: the newest generation whose wanted members are exactly the voters, without
+   * learners and not joint. 0 = none in this term yet.
+   *
+   * @generated from field: uint64 reached_generation = 9;
+   */
+  reachedGeneration: bigint;
+};
+
+/**
+ * Describes the message oaas.RaftStatus.
+ * Use `create(RaftStatusSchema)` to create a new message.
+ */
+export const RaftStatusSchema: GenMessage<RaftStatus> = /*@__PURE__*/
+  messageDesc(file_oaas_admin, 3);
+
+/**
+ * A member as its group's leader sees it.
+ *
+ * @generated from message oaas.RaftMemberStatus
+ */
+export type RaftMemberStatus = Message<"oaas.RaftMemberStatus"> & {
+  /**
+   * @generated from field: string incarnation = 1;
+   */
+  incarnation: string;
+
+  /**
+   * Committed entries that it is not known to have.
+   *
+   * @generated from field: uint64 lag_entries = 2;
+   */
+  lagEntries: bigint;
+
+  /**
+   * Heard of within an election timeout.
+   *
+   * @generated from field: bool active = 3;
+   */
+  active: boolean;
+
+  /**
+   * Active, and has everything that was committed up to about a second ago.
+   *
+   * @generated from field: bool caught_up = 4;
+   */
+  caughtUp: boolean;
+
+  /**
+   * Waits for a snapshot to arrive.
+   *
+   * @generated from field: bool snapshot = 5;
+   */
+  snapshot: boolean;
+};
+
+/**
+ * Describes the message oaas.RaftMemberStatus.
+ * Use `create(RaftMemberStatusSchema)` to create a new message.
+ */
+export const RaftMemberStatusSchema: GenMessage<RaftMemberStatus> = /*@__PURE__*/
+  messageDesc(file_oaas_admin, 4);
+
+/**
+ * @generated from message oaas.SlotMoveStatus
+ */
+export type SlotMoveStatus = Message<"oaas.SlotMoveStatus"> & {
+  /**
+   * @generated from field: uint32 first = 1;
+   */
+  first: number;
+
+  /**
+   * @generated from field: uint32 last = 2;
+   */
+  last: number;
+
+  /**
+   * Partition that gets them.
+   *
+   * @generated from field: uint32 to = 3;
+   */
+  to: number;
+
+  /**
+   * Index of the MoveSlots entry in the source's log; 0 = still copying.
+   *
+   * @generated from field: uint64 cut_index = 4;
+   */
+  cutIndex: bigint;
+
+  /**
+   * The target has the state up to `cut_index` and serves: the next generation may name it.
+   *
+   * @generated from field: bool active = 5;
+   */
+  active: boolean;
+
+  /**
+   * @generated from field: uint64 copied_objects = 6;
+   */
+  copiedObjects: bigint;
+};
+
+/**
+ * Describes the message oaas.SlotMoveStatus.
+ * Use `create(SlotMoveStatusSchema)` to create a new message.
+ */
+export const SlotMoveStatusSchema: GenMessage<SlotMoveStatus> = /*@__PURE__*/
+  messageDesc(file_oaas_admin, 5);
 
 /**
  * @generated from message oaas.FormatRequest
@@ -208,7 +406,7 @@ export type FormatRequest = Message<"oaas.FormatRequest"> & {
  * Use `create(FormatRequestSchema)` to create a new message.
  */
 export const FormatRequestSchema: GenMessage<FormatRequest> = /*@__PURE__*/
-  messageDesc(file_oaas_admin, 3);
+  messageDesc(file_oaas_admin, 6);
 
 /**
  * @generated from message oaas.FormatResponse
@@ -225,7 +423,7 @@ export type FormatResponse = Message<"oaas.FormatResponse"> & {
  * Use `create(FormatResponseSchema)` to create a new message.
  */
 export const FormatResponseSchema: GenMessage<FormatResponse> = /*@__PURE__*/
-  messageDesc(file_oaas_admin, 4);
+  messageDesc(file_oaas_admin, 7);
 
 /**
  * The content of a generation: everything that a member needs to serve.
@@ -310,6 +508,20 @@ export type CollectionSpec = Message<"oaas.CollectionSpec"> & {
    * @generated from field: string resolved_class_json = 14;
    */
   resolvedClassJson: string;
+
+  /**
+   * Member ids that vote in the meta group: 1, 3 or 5. Empty = the member of ordinal 0 alone.
+   *
+   * @generated from field: repeated uint64 meta_voters = 15;
+   */
+  metaVoters: bigint[];
+
+  /**
+   * Slots that shall move; `slots` names the target only once it is active.
+   *
+   * @generated from field: repeated oaas.SlotMove moves = 16;
+   */
+  moves: SlotMove[];
 };
 
 /**
@@ -317,9 +529,11 @@ export type CollectionSpec = Message<"oaas.CollectionSpec"> & {
  * Use `create(CollectionSpecSchema)` to create a new message.
  */
 export const CollectionSpecSchema: GenMessage<CollectionSpec> = /*@__PURE__*/
-  messageDesc(file_oaas_admin, 5);
+  messageDesc(file_oaas_admin, 8);
 
 /**
+ * Everybody who holds a replica, shall hold one, or is to be reached until it holds none any more.
+ *
  * @generated from message oaas.CollectionMember
  */
 export type CollectionMember = Message<"oaas.CollectionMember"> & {
@@ -363,7 +577,7 @@ export type CollectionMember = Message<"oaas.CollectionMember"> & {
  * Use `create(CollectionMemberSchema)` to create a new message.
  */
 export const CollectionMemberSchema: GenMessage<CollectionMember> = /*@__PURE__*/
-  messageDesc(file_oaas_admin, 6);
+  messageDesc(file_oaas_admin, 9);
 
 /**
  * @generated from message oaas.PartitionAssignment
@@ -375,7 +589,10 @@ export type PartitionAssignment = Message<"oaas.PartitionAssignment"> & {
   partition: number;
 
   /**
-   * Member ids; the first is the primary.
+   * Ids of the members that shall hold a replica. The first is the primary: of a Raft group the one
+   * that leads whenever it has caught up and has not resigned. The leader of a Raft group brings its
+   * configuration here by itself, one change at a time: who is not named here leaves, who is missing
+   * joins as learner and becomes a voter once it has caught up.
    *
    * @generated from field: repeated uint64 members = 2;
    */
@@ -388,6 +605,14 @@ export type PartitionAssignment = Message<"oaas.PartitionAssignment"> & {
    * @generated from field: uint64 founded = 3;
    */
   founded: bigint;
+
+  /**
+   * Raft: incarnations of the members that the group was founded with; never changed. One of them
+   * that never had the replica begins with these as voters; everybody else joins.
+   *
+   * @generated from field: repeated string founders = 4;
+   */
+  founders: string[];
 };
 
 /**
@@ -395,7 +620,7 @@ export type PartitionAssignment = Message<"oaas.PartitionAssignment"> & {
  * Use `create(PartitionAssignmentSchema)` to create a new message.
  */
 export const PartitionAssignmentSchema: GenMessage<PartitionAssignment> = /*@__PURE__*/
-  messageDesc(file_oaas_admin, 7);
+  messageDesc(file_oaas_admin, 10);
 
 /**
  * @generated from message oaas.SlotAssignment
@@ -422,7 +647,43 @@ export type SlotAssignment = Message<"oaas.SlotAssignment"> & {
  * Use `create(SlotAssignmentSchema)` to create a new message.
  */
 export const SlotAssignmentSchema: GenMessage<SlotAssignment> = /*@__PURE__*/
-  messageDesc(file_oaas_admin, 8);
+  messageDesc(file_oaas_admin, 11);
+
+/**
+ * Slots [first, last] go from one partition to another: the leader of `from` copies them to the group
+ * of `to`, then logs a MoveSlots entry. After it the source answers WRONG_PARTITION with `to`, and the
+ * target serves them as soon as it has the state up to that entry.
+ *
+ * @generated from message oaas.SlotMove
+ */
+export type SlotMove = Message<"oaas.SlotMove"> & {
+  /**
+   * @generated from field: uint32 first = 1;
+   */
+  first: number;
+
+  /**
+   * @generated from field: uint32 last = 2;
+   */
+  last: number;
+
+  /**
+   * @generated from field: uint32 from = 3;
+   */
+  from: number;
+
+  /**
+   * @generated from field: uint32 to = 4;
+   */
+  to: number;
+};
+
+/**
+ * Describes the message oaas.SlotMove.
+ * Use `create(SlotMoveSchema)` to create a new message.
+ */
+export const SlotMoveSchema: GenMessage<SlotMove> = /*@__PURE__*/
+  messageDesc(file_oaas_admin, 12);
 
 /**
  * @generated from message oaas.CollectionFunction
@@ -488,7 +749,7 @@ export type CollectionFunction = Message<"oaas.CollectionFunction"> & {
  * Use `create(CollectionFunctionSchema)` to create a new message.
  */
 export const CollectionFunctionSchema: GenMessage<CollectionFunction> = /*@__PURE__*/
-  messageDesc(file_oaas_admin, 9);
+  messageDesc(file_oaas_admin, 13);
 
 /**
  * @generated from message oaas.ProposeRequest
@@ -510,7 +771,7 @@ export type ProposeRequest = Message<"oaas.ProposeRequest"> & {
  * Use `create(ProposeRequestSchema)` to create a new message.
  */
 export const ProposeRequestSchema: GenMessage<ProposeRequest> = /*@__PURE__*/
-  messageDesc(file_oaas_admin, 10);
+  messageDesc(file_oaas_admin, 14);
 
 /**
  * @generated from message oaas.ProposeResponse
@@ -527,7 +788,7 @@ export type ProposeResponse = Message<"oaas.ProposeResponse"> & {
  * Use `create(ProposeResponseSchema)` to create a new message.
  */
 export const ProposeResponseSchema: GenMessage<ProposeResponse> = /*@__PURE__*/
-  messageDesc(file_oaas_admin, 11);
+  messageDesc(file_oaas_admin, 15);
 
 /**
  * @generated from message oaas.ApplyRequest
@@ -544,7 +805,7 @@ export type ApplyRequest = Message<"oaas.ApplyRequest"> & {
  * Use `create(ApplyRequestSchema)` to create a new message.
  */
 export const ApplyRequestSchema: GenMessage<ApplyRequest> = /*@__PURE__*/
-  messageDesc(file_oaas_admin, 12);
+  messageDesc(file_oaas_admin, 16);
 
 /**
  * @generated from message oaas.ApplyResponse
@@ -561,7 +822,105 @@ export type ApplyResponse = Message<"oaas.ApplyResponse"> & {
  * Use `create(ApplyResponseSchema)` to create a new message.
  */
 export const ApplyResponseSchema: GenMessage<ApplyResponse> = /*@__PURE__*/
-  messageDesc(file_oaas_admin, 13);
+  messageDesc(file_oaas_admin, 17);
+
+/**
+ * @generated from message oaas.AdoptRequest
+ */
+export type AdoptRequest = Message<"oaas.AdoptRequest"> & {
+  /**
+   * @generated from field: oaas.CollectionSpec spec = 1;
+   */
+  spec?: CollectionSpec | undefined;
+};
+
+/**
+ * Describes the message oaas.AdoptRequest.
+ * Use `create(AdoptRequestSchema)` to create a new message.
+ */
+export const AdoptRequestSchema: GenMessage<AdoptRequest> = /*@__PURE__*/
+  messageDesc(file_oaas_admin, 18);
+
+/**
+ * @generated from message oaas.AdoptResponse
+ */
+export type AdoptResponse = Message<"oaas.AdoptResponse"> & {
+  /**
+   * @generated from field: uint64 generation = 1;
+   */
+  generation: bigint;
+};
+
+/**
+ * Describes the message oaas.AdoptResponse.
+ * Use `create(AdoptResponseSchema)` to create a new message.
+ */
+export const AdoptResponseSchema: GenMessage<AdoptResponse> = /*@__PURE__*/
+  messageDesc(file_oaas_admin, 19);
+
+/**
+ * @generated from message oaas.GetServedRequest
+ */
+export type GetServedRequest = Message<"oaas.GetServedRequest"> & {
+};
+
+/**
+ * Describes the message oaas.GetServedRequest.
+ * Use `create(GetServedRequestSchema)` to create a new message.
+ */
+export const GetServedRequestSchema: GenMessage<GetServedRequest> = /*@__PURE__*/
+  messageDesc(file_oaas_admin, 20);
+
+/**
+ * @generated from message oaas.GetServedResponse
+ */
+export type GetServedResponse = Message<"oaas.GetServedResponse"> & {
+  /**
+   * Absent before the first generation.
+   *
+   * @generated from field: oaas.CollectionSpec spec = 1;
+   */
+  spec?: CollectionSpec | undefined;
+};
+
+/**
+ * Describes the message oaas.GetServedResponse.
+ * Use `create(GetServedResponseSchema)` to create a new message.
+ */
+export const GetServedResponseSchema: GenMessage<GetServedResponse> = /*@__PURE__*/
+  messageDesc(file_oaas_admin, 21);
+
+/**
+ * @generated from message oaas.ResignRequest
+ */
+export type ResignRequest = Message<"oaas.ResignRequest"> & {
+  /**
+   * 0 = may lead again at once.
+   *
+   * @generated from field: uint32 seconds = 1;
+   */
+  seconds: number;
+};
+
+/**
+ * Describes the message oaas.ResignRequest.
+ * Use `create(ResignRequestSchema)` to create a new message.
+ */
+export const ResignRequestSchema: GenMessage<ResignRequest> = /*@__PURE__*/
+  messageDesc(file_oaas_admin, 22);
+
+/**
+ * @generated from message oaas.ResignResponse
+ */
+export type ResignResponse = Message<"oaas.ResignResponse"> & {
+};
+
+/**
+ * Describes the message oaas.ResignResponse.
+ * Use `create(ResignResponseSchema)` to create a new message.
+ */
+export const ResignResponseSchema: GenMessage<ResignResponse> = /*@__PURE__*/
+  messageDesc(file_oaas_admin, 23);
 
 /**
  * @generated from enum oaas.StoreState
@@ -652,6 +1011,44 @@ export const ShardStateSchema: GenEnum<ShardState> = /*@__PURE__*/
   enumDesc(file_oaas_admin, 1);
 
 /**
+ * @generated from enum oaas.RaftRole
+ */
+export const RaftRole = {
+  /**
+   * @generated from enum value: RAFT_ROLE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Also a candidate.
+   *
+   * @generated from enum value: RAFT_ROLE_FOLLOWER = 1;
+   */
+  FOLLOWER: 1,
+
+  /**
+   * @generated from enum value: RAFT_ROLE_LEADER = 2;
+   */
+  LEADER: 2,
+
+  /**
+   * @generated from enum value: RAFT_ROLE_LEARNER = 3;
+   */
+  LEARNER: 3,
+} as const;
+
+/**
+ * @generated from enum oaas.RaftRole
+ */
+export type RaftRole = (typeof RaftRole)[keyof typeof RaftRole] | UnknownEnum;
+
+/**
+ * Describes the enum oaas.RaftRole.
+ */
+export const RaftRoleSchema: GenEnum<RaftRole> = /*@__PURE__*/
+  enumDesc(file_oaas_admin, 2);
+
+/**
  * @generated from service oaas.OdgmAdmin
  */
 export const OdgmAdmin: GenService<{
@@ -685,9 +1082,11 @@ export const OdgmAdmin: GenService<{
     output: typeof FormatResponseSchema;
   },
   /**
-   * Asks the meta group (its voter is ordinal 0 for now) to make `wanted` the next generation.
+   * Asks the meta group to make `wanted` the next generation; any of its voters may be asked.
    * FAILED_PRECONDITION with reason GENERATION_CONFLICT if `expected_generation` is not the current
-   * one; the same content as the current generation answers that generation without a new one.
+   * one; the same content as the current generation answers that generation without a new one. A
+   * voter that does not lead answers FAILED_PRECONDITION with reason NOT_LEADER and names the leader
+   * in its status.
    *
    * @generated from rpc oaas.OdgmAdmin.Propose
    */
@@ -695,6 +1094,18 @@ export const OdgmAdmin: GenService<{
     methodKind: "unary";
     input: typeof ProposeRequestSchema;
     output: typeof ProposeResponseSchema;
+  },
+  /**
+   * Gives a meta group that holds no generation the one that members serve, so that its numbers go
+   * on from there: what is done after the stores of all its voters were lost and the loss accepted.
+   * FAILED_PRECONDITION with reason GENERATION_CONFLICT if it holds another one.
+   *
+   * @generated from rpc oaas.OdgmAdmin.Adopt
+   */
+  adopt: {
+    methodKind: "unary";
+    input: typeof AdoptRequestSchema;
+    output: typeof AdoptResponseSchema;
   },
   /**
    * Hands a committed generation to a member. Older than what it has: answered with what it has.
@@ -705,6 +1116,28 @@ export const OdgmAdmin: GenService<{
     methodKind: "unary";
     input: typeof ApplyRequestSchema;
     output: typeof ApplyResponseSchema;
+  },
+  /**
+   * The generation that this member serves, whole.
+   *
+   * @generated from rpc oaas.OdgmAdmin.GetServed
+   */
+  getServed: {
+    methodKind: "unary";
+    input: typeof GetServedRequestSchema;
+    output: typeof GetServedResponseSchema;
+  },
+  /**
+   * Hands the leadership of every Raft group that it leads, the meta group included, to a voter that
+   * has caught up, and takes none for `seconds`: what is done before its pod restarts. Groups with
+   * one voter stay. Answers at once; MemberStatus shows when it leads nothing any more.
+   *
+   * @generated from rpc oaas.OdgmAdmin.Resign
+   */
+  resign: {
+    methodKind: "unary";
+    input: typeof ResignRequestSchema;
+    output: typeof ResignResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_oaas_admin, 0);

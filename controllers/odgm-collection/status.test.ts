@@ -6,6 +6,7 @@ import {
   CollectionSpecSchema,
   MemberStatusSchema,
   ShardState,
+  ShardStatusSchema,
   StoreState,
 } from "#api/gen/oaas-admin_pb.ts";
 import { computeKstatus } from "#controllers/runtime/index.ts";
@@ -96,17 +97,16 @@ function serving(
       const id = committed.members.find((entry) => entry.ordinal === ordinal)?.id;
       const shards = committed.partitions
         .filter((entry) => entry.members.some((holder) => holder === id))
-        .map(({ partition }) => ({
-          $typeName: "oaas.ShardStatus" as const,
-          partition,
-          state: ShardState.READY,
-          leader: true,
-          objects: 3n,
-          bytes: 100n,
-          appliedIndex: 1n,
-          lagMs: 0n,
-          message: "",
-        }));
+        .map(({ partition }) =>
+          create(ShardStatusSchema, {
+            partition,
+            state: ShardState.READY,
+            leader: true,
+            objects: 3n,
+            bytes: 100n,
+            appliedIndex: 1n,
+          }),
+        );
       const voter = ordinal === 0 ? { metaGeneration: 1n, committed } : {};
       return [ordinal, member(ordinal, { generation: 1n, shards, ...voter, ...more(ordinal) })];
     }),
@@ -114,17 +114,10 @@ function serving(
 }
 
 function withShards(state: ShardState, message = "") {
-  return [0, 1, 2, 3].map((partition) => ({
-    $typeName: "oaas.ShardStatus" as const,
-    partition,
-    state,
-    leader: true,
-    objects: 1n,
-    bytes: 1n,
-    appliedIndex: 1n,
-    lagMs: 0n,
-    message,
-  }));
+  return [0, 1, 2, 3].map((partition) => {
+    const counts = { objects: 1n, bytes: 1n, appliedIndex: 1n };
+    return create(ShardStatusSchema, { partition, state, leader: true, message, ...counts });
+  });
 }
 
 const away = (message: string): MemberSeen => ({ kind: "unreachable", message });

@@ -5,11 +5,14 @@ import type { Server } from "@grpc/grpc-js";
 import { assertNever } from "#api/base/index.ts";
 import type { MemberStatus, ShardStatus } from "#api/gen/oaas-admin_pb.ts";
 import {
+  AdoptResponseSchema,
   ApplyResponseSchema,
   FormatResponseSchema,
+  GetServedResponseSchema,
   MemberStatusSchema,
   OdgmAdmin,
   ProposeResponseSchema,
+  ResignResponseSchema,
   ShardState,
   ShardStatusSchema,
   StoreState,
@@ -19,6 +22,7 @@ import { addService } from "#workloads/platform/index.ts";
 import { refuse } from "./errors.ts";
 import { FORMAT_VERSION } from "./data-dir.ts";
 import type { Member, StoreView } from "./member.ts";
+import type { ProposeOutcome } from "./meta-log.ts";
 import type { Shard } from "./shards/shard.ts";
 
 /** How often WatchStatus looks, and the most often it tells. */
@@ -39,24 +43,43 @@ export function addAdmin(server: Server, member: Member, version: string): void 
     propose: async ({ expectedGeneration, wanted }) => {
       if (wanted === undefined) throw refuse("INVALID_REQUEST", "wanted is not set");
       const outcome = await member.propose(expectedGeneration, wanted);
-      switch (outcome.kind) {
-        case "committed":
-          return create(ProposeResponseSchema, { generation: outcome.generation });
-        case "conflict":
-          throw refuse("GENERATION_CONFLICT", `the current generation is ${outcome.current}`, {
-            generation: outcome.current,
-          });
-        case "refused":
-          throw refuse(outcome.problem.reason, outcome.problem.message);
-        default:
-          return assertNever(outcome);
-      }
+      return create(ProposeResponseSchema, { generation: committed(outcome) });
+    },
+    adopt: async ({ spec }) => {
+      if (spec === undefined) throw refuse("INVALID_REQUEST", "spec is not set");
+      if (spec.generation === 0n) throw refuse("INVALID_SPEC", "generation is 0");
+      const outcome = await member.adoptGeneration(spec);
+      return create(AdoptResponseSchema, { generation: committed(outcome) });
     },
     apply: async ({ spec }) => {
       if (spec === undefined) throw refuse("INVALID_REQUEST", "spec is not set");
       return create(ApplyResponseSchema, { generation: await member.apply(spec) });
     },
+    getServed: () => {
+      const spec = member.collections[0]?.spec;
+      return Promise.resolve(create(GetServedResponseSchema, spec === undefined ? {} : { spec }));
+    },
+    resign: ({ seconds }) => {
+      member.resign(seconds * 1000);
+      return Promise.resolve(create(ResignResponseSchema));
+    },
   });
+}
+
+/** The committed generation; throws the refusal otherwise. */
+function committed(outcome: ProposeOutcome): bigint {
+  switch (outcome.kind) {
+    case "committed":
+      return outcome.generation;
+    case "conflict":
+      throw refuse("GENERATION_CONFLICT", `the current generation is ${outcome.current}`, {
+        generation: outcome.current,
+      });
+    case "refused":
+      throw refuse(outcome.problem.reason, outcome.problem.message);
+    default:
+      return assertNever(outcome);
+  }
 }
 
 /** The member as the operator sees it. */
@@ -79,6 +102,7 @@ export function statusOf(member: Member, version: string): MemberStatus {
     usedBytes: BigInt(Math.max(0, Math.round(usedBytes))),
     programVersion: version,
     contentDigest: collection?.digest ?? "",
+    resigned: member.isResigned,
     ...(member.committed === undefined ? {} : { committed: member.committed }),
   });
 }

@@ -60,6 +60,7 @@ export class Member {
   #state: DataDirState = { kind: "empty" };
   #open: OpenStore | undefined;
   #closing = false;
+  #resignedUntilMs = 0;
   #changing: Promise<unknown> = Promise.resolve();
 
   private constructor(options: MemberOptions) {
@@ -185,15 +186,34 @@ export class Member {
   /** See {@link MetaLog.propose}. Throws NOT_META_VOTER. */
   propose(expected: bigint, wanted: CollectionSpec): Promise<ProposeOutcome> {
     return this.#inTurn(async () => {
-      const metaLog = this.#requireStore().metaLog;
-      if (metaLog === undefined) {
-        throw refuse("NOT_META_VOTER", `ordinal ${this.owner.ordinal} has no vote`);
-      }
+      const metaLog = this.#requireMetaLog();
       this.#requireName(wanted.collection);
       const outcome = await metaLog.propose(expected, wanted);
       this.#changed();
       return outcome;
     });
+  }
+
+  /** See {@link MetaLog.adopt}. Throws NOT_META_VOTER. */
+  adoptGeneration(spec: CollectionSpec): Promise<ProposeOutcome> {
+    return this.#inTurn(async () => {
+      const metaLog = this.#requireMetaLog();
+      this.#requireName(spec.collection);
+      const outcome = await metaLog.adopt(spec);
+      this.#changed();
+      return outcome;
+    });
+  }
+
+  /** Takes no leadership of a Raft group for so long, and gives away what it has; 0 ends that. */
+  resign(forMs: number): void {
+    this.#resignedUntilMs = performance.now() + forMs;
+    this.#changed();
+  }
+
+  /** See {@link Member.resign}. */
+  get isResigned(): boolean {
+    return performance.now() < this.#resignedUntilMs;
   }
 
   /** Serves this generation from now on, and after a restart; answers the one in force. */
@@ -346,6 +366,12 @@ export class Member {
     const view = this.storeView;
     const message = view.kind === "ready" ? "the store is not open" : view.message;
     throw refuse(view.kind === "empty" ? "STORE_EMPTY" : "STORE_REFUSED", message);
+  }
+
+  #requireMetaLog(): MetaLog {
+    const { metaLog } = this.#requireStore();
+    if (metaLog !== undefined) return metaLog;
+    throw refuse("NOT_META_VOTER", `ordinal ${this.owner.ordinal} has no vote`);
   }
 
   #requireName(name: string): void {

@@ -31,6 +31,11 @@ export interface MetaLog {
    * current one answers its number without a new one. Resolves when durable on a majority.
    */
   propose(expected: bigint, wanted: CollectionSpec): Promise<ProposeOutcome>;
+  /**
+   * Takes `spec`, generation and all, as the newest one, if there is none or it is the same: the
+   * stores of all voters were lost, and this is what the members serve.
+   */
+  adopt(spec: CollectionSpec): Promise<ProposeOutcome>;
 }
 
 /** The log of a group with one voter. */
@@ -56,8 +61,28 @@ export class SingleVoterMetaLog implements MetaLog {
   }
 
   propose(expected: bigint, wanted: CollectionSpec): Promise<ProposeOutcome> {
-    // One at a time: the next one sees what this one has made.
-    const outcome = this.#last.then(() => this.#propose(expected, wanted));
+    return this.#inTurn(() => this.#propose(expected, wanted));
+  }
+
+  adopt(spec: CollectionSpec): Promise<ProposeOutcome> {
+    return this.#inTurn(async () => {
+      const current = this.#current;
+      if (current !== undefined) {
+        const same =
+          current.generation === spec.generation && contentDigest(current) === contentDigest(spec);
+        const { generation } = current;
+        return same ? { kind: "committed", generation } : { kind: "conflict", current: generation };
+      }
+      const problem = checkSpec(spec);
+      if (problem !== undefined) return { kind: "refused", problem };
+      await this.#keep(spec);
+      return { kind: "committed", generation: spec.generation };
+    });
+  }
+
+  /** One at a time: the next one sees what this one has made. */
+  #inTurn(change: () => Promise<ProposeOutcome>): Promise<ProposeOutcome> {
+    const outcome = this.#last.then(change);
     this.#last = outcome.catch(() => undefined);
     return outcome;
   }
@@ -72,8 +97,12 @@ export class SingleVoterMetaLog implements MetaLog {
       checkSpec(wanted) ?? (current === undefined ? undefined : checkTransition(current, wanted));
     if (problem !== undefined) return { kind: "refused", problem };
     const next = withGeneration(wanted, this.generation + 1n);
-    await this.#store.commit([{ key: this.#key, value: encodeSpec(next), index: 0 }]);
-    this.#current = next;
+    await this.#keep(next);
     return { kind: "committed", generation: next.generation };
+  }
+
+  async #keep(spec: CollectionSpec): Promise<void> {
+    await this.#store.commit([{ key: this.#key, value: encodeSpec(spec), index: 0 }]);
+    this.#current = spec;
   }
 }
