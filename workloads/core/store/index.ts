@@ -22,12 +22,21 @@ export { ENTRY_KEY_BYTES_MAX, ID_BYTES_MAX, parseEntryKey, parseObjectId } from 
 export type { NameResult } from "./names.ts";
 export { planWrite } from "./object.ts";
 export type { ObjectChange, ObjectReader, ObjectWrite, WritePlan } from "./object.ts";
-export { StoreError } from "./port.ts";
+export { RESERVED_KEYS_START, SnapshotError, STORE_KEY_BYTES_MAX, StoreError } from "./port.ts";
 export type {
+  CommitOptions,
+  CommitOutcome,
+  KvEngine,
+  KvStats,
+  ScanOptions,
+  ScrubReport,
   Store,
+  StoreCondition,
+  StoreDamage,
   StoreErrorCode,
   StoreItem,
   StoreRange,
+  StoreSnapshot,
   StoreUsage,
   StoreValue,
   StoreWrite,
@@ -36,6 +45,6 @@ export { decodeRecord, encodeRecord, INLINE_BYTES_MAX } from "./record.ts";
 export type { Entry, ObjectRecord } from "./record.ts";
 export * from "./replies.ts";
 export * from "./requests.ts";
-export { openSealed, SEAL_BYTES, sealValue } from "./seal.ts";
-export type { Crc32 } from "./seal.ts";
+export { openSealed, readSealed, SEAL_BYTES, sealedBytes, sealValue, writeSealed } from "./seal.ts";
+export type { Crc32, Sealable, Unsealed } from "./seal.ts";
 export { scanFields, WireWriter } from "./wire.ts";

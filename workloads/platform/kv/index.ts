@@ -1,2 +1,3 @@
 // Public face of the key/value engines.
-export { openLmdbStore, storeCrc32 } from "./lmdb.ts";
+export { storeCrc32 } from "./crc32.ts";
+export { openLmdbStore } from "./lmdb-store.ts";

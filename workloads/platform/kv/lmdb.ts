@@ -1,35 +1,31 @@
-// LMDB behind the port of workloads/core/store. Durable before resolved (`overlappingSync: false`;
-// with the default, readers see a commit whose sync has failed), a checksum on every value (LMDB
-// has none on its pages), and no second try after an error: what is on disk is unknown then.
-import { crc32 as zlibCrc32 } from "node:zlib";
-
+// LMDB under the store. Durable before resolved (`overlappingSync: false`; with the default, readers
+// see a commit whose sync has failed), and no second try after an error: what is on disk is unknown
+// then. LMDB has no checksums on its pages, so that whoever writes values seals them.
 import type { RootDatabase } from "lmdb";
 import { open } from "lmdb";
 
 import { errorMessage } from "#api/base/index.ts";
-import type {
-  Crc32,
-  Store,
-  StoreItem,
-  StoreRange,
-  StoreUsage,
-  StoreValue,
-  StoreWrite,
-} from "#workloads/core/store/index.ts";
-import { openSealed, sealValue, StoreError } from "#workloads/core/store/index.ts";
+import type { ScanOptions, StoreRange, StoreUsage } from "#workloads/core/store/index.ts";
+import { StoreError } from "#workloads/core/store/index.ts";
 
-/** The checksum of stored values. */
-export const storeCrc32: Crc32 = (data, seed) => zlibCrc32(data, seed);
+import type { Checkpoint, SealedItem, SealedWrite } from "./checkpoint.ts";
 
-/**
- * Opens or makes the store in this file (and `<path>-lock` beside it). The caller holds the lock on
- * the folder, and syncs the folder after the first commit of a new file. Throws STORE_REFUSED if
- * the file is not a store.
- */
-export function openLmdbStore(path: string): Store {
-  try {
-    return new LmdbStore(
-      open<Buffer, Buffer>({
+/** A file of sealed values. */
+export class LmdbFile implements Checkpoint {
+  readonly #db: RootDatabase<Buffer, Buffer>;
+  readonly #nowMs: () => number;
+  #broken = false;
+  #reader: { readonly id: string; readonly sinceMs: number } | undefined;
+
+  /**
+   * Opens or makes the file (and `<path>-lock` beside it). The caller holds the lock on the folder,
+   * and syncs the folder after the first commit of a new file. Throws STORE_REFUSED if the file is
+   * not of LMDB.
+   */
+  constructor(path: string, nowMs: () => number) {
+    this.#nowMs = nowMs;
+    try {
+      this.#db = open<Buffer, Buffer>({
         path,
         noSubdir: true,
         encoding: "binary",
@@ -37,43 +33,46 @@ export function openLmdbStore(path: string): Store {
         overlappingSync: false,
         // Batches are ours; see `commit`.
         eventTurnBatching: false,
-      }),
-    );
-  } catch (cause: unknown) {
-    throw new StoreError("STORE_REFUSED", `${path}: ${errorMessage(cause)}`, cause);
-  }
-}
-
-class LmdbStore implements Store {
-  readonly #db: RootDatabase<Buffer, Buffer>;
-  #broken: StoreError | undefined;
-
-  constructor(db: RootDatabase<Buffer, Buffer>) {
-    this.#db = db;
-  }
-
-  get(key: Uint8Array): StoreValue | undefined {
-    this.#assertWell();
-    const sealed = this.#db.getBinary(bufferOf(key));
-    return sealed === undefined ? undefined : unseal(key, sealed);
-  }
-
-  *scan(range: StoreRange): Iterable<StoreItem> {
-    this.#assertWell();
-    const items = this.#db.getRange({ start: bufferOf(range.start), end: bufferOf(range.end) });
-    for (const { key, value } of items) yield { key, ...unseal(key, value) };
-  }
-
-  async commit(writes: readonly StoreWrite[]): Promise<void> {
-    this.#assertWell();
-    try {
-      await this.#db.batch(() => {
-        for (const write of writes) this.#apply(write);
       });
     } catch (cause: unknown) {
-      const text = `commit failed: ${errorMessage(cause)}`;
-      this.#broken = new StoreError("STORE_SUSPECT", text, cause);
-      throw this.#broken;
+      throw new StoreError("STORE_REFUSED", `${path}: ${errorMessage(cause)}`, cause);
+    }
+  }
+
+  get(key: Uint8Array): Uint8Array | undefined {
+    return this.#db.getBinary(bufferOf(key));
+  }
+
+  page(range: StoreRange, options: Required<ScanOptions>): readonly SealedItem[] {
+    const start = bufferOf(range.start);
+    const end = bufferOf(range.end);
+    const { reverse, limit } = options;
+    const items = reverse
+      ? this.#db.getRange({
+          ...{ start: end, end: start, reverse, limit },
+          ...{ exclusiveStart: true, inclusiveEnd: true },
+        })
+      : this.#db.getRange({ start, end, limit });
+    const page: SealedItem[] = [];
+    for (const { key, value } of items) page.push({ key, sealed: value });
+    return page;
+  }
+
+  async commit(writes: readonly SealedWrite[]): Promise<void> {
+    try {
+      await this.#db.batch(() => {
+        for (const { key, sealed } of writes) {
+          // The promises are those of the batch, which is awaited as a whole.
+          const done =
+            sealed === undefined
+              ? this.#db.remove(bufferOf(key))
+              : this.#db.put(bufferOf(key), bufferOf(sealed));
+          done.catch(() => undefined);
+        }
+      });
+    } catch (cause: unknown) {
+      this.#broken = true;
+      throw cause;
     }
   }
 
@@ -87,23 +86,24 @@ class LmdbStore implements Store {
     };
   }
 
+  readerAgeMs(): number {
+    this.#db.resetReadTxn();
+    this.#db.readerCheck();
+    const id = oldestReader(this.#db.readerList());
+    const nowMs = this.#nowMs();
+    if (id === undefined) this.#reader = undefined;
+    else if (this.#reader?.id !== id) this.#reader = { id, sinceMs: nowMs };
+    return this.#reader === undefined ? 0 : nowMs - this.#reader.sinceMs;
+  }
+
+  /** Writes what is live to another file, without free pages. It is not synced. */
+  copyTo(path: string): Promise<void> {
+    return this.#db.backup(path, true);
+  }
+
   async close(): Promise<void> {
-    if (this.#broken === undefined) await this.#db.close();
-  }
-
-  #apply(write: StoreWrite): void {
-    const key = bufferOf(write.key);
-    // The promises are those of the batch, which is awaited as a whole.
-    if (write.value === undefined) {
-      void this.#db.remove(key).catch(() => undefined);
-    } else {
-      const sealed = sealValue(storeCrc32, { ...write, value: write.value });
-      void this.#db.put(key, bufferOf(sealed)).catch(() => undefined);
-    }
-  }
-
-  #assertWell(): void {
-    if (this.#broken !== undefined) throw this.#broken;
+    // After a failed commit lmdb would wait for ever.
+    if (!this.#broken) await this.#db.close();
   }
 }
 
@@ -124,11 +124,17 @@ function treePages(tree: LmdbTree): number {
   return tree.treeBranchPageCount + tree.treeLeafPageCount + tree.overflowPages;
 }
 
-function unseal(key: Uint8Array, sealed: Uint8Array): StoreValue {
-  const opened = openSealed(storeCrc32, key, sealed);
-  if (opened !== undefined) return opened;
-  const name = Buffer.from(key).toString("hex");
-  throw new StoreError("STORE_DAMAGED", `checksum of key ${name} does not hold`);
+/** The reader of the oldest transaction in LMDB's table (pid, thread, transaction or "-"). */
+function oldestReader(table: string): string | undefined {
+  let oldest: { readonly id: string; readonly txn: number } | undefined;
+  for (const line of table.split("\n")) {
+    const [, id, txn] = /^\s*(\d+\s+[0-9a-fA-Fx]+)\s+(\d+)\s*$/.exec(line) ?? [];
+    if (id === undefined || txn === undefined) continue;
+    if (oldest === undefined || Number(txn) < oldest.txn) {
+      oldest = { id: `${id} ${txn}`, txn: Number(txn) };
+    }
+  }
+  return oldest?.id;
 }
 
 function bufferOf(bytes: Uint8Array): Buffer {
