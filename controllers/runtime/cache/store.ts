@@ -135,7 +135,7 @@ export class Store {
       if (order === undefined ? floor.uid !== object.metadata.uid : order < 0) return;
     }
     this.#floors.delete(text);
-    this.#rememberEnd(object.metadata.uid);
+    this.#rememberEnd(object);
     const current = this.#objects.get(text);
     if (current !== undefined) this.#unset(text, current, "Watch", "");
   }
@@ -181,7 +181,7 @@ export class Store {
       const floor = this.#floors.get(text);
       if (floor?.kind === "written" && isNewer(floor.version, version)) continue;
       this.#floors.delete(text);
-      this.#rememberEnd(object.metadata.uid);
+      this.#rememberEnd(object);
       this.#drop(text, object);
       told.push({ object, previous: object, gone: true, cause, writer: "" });
     }
@@ -263,7 +263,9 @@ export class Store {
     return order !== undefined && order <= 0;
   }
 
-  #rememberEnd(uid: string): void {
+  #rememberEnd({ metadata: { resourceVersion, uid } }: Live): void {
+    // How far the watch has come says more, where that can be told.
+    if (compareVersions(resourceVersion, "0") !== undefined) return;
     this.#ended.add(uid);
     if (this.#ended.size <= ENDED_MAX) return;
     const oldest = this.#ended.keys().next();

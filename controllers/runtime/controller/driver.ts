@@ -10,7 +10,7 @@ import { REASONS } from "#api/meta/index.ts";
 import type { ApplyResult } from "../apply/apply-set.ts";
 import { addFinalizer, hasFinalizer, removeFinalizer } from "../finalizers/finalizers.ts";
 import type { Live, ObjectKey } from "../kinds/kind.ts";
-import { keyText } from "../kinds/kind.ts";
+import { keyText, parseKey } from "../kinds/kind.ts";
 import { Ending } from "./ending.ts";
 import type { Pass, PassResult, StepsOptions } from "./steps.ts";
 import { isEdited, isHeld, retryOf, sooner, Steps } from "./steps.ts";
@@ -44,10 +44,17 @@ export class Driver {
     }
   }
 
+  /** A term begins with these: forgets what has gone since the last one, untold to any pass. */
+  retain(keys: ReadonlySet<string>): void {
+    for (const text of [...this.#uids.keys()]) {
+      if (!keys.has(text)) this.#forget(parseKey(text));
+    }
+  }
+
   async #pass(key: ObjectKey, signal: AbortSignal): Promise<PassResult> {
     const reader = this.#options.reader(signal);
     const live = reader.get(this.#steps.kind, key);
-    if (live === undefined) {
+    if (live === undefined || !this.#options.serves(live)) {
       this.#forget(key);
       return { kind: "gone" };
     }
@@ -63,7 +70,10 @@ export class Driver {
       ...correlationOf(live),
     });
     const pass: Pass = { key, reader, log, live, observed, plan };
-    return deleting ? this.#ending.pass(pass, signal) : this.#reconcile(pass, signal);
+    if (!deleting) return this.#reconcile(pass, signal);
+    const result = await this.#ending.pass(pass, signal);
+    if (result.kind === "gone") this.#forget(key);
+    return result;
   }
 
   async #reconcile(pass: Pass, signal: AbortSignal): Promise<PassResult> {

@@ -169,14 +169,14 @@ export class Ending {
     const options = { name, fieldManager, signal };
     const left = await removeFinalizer(client, this.#steps.kind, pass.live, options);
     const { uid } = pass.live.metadata;
-    // Without a finalizer the server has removed it in the same step.
-    if (left === undefined || (left.metadata.finalizers ?? []).length === 0) {
-      ownWrites.deleted(informers, this.#steps.kind, { key: pass.key, uid }, pass.key);
-    } else {
-      ownWrites.wrote(informers, this.#steps.kind, left, pass.key);
-    }
     pass.log.info("finalizer removed", { finalizer: name });
-    return { kind: "done" };
+    if (left !== undefined && (left.metadata.finalizers ?? []).length > 0) {
+      ownWrites.wrote(informers, this.#steps.kind, left, pass.key);
+      return { kind: "done" };
+    }
+    // Without a finalizer the server has removed it in the same step. No other news of it comes.
+    ownWrites.deleted(informers, this.#steps.kind, { key: pass.key, uid }, pass.key);
+    return { kind: "gone" };
   }
 }
 

@@ -126,6 +126,7 @@ export class ControllerRunner {
       teller: new Teller(events),
       world,
       logger: this.#log,
+      serves: options.serves,
       contested: (key) => this.#queue?.contested(keyText(key)),
     });
     metrics.maxConcurrent.set({ controller: controller.name }, this.#concurrency);
@@ -168,9 +169,10 @@ export class ControllerRunner {
     const close = (): void => queue.close();
     stop.addEventListener("abort", close, { once: true });
     if (stop.aborted) close();
-    for (const object of this.#primary.store.values()) {
-      if (this.#options.serves(object)) queue.add(keyText(keyOf(object)), "background");
-    }
+    const ours = [...this.#primary.store.values()].filter(this.#options.serves);
+    const keys = new Set(ours.map((object) => keyText(keyOf(object))));
+    this.#driver.retain(keys);
+    for (const key of keys) queue.add(key, "background");
     const ends = (this.#options.controller.spec.sources ?? []).map((source) =>
       source.start((key) => this.wake(key)),
     );
@@ -246,9 +248,16 @@ export class ControllerRunner {
 
   #primaryChanged(change: StoreChange): void {
     const priority = priorityOf(change);
+    const { serves } = this.#options;
     const { matters } = this.#options.controller.spec;
+    const { object, previous } = change;
+    if (previous !== undefined && serves(previous) && !serves(object)) {
+      // Another shard's from now on: this one has a last pass, which forgets it.
+      this.#queue?.add(keyText(keyOf(object)), priority);
+      return;
+    }
     if (priority !== "edit" && !isWorth(change, matters)) return;
-    this.#wakeBy(change, keyOf(change.object), priority);
+    this.#wakeBy(change, keyOf(object), priority);
   }
 
   #childChanged(change: StoreChange, matters: Matters<never> | undefined): void {

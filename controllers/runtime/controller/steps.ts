@@ -36,6 +36,8 @@ export interface StepsOptions {
   readonly teller: Teller;
   readonly world: World;
   readonly logger: Logger;
+  /** False for objects of other shards. */
+  readonly serves: (object: Live) => boolean;
   /** Told when a pass has undone what somebody else had done to a child. */
   readonly contested: (key: ObjectKey) => void;
 }

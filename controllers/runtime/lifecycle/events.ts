@@ -172,7 +172,7 @@ export class EventRecorder {
     this.#cancelSweep ??= this.#options.world.timers.schedule(SWEEP_MS, () => {
       this.#cancelSweep = undefined;
       this.#sweep(this.#options.world.clock.nowMs());
-      if (this.#series.size > 0) this.#scheduleSweep();
+      if (this.#series.size > 0 || this.#buckets.size > 0) this.#scheduleSweep();
     });
   }
 

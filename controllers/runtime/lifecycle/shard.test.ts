@@ -100,4 +100,39 @@ describe("sharded operators", () => {
     expect(ready()).toHaveLength(12);
     await Promise.all([zero.stop(), again.stop()]);
   });
+
+  it("hand an object over when its label says so", async () => {
+    const world = widgetWorld();
+    const [here = "", there = ""] = ["red", "blue", "green", "black"]
+      .sort((a, b) => shardOf(a, 2) - shardOf(b, 2))
+      .filter((team, index) => index === 0 || index === 3);
+    expect([here, there].map((team) => shardOf(team, 2))).toEqual([0, 1]);
+    const looks = [0, 0];
+    const shard = (index: number) =>
+      world.start(
+        { shard: { index, count: 2, label: "team" } },
+        {
+          requeueAfterMs: () => {
+            looks[index] = (looks[index] ?? 0) + 1;
+            return 5_000;
+          },
+        },
+      );
+    const both = [shard(0), shard(1)];
+    const labelled = (team: string) => {
+      const { metadata, ...rest } = widget("w", { text: "a" });
+      return { ...rest, metadata: { ...metadata, labels: { team } } };
+    };
+    world.server.userApply(WIDGET, labelled(here));
+    await world.clock.advance(30_000);
+    expect(looks[0]).toBeGreaterThan(4);
+    expect(looks[1]).toBe(0);
+    world.server.userApply(WIDGET, labelled(there));
+    await world.clock.advance(1_000);
+    const [before] = looks;
+    await world.clock.advance(30_000);
+    expect(looks[0]).toBe(before);
+    expect(looks[1]).toBeGreaterThan(4);
+    await Promise.all(both.map((one) => one.stop()));
+  });
 });
