@@ -40,13 +40,13 @@ async function collections(
       super(entries);
       note(this);
     }
-  } as MapConstructor;
+  };
   globalThis.Set = class<T> extends PlainSet<T> {
     constructor(values?: Iterable<T> | null) {
       super(values);
       note(this);
     }
-  } as SetConstructor;
+  };
   try {
     await make();
   } finally {
