@@ -197,9 +197,11 @@ export class LeaderElector {
 
   /** Gives the lease back, so that a standby need not wait. */
   async #release(): Promise<void> {
-    const { client, logger } = this.#options;
+    const { client, fence, logger } = this.#options;
     const held = this.#held;
     if (held === undefined) return;
+    // Before the request: somebody else may lead before its answer is here.
+    fence.close();
     const spec = { ...held.spec, ...this.#spec(), holderIdentity: "", leaseDurationSeconds: 1 };
     try {
       this.#keep(await client.replace(KINDS.Lease, this.#document(spec, held), this.#call()));

@@ -196,7 +196,7 @@ export class Manager {
     try {
       await this.#serveHealth();
       this.clusters.start(watching.signal);
-      await Promise.all([
+      await allEnded(stop, [
         ...this.#everywhere(stop),
         this.#elector === undefined
           ? this.#lead(stop, new AbortController().signal)
@@ -224,7 +224,7 @@ export class Manager {
         .map((runner) => this.#runTerm(runner, stop.signal, this.#kill.signal)),
       ...this.#runnables
         .filter((runnable) => !runnable.leaderOnly)
-        .map((runnable) => this.#runRunnable(runnable, stop.signal, stop)),
+        .map((runnable) => this.#runRunnable(runnable, stop.signal)),
     ];
   }
 
@@ -241,20 +241,25 @@ export class Manager {
     term.addEventListener("abort", abort, { once: true });
     if (stop.signal.aborted) end();
     if (term.aborted) abort();
-    const work = Promise.all([
+    const work = allEnded(stop, [
       ...this.#runners
         .filter((runner) => runner.leaderOnly)
         .map((runner) => this.#runTerm(runner, ended.signal, aborted.signal)),
       ...this.#runnables
         .filter((runnable) => runnable.leaderOnly)
-        .map((runnable) => this.#runRunnable(runnable, ended.signal, stop)),
+        .map((runnable) => this.#runRunnable(runnable, ended.signal)),
       // A manager without controllers still holds its lease until it is told to stop.
       whenAborted(ended.signal),
     ]);
-    const limit = this.#limitDrain(ended.signal, aborted);
+    const limit = this.#limit(ended.signal, () => {
+      this.#options.logger.warn("what is still at work is broken off");
+      aborted.abort();
+    });
     try {
       await work;
-      if (!aborted.signal.aborted) await this.#events.flushed();
+      if (!aborted.signal.aborted) {
+        await Promise.race([this.#events.flushed(), whenAborted(aborted.signal)]);
+      }
     } finally {
       limit();
       stop.signal.removeEventListener("abort", end);
@@ -262,18 +267,16 @@ export class Manager {
     }
   }
 
-  /** Once the intake is closed, passes have this long before they are broken off. */
-  #limitDrain(ended: AbortSignal, aborted: AbortController): () => void {
+  /** Once `ended` aborts, there is this long for going in good order. Returns how to stop it. */
+  #limit(ended: AbortSignal, over: () => void): () => void {
     const quit = new AbortController();
-    const watchDrain = async (): Promise<void> => {
+    const wait = async (): Promise<void> => {
       await whenAborted(ended);
       const limitMs = this.#options.shutdownTimeoutMs ?? SHUTDOWN_MS;
       await sleep(this.#world.timers, limitMs, quit.signal);
-      if (quit.signal.aborted) return;
-      this.#options.logger.warn("passes are broken off", { limitMs });
-      aborted.abort();
+      if (!quit.signal.aborted) over();
     };
-    void watchDrain();
+    void wait();
     return () => quit.abort();
   }
 
@@ -283,20 +286,22 @@ export class Manager {
     await runner.term(stop, abort);
   }
 
-  async #runRunnable(
-    runnable: Runnable,
-    signal: AbortSignal,
-    stop: AbortController,
-  ): Promise<void> {
+  async #runRunnable(runnable: Runnable, signal: AbortSignal): Promise<void> {
+    const late = new AbortController();
+    const limit = this.#limit(signal, () => late.abort());
     try {
-      await runnable.run(signal);
+      await Promise.race([runnable.run(signal), whenAborted(late.signal)]);
+      if (late.signal.aborted) {
+        this.#options.logger.error("runnable does not end", { runnable: runnable.name });
+      }
     } catch (cause) {
       this.#options.logger.error("runnable failed", {
         runnable: runnable.name,
         cause: errorMessage(cause),
       });
-      stop.abort();
       throw cause;
+    } finally {
+      limit();
     }
   }
 
@@ -375,4 +380,17 @@ export class Manager {
       ...informer.problems,
     ]);
   }
+}
+
+/** Waits for all of it. The first failure stops the rest in good order and is thrown at the end. */
+async function allEnded(stop: AbortController, work: readonly Promise<void>[]): Promise<void> {
+  const results = await Promise.allSettled(
+    work.map((one) =>
+      one.catch((cause: unknown) => {
+        stop.abort();
+        throw cause;
+      }),
+    ),
+  );
+  for (const one of results) if (one.status === "rejected") throw one.reason;
 }
