@@ -66,8 +66,8 @@ function certificates({ manager, options, clusterUid, log }: Parts): Certificate
     leaderOnly: false,
     run: async (signal) => {
       const stop = view.onChange(() => keeper.changed());
-      await view.whenSynced();
-      keeper.changed();
+      await Promise.race([view.whenSynced(), aborted(signal)]);
+      if (!signal.aborted) keeper.changed();
       await aborted(signal);
       stop();
     },

@@ -26,7 +26,8 @@ const RUNTIME = defineKind<ClassRuntime>(CLASS_RUNTIME);
 /** Name and key of the ConfigMap that gateways start from. */
 export const ROUTES_CONFIG_MAP = { name: "oaas-routes", key: "routes.json" } as const;
 
-const VOTER = 0;
+/** Voters of the meta group are among the members of the lowest ordinals. */
+const VOTERS_MAX = 5;
 const RETRY_MS = 2_000;
 
 /** Settings and ports of {@link Routing}. */
@@ -87,11 +88,13 @@ export class Routing {
     await Promise.race([this.#written.whenSynced(), aborted(signal)]);
     let wake: () => void = () => undefined;
     const stop = this.table.subscribe(() => wake());
+    // Once, and not for each change: a listener of the signal stays as long as the operator runs.
+    signal.addEventListener("abort", () => wake(), { once: true });
     while (!signal.aborted) {
       const changed = new Promise<void>((resolve) => (wake = resolve));
       const written = await this.#writeOnce(client);
       if (!written) await sleep(systemTimers, RETRY_MS, signal);
-      else await Promise.race([changed, aborted(signal)]);
+      else await changed;
     }
     stop();
   }
@@ -148,23 +151,28 @@ export class Routing {
     pool.retain(collections.map(keyOf));
     const classes = routedClasses(reader.list(RUNTIME), collections, (collection) => {
       const key = keyOf(collection);
-      pool.views(key, this.#voter(key));
+      pool.views(key, this.#voters(key));
       return pool.committed(key);
     });
     this.table.update(classes, clusterUid);
   }
 
-  #voter(key: { readonly namespace: string; readonly name: string }): readonly MemberTarget[] {
+  #voters(key: { readonly namespace: string; readonly name: string }): readonly MemberTarget[] {
     const identity = collectionIdentity(this.#options.clusterUid, key);
     return this.#view.reader
       .list(KINDS.Pod, { namespace: key.namespace, labels: podSelector(key.name) })
-      .filter((pod) => pod.metadata.name.endsWith(`-${VOTER}`) && running(pod))
+      .filter(running)
       .map((pod) => ({
-        ordinal: VOTER,
+        ordinal: ordinalOf(pod.metadata.name),
         address: `${bracketed(pod.status?.podIP ?? "")}:${ODGM_PORTS.admin}`,
         identity,
-      }));
+      }))
+      .filter(({ ordinal }) => ordinal < VOTERS_MAX);
   }
+}
+
+function ordinalOf(podName: string): number {
+  return Number(/-(\d+)$/.exec(podName)?.[1] ?? "0");
 }
 
 function keyOf({ metadata }: OdgmCollection): {
