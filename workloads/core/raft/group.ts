@@ -393,6 +393,16 @@ export class RaftGroup {
     return this.core.role === "leader";
   }
 
+  /** Leads and has committed an entry of its own term: it knows everything that was acknowledged. */
+  get isEstablished(): boolean {
+    return this.isLeader && this.core.committedInTerm;
+  }
+
+  /** Everything up to here is committed, as far as known here. */
+  get commitIndex(): LogIndex {
+    return this.core.log.committed;
+  }
+
   /** For status, metrics and tests; a copy. */
   status(): GroupStatus {
     return statusOf(this.core);

@@ -1,5 +1,6 @@
 // Public face: one replica of one group, a node of many groups, the wire and durable forms, and
 // exactly-once sessions; all without I/O.
+export { ByteReader, ByteWriter } from "./bytes.ts";
 export {
   CODEC_VERSION,
   decodeFrame,

@@ -199,6 +199,8 @@ export interface Group {
   propose(data: Uint8Array, done: (outcome: CommandOutcome) => void): void;
   /** A linearizable read; `lease` needs {@link RaftSettings.leaseReads}, else it is a quorum's. */
   read(mode: "quorum" | "lease", done: (outcome: ReadReady) => void): void;
+  /** A read met damage in the state: it is learned anew from the others, or the group fails here. */
+  stateDamaged(why: string): void;
   /** The leader brings the configuration there by itself, one change at a time. */
   setWanted(wanted: WantedGroup): void;
   view(): GroupView;

@@ -1,19 +1,453 @@
 // All Raft groups of one member: one clock, one write per turn for all of them, one frame per peer.
-import type { GroupId, MemberId } from "#workloads/core/raft/index.ts";
+// A turn begins when something has happened to a group and ends when everything that follows is on
+// its way: to the store, to the peers, into the states, to who asked.
+import { assert } from "#api/base/index.ts";
+import type {
+  GroupId,
+  GroupMessage,
+  MemberId,
+  NodeEffects,
+  NodePersist,
+  Outbox,
+  RequestId,
+} from "#workloads/core/raft/index.ts";
+import {
+  decodeFrame,
+  DEFAULT_SETTINGS,
+  encodeFrame,
+  LAG_MS_MAX,
+  membersOf,
+  RaftNode,
+} from "#workloads/core/raft/index.ts";
+import type { StoreWrite } from "#workloads/core/store/index.ts";
 
+import { PeerBoard } from "./board.ts";
+import type { HostMessage, PeerNote } from "./frames.ts";
+import {
+  decodeAnswer,
+  decodeMessage,
+  encodeAnswer,
+  encodeMessage,
+  FRAME_BYTES_MAX,
+} from "./frames.ts";
 import type { Group, GroupOptions } from "./group.ts";
+import type { StatePlace } from "./log.ts";
+import type { GroupCommitMember, GroupWorld, Lane, StopTimer } from "./ports.ts";
+import type { ReplicaHost } from "./replica.ts";
+import { Replica } from "./replica.ts";
+import { SnapshotReceiver } from "./snapshot-in.ts";
+import { SnapshotSender } from "./snapshot-out.ts";
+import { Sweeper } from "./sweeper.ts";
 
-/** The groups of one member. */
-export interface GroupHost {
+const { tickMs } = DEFAULT_SETTINGS;
+/** A message of the core is lost if it was not answered by then. */
+const ANSWER_MS = 2_000;
+/** A turn hands over to the event loop after this, whatever is left to do. */
+const TURN_MS = 8;
+/** Ticks between two looks at what groups shall become. */
+const STEER_TICKS = 4;
+/** Ticks between two samples of how far groups have got. */
+const SAMPLE_TICKS = 20;
+
+/** Numbers of the groups together. */
+export interface HostStats {
+  readonly groups: number;
+  readonly awake: number;
+  readonly leading: number;
+  /** Bytes sent to other members and not answered. */
+  readonly queueBytes: number;
+  /** Entries committed and not applied yet. */
+  readonly applyLag: number;
+}
+
+/** See the top of the file. One per store. */
+export class GroupHost implements ReplicaHost, GroupCommitMember {
   /** The incarnation of this member's store. */
   readonly self: MemberId;
+  readonly world: GroupWorld;
+  readonly node: RaftNode;
+  readonly board = new PeerBoard();
+  private readonly replicas = new Map<GroupId, Replica>();
+  private readonly restless = new Set<Replica>();
+  private readonly talkative = new Set<Replica>();
+  private readonly sweeper: Sweeper;
+  private readonly sender: SnapshotSender;
+  private readonly receiver: SnapshotReceiver;
+  private readonly stopTicking: StopTimer;
+  private lastRequest: RequestId = 0;
+  private isScheduled = false;
+  private isRunning = false;
+  private isClosed = false;
+  private arePeersStale = false;
+  private tickedAtMs: number;
+  private ticks = 0;
+  private resignedUntilMs = 0;
+
+  constructor(self: MemberId, world: GroupWorld) {
+    this.self = self;
+    this.world = world;
+    const { rng, timers, clock } = world;
+    this.node = new RaftNode({ self, settings: DEFAULT_SETTINGS, rng, lagMsMax: LAG_MS_MAX });
+    this.sweeper = new Sweeper(world, this);
+    this.receiver = new SnapshotReceiver(world, this.sweeper);
+    this.sender = new SnapshotSender({
+      self,
+      world,
+      ask: (to, message) => this.ask(to, "bulk", message),
+      replica: (group) => this.replicas.get(group),
+      sent: (group, report) => {
+        this.node.step(group, { kind: "snapshot-sent", ...report });
+        this.schedule();
+      },
+    });
+    this.tickedAtMs = clock.monotonicMs();
+    this.stopTicking = timers.every(tickMs, () => this.tick());
+  }
+
   /** Starts a replica. Throws STORE_DAMAGED or STORE_SUSPECT if the store cannot be read. */
-  open(options: GroupOptions): Group;
-  group(id: GroupId): Group | undefined;
-  /** A message of another member's host. */
-  receive(from: MemberId, payload: Uint8Array, answer: (payload: Uint8Array) => void): void;
+  open(options: GroupOptions): Group {
+    assert(!this.replicas.has(options.group), `group ${options.group} is open already`);
+    const replica = new Replica(this, options);
+    this.replicas.set(options.group, replica);
+    this.configChanged();
+    this.schedule();
+    return replica;
+  }
+
+  /** The replica of this group, if it is open. */
+  group(id: GroupId): Group | undefined {
+    return this.replicas.get(id);
+  }
+
+  closed(replica: Replica): void {
+    this.replicas.delete(replica.id);
+    this.restless.delete(replica);
+    this.talkative.delete(replica);
+    this.receiver.drop(replica.id);
+    this.configChanged();
+  }
+
   /** Gives leadership away and takes none for so long; 0 ends that. */
-  resign(forMs: number): void;
+  resign(forMs: number): void {
+    this.resignedUntilMs = this.world.clock.monotonicMs() + forMs;
+    for (const replica of this.replicas.values()) {
+      replica.prefer();
+      this.restless.add(replica);
+    }
+    this.schedule();
+  }
+
+  /** True while it takes no leadership. */
+  get isResigned(): boolean {
+    return this.world.clock.monotonicMs() < this.resignedUntilMs;
+  }
+
   /** Ends all groups and timers; what is on its way to the disk still gets there. */
-  close(): void;
+  close(): void {
+    this.isClosed = true;
+    this.stopTicking();
+    for (const replica of [...this.replicas.values()]) replica.close();
+  }
+
+  /** For metrics. */
+  stats(): HostStats {
+    let leading = 0;
+    let applyLag = 0;
+    for (const replica of this.replicas.values()) {
+      if (replica.isLeading) leading += 1;
+      applyLag += replica.applyLag;
+    }
+    return {
+      groups: this.replicas.size,
+      awake: this.node.awakeCount,
+      leading,
+      queueBytes: this.board.unansweredBytes,
+      applyLag,
+    };
+  }
+
+  // ---- For its replicas
+
+  nextRequest(): RequestId {
+    this.lastRequest += 1;
+    return this.lastRequest;
+  }
+
+  schedule(): void {
+    if (this.isScheduled || this.isRunning || this.isClosed) return;
+    this.isScheduled = true;
+    this.world.timers.endOfTurn(() => {
+      this.isScheduled = false;
+      this.turn();
+    });
+  }
+
+  hasCommands(replica: Replica): void {
+    this.talkative.add(replica);
+    this.schedule();
+  }
+
+  configChanged(): void {
+    this.arePeersStale = true;
+  }
+
+  unsettled(replica: Replica): void {
+    this.restless.add(replica);
+  }
+
+  commit(writes: readonly StoreWrite[]): void {
+    this.world.committer.add(this, writes);
+  }
+
+  sweep(number: number): void {
+    this.sweeper.sweep(number);
+  }
+
+  // ---- The commit: the log has no records of its own to seal
+
+  sealBatch(): readonly StoreWrite[] {
+    return [];
+  }
+
+  batchDurable(): void {
+    // Who waits for it has asked for that.
+  }
+
+  // ---- A turn
+
+  private turn(): void {
+    if (this.isClosed) return;
+    this.isRunning = true;
+    const { clock } = this.world;
+    const startedAtMs = clock.monotonicMs();
+    for (const replica of this.talkative) replica.flushQueue();
+    this.talkative.clear();
+    while (this.node.hasEffects && clock.monotonicMs() - startedAtMs < TURN_MS) {
+      this.follow(this.node.take());
+    }
+    if (this.arePeersStale) this.refreshPeers();
+    this.isRunning = false;
+    // Commands that were proposed while the turn told somebody of others are of the next one.
+    if (this.node.hasEffects || this.talkative.size > 0) this.schedule();
+  }
+
+  private follow(effects: NodeEffects): void {
+    this.send(effects.send);
+    if (effects.persist !== undefined) this.persist(effects.persist);
+    for (const { group, effects: own } of effects.groups) {
+      const replica = this.replicas.get(group);
+      if (replica === undefined) continue;
+      replica.take(own);
+      for (const request of own.snapshots) this.sender.start(group, request);
+      for (const handle of own.discard) this.receiver.discard(group, handle);
+    }
+  }
+
+  private persist(persist: NodePersist): void {
+    const written: { readonly replica: Replica; readonly run: number; readonly at: number }[] = [];
+    for (const [at, record] of persist.records.entries()) {
+      const replica = this.replicas.get(record.group);
+      if (replica === undefined) continue;
+      const writes = replica.writesOf(record.persist, this.placeOf(replica, record));
+      if (writes.length > 0) this.commit(writes);
+      written.push({ replica, run: replica.runOfWrites, at });
+    }
+    this.world.committer.whenDurable(() => {
+      if (this.isClosed) return;
+      for (const { replica, run, at } of written) {
+        const record = persist.records[at];
+        if (record !== undefined) replica.wrote(record.persist, run);
+      }
+      this.send(persist.then);
+      this.node.persisted(persist.id);
+      this.schedule();
+    });
+  }
+
+  /** Where the state will be, if the write takes over a snapshot. */
+  private placeOf(
+    replica: Replica,
+    { persist }: NodePersist["records"][number],
+  ): StatePlace | undefined {
+    if (persist.snapshot === undefined) return undefined;
+    return this.receiver.take(replica.id, persist.snapshot.handle);
+  }
+
+  // ---- Peers
+
+  private send(outbox: Outbox): void {
+    for (const [to, messages] of outbox) {
+      if (!this.board.mayTake(to)) {
+        this.unreachable(to, messages);
+        continue;
+      }
+      for (const part of partsOf(messages)) {
+        const frame = encodeFrame({ from: this.self, to, messages: part });
+        this.speak(to, "control", { kind: "frame", frame }, (answer) => {
+          if (answer === undefined) this.unreachable(to, part);
+        });
+      }
+    }
+  }
+
+  /** Appends among these are probably lost; what else is, the core asks for again by itself. */
+  private unreachable(to: MemberId, messages: readonly GroupMessage[]): void {
+    for (const { group, message } of messages) {
+      if (message.kind !== "append") continue;
+      this.node.step(group, { kind: "unreachable", member: to });
+      this.schedule();
+    }
+  }
+
+  private speak(
+    to: MemberId,
+    lane: Lane,
+    message: HostMessage,
+    answered: (isTaken: boolean | undefined) => void,
+  ): void {
+    const { links, clock } = this.world;
+    const payload = encodeMessage(message, this.note);
+    this.board.spoke(to, payload.byteLength, clock.monotonicMs());
+    links.send(to, { lane, payload, timeoutMs: ANSWER_MS }, (bytes) => {
+      if (this.isClosed) return;
+      const nowMs = clock.monotonicMs();
+      this.board.spoke(to, -payload.byteLength, nowMs);
+      const answer = bytes === undefined ? undefined : decodeAnswer(bytes);
+      if (answer === undefined) this.board.lost(to, nowMs);
+      else this.heard(to, answer.note);
+      answered(answer?.isTaken);
+    });
+  }
+
+  private ask(to: MemberId, lane: Lane, message: HostMessage): Promise<boolean> {
+    return new Promise((resolve) => {
+      this.speak(to, lane, message, (isTaken) => resolve(isTaken === true));
+    });
+  }
+
+  private get note(): PeerNote {
+    return { isResigned: this.isResigned };
+  }
+
+  private heard(member: MemberId, note: PeerNote): void {
+    const { wasDown, isNews } = this.board.heard(member, note, this.world.clock.monotonicMs());
+    if (isNews) for (const replica of this.replicas.values()) this.restless.add(replica);
+    if (!wasDown) return;
+    this.world.log.info("member is there", { member });
+    this.node.peerUp(member);
+    this.schedule();
+  }
+
+  /**
+   * A message of another member's host. The transport has authenticated that `from` is a member of
+   * the collection.
+   */
+  receive(from: MemberId, payload: Uint8Array, answer: (payload: Uint8Array) => void): void {
+    const decoded = decodeMessage(payload);
+    if (decoded === undefined || this.isClosed) {
+      answer(encodeAnswer(this.note, false));
+      return;
+    }
+    this.heard(from, decoded.note);
+    const done = (isTaken: boolean): void => answer(encodeAnswer(this.note, isTaken));
+    const { message } = decoded;
+    switch (message.kind) {
+      case "ping":
+        done(true);
+        return;
+      case "frame":
+        done(this.receiveFrame(from, message.frame));
+        return;
+      case "begin":
+      case "chunk":
+        this.receiver.receive(this.replicas.get(message.group), message, done);
+        return;
+      case "end": {
+        const frame = message.frame.slice();
+        this.receiver.receive(this.replicas.get(message.group), message, (isTaken) => {
+          if (isTaken) this.receiveFrame(from, frame);
+          done(isTaken);
+        });
+        return;
+      }
+    }
+  }
+
+  private receiveFrame(from: MemberId, bytes: Uint8Array): boolean {
+    // Entries live as long as the log; the bytes of the message belong to the link.
+    const frame = decodeFrame(bytes.slice());
+    if (frame.kind === "reject" || frame.value.from !== from || frame.value.to !== this.self) {
+      this.world.log.warn("frame refused", { from, ...frame });
+      return false;
+    }
+    for (const item of frame.value.messages) this.node.receive(item);
+    this.schedule();
+    return true;
+  }
+
+  private refreshPeers(): void {
+    this.arePeersStale = false;
+    const members = new Set<MemberId>();
+    for (const { id } of this.replicas.values()) {
+      const raft = this.node.group(id);
+      if (raft === undefined) continue;
+      for (const member of membersOf(raft.status().config)) members.add(member);
+      if (raft.leader !== undefined) members.add(raft.leader);
+    }
+    members.delete(this.self);
+    this.board.setPeers(members, this.world.clock.monotonicMs());
+  }
+
+  // ---- Time
+
+  private tick(): void {
+    const nowMs = this.world.clock.monotonicMs();
+    const gapMs = nowMs - this.tickedAtMs;
+    this.tickedAtMs = nowMs;
+    this.ticks += 1;
+    this.world.observer.loopLag(Math.max(0, gapMs - tickMs));
+    if (this.arePeersStale) this.refreshPeers();
+    this.lookAround(nowMs, Math.max(0, gapMs - tickMs));
+    this.node.tick(nowMs);
+    for (const replica of this.replicas.values()) if (replica.lingers) replica.tick();
+    if (this.ticks % SAMPLE_TICKS === 0) {
+      for (const replica of this.replicas.values()) if (replica.isLeading) replica.sample();
+    }
+    if (this.ticks % STEER_TICKS === 0) {
+      for (const replica of this.restless) if (!replica.steer()) this.restless.delete(replica);
+    }
+    this.schedule();
+  }
+
+  private lookAround(nowMs: number, lateMs: number): void {
+    const { down, toPing } = this.board.look(nowMs, lateMs);
+    for (const member of down) {
+      this.world.log.warn("member is not heard", { member });
+      this.node.peerDown(member);
+    }
+    for (const member of toPing) this.speak(member, "control", { kind: "ping" }, () => undefined);
+  }
+}
+
+/** Messages in parts that fit into a frame, unless one alone does not. */
+function partsOf(messages: readonly GroupMessage[]): readonly (readonly GroupMessage[])[] {
+  const parts: GroupMessage[][] = [];
+  let bytes = 0;
+  for (const item of messages) {
+    const size = sizeOf(item);
+    const part = parts.at(-1);
+    if (part === undefined || bytes + size > FRAME_BYTES_MAX) {
+      parts.push([item]);
+      bytes = size;
+    } else {
+      part.push(item);
+      bytes += size;
+    }
+  }
+  return parts;
+}
+
+function sizeOf({ message }: GroupMessage): number {
+  if (message.kind !== "append") return 64;
+  return message.entries.reduce((bytes, { data }) => bytes + data.byteLength + 16, 64);
 }

@@ -1,0 +1,127 @@
+// Who of the other members is there, for all groups at once: every one is spoken to at least every
+// 250 ms, and one of whom nothing is heard for a second is down. A broken link is a reason to look
+// sooner, so that the death of a leader's process costs no election timeout.
+import type { MemberId } from "#workloads/core/raft/index.ts";
+
+import type { PeerNote } from "./frames.ts";
+
+/** A member is spoken to at least this often ... */
+const PING_MS = 250;
+/** ... one that is down less often ... */
+const PING_DOWN_MS = 500;
+/** ... and is down when nothing was heard for so long ... */
+const SILENCE_MS = 1_000;
+/** ... or so long after a link to it was lost. */
+const LOST_MS = 100;
+/** Bytes without an answer beyond which nothing more is sent. */
+const UNANSWERED_BYTES_MAX = 8 << 20;
+
+interface Peer {
+  heardAtMs: number;
+  spokenAtMs: number;
+  lostAtMs: number | undefined;
+  isDown: boolean;
+  note: PeerNote;
+  unansweredBytes: number;
+}
+
+/** What {@link PeerBoard.look} found. */
+export interface BoardNews {
+  readonly down: readonly MemberId[];
+  readonly toPing: readonly MemberId[];
+}
+
+/** See the top of the file. */
+export class PeerBoard {
+  private readonly peers = new Map<MemberId, Peer>();
+
+  /** These and no others are of interest; new ones count as heard. */
+  setPeers(members: ReadonlySet<MemberId>, nowMs: number): void {
+    for (const member of this.peers.keys()) {
+      if (!members.has(member)) this.peers.delete(member);
+    }
+    for (const member of members) {
+      if (this.peers.has(member)) continue;
+      this.peers.set(member, {
+        heardAtMs: nowMs,
+        spokenAtMs: nowMs - PING_MS,
+        lostAtMs: undefined,
+        isDown: false,
+        note: { isResigned: false },
+        unansweredBytes: 0,
+      });
+    }
+  }
+
+  /** Something of it has arrived: whether it was down, and whether it says something new. */
+  heard(
+    member: MemberId,
+    note: PeerNote,
+    nowMs: number,
+  ): { readonly wasDown: boolean; readonly isNews: boolean } {
+    const peer = this.peers.get(member);
+    if (peer === undefined) return { wasDown: false, isNews: false };
+    const wasDown = peer.isDown;
+    const isNews = peer.note.isResigned !== note.isResigned;
+    peer.heardAtMs = nowMs;
+    peer.lostAtMs = undefined;
+    peer.isDown = false;
+    peer.note = note;
+    return { wasDown, isNews };
+  }
+
+  /** Something was not answered. */
+  lost(member: MemberId, nowMs: number): void {
+    const peer = this.peers.get(member);
+    if (peer !== undefined) peer.lostAtMs ??= nowMs;
+  }
+
+  /** So many bytes go to it, or have been answered (negative). */
+  spoke(member: MemberId, bytes: number, nowMs: number): void {
+    const peer = this.peers.get(member);
+    if (peer === undefined) return;
+    if (bytes > 0) peer.spokenAtMs = nowMs;
+    peer.unansweredBytes += bytes;
+  }
+
+  /** True if more may be sent to it; of who is not on the board nothing speaks against it. */
+  mayTake(member: MemberId): boolean {
+    const peer = this.peers.get(member);
+    return peer === undefined || (!peer.isDown && peer.unansweredBytes < UNANSWERED_BYTES_MAX);
+  }
+
+  isDown(member: MemberId): boolean {
+    return this.peers.get(member)?.isDown ?? true;
+  }
+
+  isResigned(member: MemberId): boolean {
+    return this.peers.get(member)?.note.isResigned ?? false;
+  }
+
+  /** Bytes that were sent and not answered. */
+  get unansweredBytes(): number {
+    let bytes = 0;
+    for (const peer of this.peers.values()) bytes += peer.unansweredBytes;
+    return bytes;
+  }
+
+  /** To be called on every tick. A loop that stood still has heard nobody, so its gap is no sign. */
+  look(nowMs: number, gapMs: number): BoardNews {
+    const down: MemberId[] = [];
+    const toPing: MemberId[] = [];
+    for (const [member, peer] of this.peers) {
+      if (gapMs > LOST_MS) peer.heardAtMs += gapMs;
+      const isLost = peer.lostAtMs !== undefined && nowMs - peer.lostAtMs >= LOST_MS;
+      if (!peer.isDown && (isLost || nowMs - peer.heardAtMs >= SILENCE_MS)) {
+        peer.isDown = true;
+        down.push(member);
+      }
+      const dueMs = peer.isDown ? PING_DOWN_MS : PING_MS;
+      if (nowMs - peer.spokenAtMs >= dueMs) {
+        peer.spokenAtMs = nowMs;
+        toPing.push(member);
+      }
+    }
+    return { down, toPing };
+  }
+}
