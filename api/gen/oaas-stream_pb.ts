@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file oaas-stream.proto.
  */
 export const file_oaas_stream: GenFile = /*@__PURE__*/
-  fileDesc("ChFvYWFzLXN0cmVhbS5wcm90bxIEb2FhcyImCglDYWxsQmF0Y2gSGQoFY2FsbHMYASADKAsyCi5vYWFzLkNhbGwi1wEKBENhbGwSCgoCaWQYASABKAQSHAoGbWV0aG9kGAIgASgOMgwub2Fhcy5NZXRob2QSDwoHcmVxdWVzdBgDIAEoDBITCgtkZWFkbGluZV9tcxgEIAEoDRISCgpnZW5lcmF0aW9uGAUgASgEEhEKCWZvcndhcmRlZBgGIAEoCBIoCgdoZWFkZXJzGAcgAygLMhcub2Fhcy5DYWxsLkhlYWRlcnNFbnRyeRouCgxIZWFkZXJzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJgCgxHcm91cE1lc3NhZ2USEgoKY29sbGVjdGlvbhgBIAEoCRIRCglwYXJ0aXRpb24YAiABKA0SDAoEZnJvbRgDIAEoCRIKCgJ0bxgEIAEoCRIPCgdwYXlsb2FkGAUgASgMIioKClJlcGx5QmF0Y2gSHAoHcmVwbGllcxgBIAMoCzILLm9hYXMuUmVwbHkijwEKBVJlcGx5EgoKAmlkGAEgASgEEgwKBGNvZGUYAiABKA0SDwoHbWVzc2FnZRgDIAEoCRIQCghyZXNwb25zZRgEIAEoDBIMCgRtb3JlGAUgASgIEg4KBnJlYXNvbhgGIAEoCRIXCg9yaWdodF9wYXJ0aXRpb24YByABKA0SEgoKZ2VuZXJhdGlvbhgIIAEoBCr1AgoGTWV0aG9kEhYKEk1FVEhPRF9VTlNQRUNJRklFRBAAEg4KCk1FVEhPRF9HRVQQARIRCg1NRVRIT0RfREVMRVRFEAISDgoKTUVUSE9EX1NFVBADEhAKDE1FVEhPRF9NRVJHRRAEEhcKE01FVEhPRF9MSVNUX09CSkVDVFMQBRIUChBNRVRIT0RfR0VUX1ZBTFVFEAYSFAoQTUVUSE9EX1NFVF9WQUxVRRAHEhcKE01FVEhPRF9ERUxFVEVfVkFMVUUQCBIbChdNRVRIT0RfQkFUQ0hfU0VUX1ZBTFVFUxAJEhYKEk1FVEhPRF9MSVNUX1ZBTFVFUxAKEhAKDE1FVEhPRF9TVEFUUxALEhcKE01FVEhPRF9DQVBBQklMSVRJRVMQDBIUChBNRVRIT0RfSU5WT0tFX0ZOEA0SFQoRTUVUSE9EX0lOVk9LRV9PQkoQDhIRCg1NRVRIT0RfQ0FOQ0VMEA8SEAoMTUVUSE9EX0dST1VQEBAyPwoKRGF0YVN0cmVhbRIxCghFeGNoYW5nZRIPLm9hYXMuQ2FsbEJhdGNoGhAub2Fhcy5SZXBseUJhdGNoKAEwATI5CgRMaW5rEjEKCEV4Y2hhbmdlEg8ub2Fhcy5DYWxsQmF0Y2gaEC5vYWFzLlJlcGx5QmF0Y2goATABYgZwcm90bzM");
+  fileDesc("ChFvYWFzLXN0cmVhbS5wcm90bxIEb2FhcyImCglDYWxsQmF0Y2gSGQoFY2FsbHMYASADKAsyCi5vYWFzLkNhbGwi2wIKBENhbGwSCgoCaWQYASABKAQSHAoGbWV0aG9kGAIgASgOMgwub2Fhcy5NZXRob2QSDwoHcmVxdWVzdBgDIAEoDBITCgtkZWFkbGluZV9tcxgEIAEoDRISCgpnZW5lcmF0aW9uGAUgASgEEhEKCWZvcndhcmRlZBgGIAEoCBIoCgdoZWFkZXJzGAcgAygLMhcub2Fhcy5DYWxsLkhlYWRlcnNFbnRyeRInCghpZGVudGl0eRgIIAEoCzIVLm9hYXMuUmVxdWVzdElkZW50aXR5EiAKBmRlbWFuZBgJIAEoCzIQLm9hYXMuUmVhZERlbWFuZBISCgp3YW50c19oaW50GAogASgIEiMKBXRva2VuGAsgASgLMhQub2Fhcy5FeGNsdXNpdmVUb2tlbhouCgxIZWFkZXJzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJlCg9SZXF1ZXN0SWRlbnRpdHkSKAoHc2Vzc2lvbhgBIAEoCzIVLm9hYXMuU2Vzc2lvbklkZW50aXR5SAASIAoDa2V5GAIgASgLMhEub2Fhcy5LZXlJZGVudGl0eUgAQgYKBGtpbmQiSwoPU2Vzc2lvbklkZW50aXR5Eg8KB3Nlc3Npb24YASABKAkSEAoIc2VxdWVuY2UYAiABKAQSFQoNc2V0dGxlZF9iZWxvdxgDIAEoBCIaCgtLZXlJZGVudGl0eRILCgNrZXkYASABKAkicgoKUmVhZERlbWFuZBImCgtjb25zaXN0ZW5jeRgBIAEoDjIRLm9hYXMuQ29uc2lzdGVuY3kSGgoSc3RhbGVuZXNzX2JvdW5kX21zGAIgASgNEiAKBW1hcmtzGAMgAygLMhEub2Fhcy5TZXNzaW9uTWFyayIxCgtTZXNzaW9uTWFyaxITCgtpbmNhcm5hdGlvbhgBIAEoCRINCgVpbmRleBgCIAEoBCJUCg5FeGNsdXNpdmVUb2tlbhIMCgR0ZXJtGAEgASgEEhAKCHNlcXVlbmNlGAIgASgEEhIKCmNvbGxlY3Rpb24YAyABKAkSDgoGb2JqZWN0GAQgASgJIkgKDlNlc3Npb25SZXF1ZXN0EhIKCmNvbGxlY3Rpb24YASABKAkSEQoJcGFydGl0aW9uGAIgASgNEg8KB3Nlc3Npb24YAyABKAkiYAoMR3JvdXBNZXNzYWdlEhIKCmNvbGxlY3Rpb24YASABKAkSEQoJcGFydGl0aW9uGAIgASgNEgwKBGZyb20YAyABKAkSCgoCdG8YBCABKAkSDwoHcGF5bG9hZBgFIAEoDCIqCgpSZXBseUJhdGNoEhwKB3JlcGxpZXMYASADKAsyCy5vYWFzLlJlcGx5IuQBCgVSZXBseRIKCgJpZBgBIAEoBBIMCgRjb2RlGAIgASgNEg8KB21lc3NhZ2UYAyABKAkSEAoIcmVzcG9uc2UYBCABKAwSDAoEbW9yZRgFIAEoCBIOCgZyZWFzb24YBiABKAkSFwoPcmlnaHRfcGFydGl0aW9uGAcgASgNEhIKCmdlbmVyYXRpb24YCCABKAQSIAoGbGVhZGVyGAkgASgLMhAub2Fhcy5MZWFkZXJIaW50Eh8KBG1hcmsYCiABKAsyES5vYWFzLlNlc3Npb25NYXJrEhAKCHJlcGVhdGVkGAsgASgIIjIKCkxlYWRlckhpbnQSDgoGbWVtYmVyGAEgASgEEhQKDGxpbmtfYWRkcmVzcxgCIAEoCSqdAQoLQ29uc2lzdGVuY3kSGwoXQ09OU0lTVEVOQ1lfVU5TUEVDSUZJRUQQABIUChBDT05TSVNURU5DWV9OT05FEAESIAocQ09OU0lTVEVOQ1lfUkVBRF9ZT1VSX1dSSVRFUxACEiEKHUNPTlNJU1RFTkNZX0JPVU5ERURfU1RBTEVORVNTEAMSFgoSQ09OU0lTVEVOQ1lfU1RST05HEAQqqAMKBk1ldGhvZBIWChJNRVRIT0RfVU5TUEVDSUZJRUQQABIOCgpNRVRIT0RfR0VUEAESEQoNTUVUSE9EX0RFTEVURRACEg4KCk1FVEhPRF9TRVQQAxIQCgxNRVRIT0RfTUVSR0UQBBIXChNNRVRIT0RfTElTVF9PQkpFQ1RTEAUSFAoQTUVUSE9EX0dFVF9WQUxVRRAGEhQKEE1FVEhPRF9TRVRfVkFMVUUQBxIXChNNRVRIT0RfREVMRVRFX1ZBTFVFEAgSGwoXTUVUSE9EX0JBVENIX1NFVF9WQUxVRVMQCRIWChJNRVRIT0RfTElTVF9WQUxVRVMQChIQCgxNRVRIT0RfU1RBVFMQCxIXChNNRVRIT0RfQ0FQQUJJTElUSUVTEAwSFAoQTUVUSE9EX0lOVk9LRV9GThANEhUKEU1FVEhPRF9JTlZPS0VfT0JKEA4SEQoNTUVUSE9EX0NBTkNFTBAPEhAKDE1FVEhPRF9HUk9VUBAQEhcKE01FVEhPRF9PUEVOX1NFU1NJT04QERIYChRNRVRIT0RfQ0xPU0VfU0VTU0lPThASMj8KCkRhdGFTdHJlYW0SMQoIRXhjaGFuZ2USDy5vYWFzLkNhbGxCYXRjaBoQLm9hYXMuUmVwbHlCYXRjaCgBMAEyOQoETGluaxIxCghFeGNoYW5nZRIPLm9hYXMuQ2FsbEJhdGNoGhAub2Fhcy5SZXBseUJhdGNoKAEwAWIGcHJvdG8z");
 
 /**
  * @generated from message oaas.CallBatch
@@ -81,6 +81,37 @@ export type Call = Message<"oaas.Call"> & {
    * @generated from field: map<string, string> headers = 7;
    */
   headers: { [key: string]: string };
+
+  /**
+   * Makes a repetition recognisable: a call that comes again under the same identity is answered
+   * from memory. Only for methods that write or invoke; without it nothing is recognised.
+   *
+   * @generated from field: oaas.RequestIdentity identity = 8;
+   */
+  identity?: RequestIdentity | undefined;
+
+  /**
+   * What a read must see beyond the consistency of its class.
+   *
+   * @generated from field: oaas.ReadDemand demand = 9;
+   */
+  demand?: ReadDemand | undefined;
+
+  /**
+   * A member that does not lead the partition answers NOT_LEADER with its hint, instead of handing
+   * the call on to the leader.
+   *
+   * @generated from field: bool wants_hint = 10;
+   */
+  wantsHint: boolean;
+
+  /**
+   * The exclusive call on whose behalf this write is: if a later one of the object has begun, the
+   * write is refused with TOKEN_STALE. On writes to other objects it says nothing.
+   *
+   * @generated from field: oaas.ExclusiveToken token = 11;
+   */
+  token?: ExclusiveToken | undefined;
 };
 
 /**
@@ -89,6 +120,213 @@ export type Call = Message<"oaas.Call"> & {
  */
 export const CallSchema: GenMessage<Call> = /*@__PURE__*/
   messageDesc(file_oaas_stream, 1);
+
+/**
+ * @generated from message oaas.RequestIdentity
+ */
+export type RequestIdentity = Message<"oaas.RequestIdentity"> & {
+  /**
+   * @generated from oneof oaas.RequestIdentity.kind
+   */
+  kind: {
+    /**
+     * @generated from field: oaas.SessionIdentity session = 1;
+     */
+    value: SessionIdentity;
+    case: "session";
+  } | {
+    /**
+     * @generated from field: oaas.KeyIdentity key = 2;
+     */
+    value: KeyIdentity;
+    case: "key";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message oaas.RequestIdentity.
+ * Use `create(RequestIdentitySchema)` to create a new message.
+ */
+export const RequestIdentitySchema: GenMessage<RequestIdentity> = /*@__PURE__*/
+  messageDesc(file_oaas_stream, 2);
+
+/**
+ * A request of a client session that was opened on this partition (METHOD_OPEN_SESSION).
+ *
+ * @generated from message oaas.SessionIdentity
+ */
+export type SessionIdentity = Message<"oaas.SessionIdentity"> & {
+  /**
+   * @generated from field: string session = 1;
+   */
+  session: string;
+
+  /**
+   * Rises by one per request of the session, from 1.
+   *
+   * @generated from field: uint64 sequence = 2;
+   */
+  sequence: bigint;
+
+  /**
+   * The client has the answers of all requests below.
+   *
+   * @generated from field: uint64 settled_below = 3;
+   */
+  settledBelow: bigint;
+};
+
+/**
+ * Describes the message oaas.SessionIdentity.
+ * Use `create(SessionIdentitySchema)` to create a new message.
+ */
+export const SessionIdentitySchema: GenMessage<SessionIdentity> = /*@__PURE__*/
+  messageDesc(file_oaas_stream, 3);
+
+/**
+ * An outside client's own key (HTTP header Idempotency-Key). The receiver tells by the content of
+ * the request whether another one came under the same key.
+ *
+ * @generated from message oaas.KeyIdentity
+ */
+export type KeyIdentity = Message<"oaas.KeyIdentity"> & {
+  /**
+   * @generated from field: string key = 1;
+   */
+  key: string;
+};
+
+/**
+ * Describes the message oaas.KeyIdentity.
+ * Use `create(KeyIdentitySchema)` to create a new message.
+ */
+export const KeyIdentitySchema: GenMessage<KeyIdentity> = /*@__PURE__*/
+  messageDesc(file_oaas_stream, 4);
+
+/**
+ * @generated from message oaas.ReadDemand
+ */
+export type ReadDemand = Message<"oaas.ReadDemand"> & {
+  /**
+   * Never weakens what the class says.
+   *
+   * @generated from field: oaas.Consistency consistency = 1;
+   */
+  consistency: Consistency;
+
+  /**
+   * For BOUNDED_STALENESS; 0 = the bound of the class.
+   *
+   * @generated from field: uint32 staleness_bound_ms = 2;
+   */
+  stalenessBoundMs: number;
+
+  /**
+   * Marks that earlier writes of the same client brought back; those of this partition count.
+   *
+   * @generated from field: repeated oaas.SessionMark marks = 3;
+   */
+  marks: SessionMark[];
+};
+
+/**
+ * Describes the message oaas.ReadDemand.
+ * Use `create(ReadDemandSchema)` to create a new message.
+ */
+export const ReadDemandSchema: GenMessage<ReadDemand> = /*@__PURE__*/
+  messageDesc(file_oaas_stream, 5);
+
+/**
+ * A point in the history of one partition, or of one replica's writes to it.
+ *
+ * @generated from message oaas.SessionMark
+ */
+export type SessionMark = Message<"oaas.SessionMark"> & {
+  /**
+   * Says whose indexes these are: of a partition whose history began anew they mean nothing.
+   *
+   * @generated from field: string incarnation = 1;
+   */
+  incarnation: string;
+
+  /**
+   * @generated from field: uint64 index = 2;
+   */
+  index: bigint;
+};
+
+/**
+ * Describes the message oaas.SessionMark.
+ * Use `create(SessionMarkSchema)` to create a new message.
+ */
+export const SessionMarkSchema: GenMessage<SessionMark> = /*@__PURE__*/
+  messageDesc(file_oaas_stream, 6);
+
+/**
+ * Of two tokens of one object the later one has the greater term, or in one term the greater
+ * sequence.
+ *
+ * @generated from message oaas.ExclusiveToken
+ */
+export type ExclusiveToken = Message<"oaas.ExclusiveToken"> & {
+  /**
+   * @generated from field: uint64 term = 1;
+   */
+  term: bigint;
+
+  /**
+   * @generated from field: uint64 sequence = 2;
+   */
+  sequence: bigint;
+
+  /**
+   * The object whose call it is.
+   *
+   * @generated from field: string collection = 3;
+   */
+  collection: string;
+
+  /**
+   * @generated from field: string object = 4;
+   */
+  object: string;
+};
+
+/**
+ * Describes the message oaas.ExclusiveToken.
+ * Use `create(ExclusiveTokenSchema)` to create a new message.
+ */
+export const ExclusiveTokenSchema: GenMessage<ExclusiveToken> = /*@__PURE__*/
+  messageDesc(file_oaas_stream, 7);
+
+/**
+ * @generated from message oaas.SessionRequest
+ */
+export type SessionRequest = Message<"oaas.SessionRequest"> & {
+  /**
+   * @generated from field: string collection = 1;
+   */
+  collection: string;
+
+  /**
+   * @generated from field: uint32 partition = 2;
+   */
+  partition: number;
+
+  /**
+   * Chosen by the client, unlike any other; at most 64 bytes.
+   *
+   * @generated from field: string session = 3;
+   */
+  session: string;
+};
+
+/**
+ * Describes the message oaas.SessionRequest.
+ * Use `create(SessionRequestSchema)` to create a new message.
+ */
+export const SessionRequestSchema: GenMessage<SessionRequest> = /*@__PURE__*/
+  messageDesc(file_oaas_stream, 8);
 
 /**
  * What one replica of a partition says to another.
@@ -131,7 +369,7 @@ export type GroupMessage = Message<"oaas.GroupMessage"> & {
  * Use `create(GroupMessageSchema)` to create a new message.
  */
 export const GroupMessageSchema: GenMessage<GroupMessage> = /*@__PURE__*/
-  messageDesc(file_oaas_stream, 2);
+  messageDesc(file_oaas_stream, 9);
 
 /**
  * @generated from message oaas.ReplyBatch
@@ -148,7 +386,7 @@ export type ReplyBatch = Message<"oaas.ReplyBatch"> & {
  * Use `create(ReplyBatchSchema)` to create a new message.
  */
 export const ReplyBatchSchema: GenMessage<ReplyBatch> = /*@__PURE__*/
-  messageDesc(file_oaas_stream, 3);
+  messageDesc(file_oaas_stream, 10);
 
 /**
  * @generated from message oaas.Reply
@@ -203,6 +441,27 @@ export type Reply = Message<"oaas.Reply"> & {
    * @generated from field: uint64 generation = 8;
    */
   generation: bigint;
+
+  /**
+   * With NOT_LEADER: who leads. Absent if that is not known.
+   *
+   * @generated from field: oaas.LeaderHint leader = 9;
+   */
+  leader?: LeaderHint | undefined;
+
+  /**
+   * With the reply of a write: a read that demands this mark sees the write.
+   *
+   * @generated from field: oaas.SessionMark mark = 10;
+   */
+  mark?: SessionMark | undefined;
+
+  /**
+   * The call ran before under the same identity; this is the answer that it had then.
+   *
+   * @generated from field: bool repeated = 11;
+   */
+  repeated: boolean;
 };
 
 /**
@@ -210,7 +469,76 @@ export type Reply = Message<"oaas.Reply"> & {
  * Use `create(ReplySchema)` to create a new message.
  */
 export const ReplySchema: GenMessage<Reply> = /*@__PURE__*/
-  messageDesc(file_oaas_stream, 4);
+  messageDesc(file_oaas_stream, 11);
+
+/**
+ * @generated from message oaas.LeaderHint
+ */
+export type LeaderHint = Message<"oaas.LeaderHint"> & {
+  /**
+   * CollectionMember.id of the generation that the reply was made by.
+   *
+   * @generated from field: uint64 member = 1;
+   */
+  member: bigint;
+
+  /**
+   * host:port of that member's link.
+   *
+   * @generated from field: string link_address = 2;
+   */
+  linkAddress: string;
+};
+
+/**
+ * Describes the message oaas.LeaderHint.
+ * Use `create(LeaderHintSchema)` to create a new message.
+ */
+export const LeaderHintSchema: GenMessage<LeaderHint> = /*@__PURE__*/
+  messageDesc(file_oaas_stream, 12);
+
+/**
+ * @generated from enum oaas.Consistency
+ */
+export const Consistency = {
+  /**
+   * What the class says.
+   *
+   * @generated from enum value: CONSISTENCY_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * @generated from enum value: CONSISTENCY_NONE = 1;
+   */
+  NONE: 1,
+
+  /**
+   * @generated from enum value: CONSISTENCY_READ_YOUR_WRITES = 2;
+   */
+  READ_YOUR_WRITES: 2,
+
+  /**
+   * @generated from enum value: CONSISTENCY_BOUNDED_STALENESS = 3;
+   */
+  BOUNDED_STALENESS: 3,
+
+  /**
+   * @generated from enum value: CONSISTENCY_STRONG = 4;
+   */
+  STRONG: 4,
+} as const;
+
+/**
+ * @generated from enum oaas.Consistency
+ */
+export type Consistency = (typeof Consistency)[keyof typeof Consistency] | UnknownEnum;
+
+/**
+ * Describes the enum oaas.Consistency.
+ */
+export const ConsistencySchema: GenEnum<Consistency> = /*@__PURE__*/
+  enumDesc(file_oaas_stream, 0);
 
 /**
  * @generated from enum oaas.Method
@@ -303,6 +631,19 @@ export const Method = {
    * @generated from enum value: METHOD_GROUP = 16;
    */
   GROUP: 16,
+
+  /**
+   * Sessions of a client on one partition; the request is a SessionRequest, the response empty.
+   * Opening one that is open keeps it. Refused on DataStream.
+   *
+   * @generated from enum value: METHOD_OPEN_SESSION = 17;
+   */
+  OPEN_SESSION: 17,
+
+  /**
+   * @generated from enum value: METHOD_CLOSE_SESSION = 18;
+   */
+  CLOSE_SESSION: 18,
 } as const;
 
 /**
@@ -314,7 +655,7 @@ export type Method = (typeof Method)[keyof typeof Method] | UnknownEnum;
  * Describes the enum oaas.Method.
  */
 export const MethodSchema: GenEnum<Method> = /*@__PURE__*/
-  enumDesc(file_oaas_stream, 0);
+  enumDesc(file_oaas_stream, 1);
 
 /**
  * @generated from service oaas.DataStream

@@ -13,7 +13,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file oprc-route.proto.
  */
 export const file_oprc_route: GenFile = /*@__PURE__*/
-  fileDesc("ChBvcHJjLXJvdXRlLnByb3RvEgRvcHJjIhMKEUNsc1JvdXRpbmdSZXF1ZXN0IjEKD0Nsc1JvdXRpbmdUYWJsZRIeCgRjbHNzGAEgAygLMhAub3ByYy5DbHNSb3V0aW5nIt4CCgpDbHNSb3V0aW5nEgwKBG5hbWUYASABKAkSEgoKcGFydGl0aW9ucxgCIAEoBRInCgdyb3V0aW5nGAMgAygLMhYub3ByYy5QYXJ0aXRpb25Sb3V0aW5nEhMKCmdlbmVyYXRpb24Y6AcgASgEEikKDHBhcnRpdGlvbmluZxjpByABKA4yEi5vcHJjLlBhcnRpdGlvbmluZxIfCgVzbG90cxjqByADKAsyDy5vcHJjLlNsb3RSYW5nZRInCglmdW5jdGlvbnMY6wcgAygLMhMub3ByYy5GdW5jdGlvblJvdXRlEhUKDGxpbmtfYWRkcmVzcxjsByABKAkSFgoNbGlua19pZGVudGl0eRjtByABKAkSEQoIZGlzYWJsZWQY7gcgASgIEhAKB3JlbW92ZWQY7wcgASgIEhUKDHNuYXBzaG90X2VuZBjwByABKAgSEAoHcGFja2FnZRjxByABKAkiOwoJU2xvdFJhbmdlEg0KBWZpcnN0GAEgASgNEgwKBGxhc3QYAiABKA0SEQoJcGFydGl0aW9uGAMgASgNIrIBChBQYXJ0aXRpb25Sb3V0aW5nEh8KBGRhdGEYASABKAsyES5vcHJjLkRhdGFSb3V0aW5nEjgKCWZ1bmN0aW9ucxgDIAMoCzIlLm9wcmMuUGFydGl0aW9uUm91dGluZy5GdW5jdGlvbnNFbnRyeRpDCg5GdW5jdGlvbnNFbnRyeRILCgNrZXkYASABKAkSIAoFdmFsdWUYAiABKAsyES5vcHJjLkZ1bmNSb3V0aW5nOgI4ASIxCgtEYXRhUm91dGluZxILCgN1cmwYASABKAkSFQoMbGlua19hZGRyZXNzGOgHIAEoCSIaCgtGdW5jUm91dGluZxILCgN1cmwYASABKAkiswEKDUZ1bmN0aW9uUm91dGUSDAoEbmFtZRgBIAEoCRILCgN1cmwYAiABKAkSEQoJc3RhdGVsZXNzGAMgASgIEiQKBmFjY2VzcxgEIAEoDjIULm9wcmMuQWNjZXNzTW9kaWZpZXISEAoIZGlzYWJsZWQYBSABKAgSEgoKdGltZW91dF9tcxgGIAEoDRIRCglpbW11dGFibGUYByABKAgSFQoNZGVmYXVsdF9yb3V0ZRgIIAEoCCpgCgxQYXJ0aXRpb25pbmcSHAoYUEFSVElUSU9OSU5HX1VOU1BFQ0lGSUVEEAASFwoTUEFSVElUSU9OSU5HX0hBU0hFRBABEhkKFVBBUlRJVElPTklOR19FWFBMSUNJVBACKogBCg5BY2Nlc3NNb2RpZmllchIfChtBQ0NFU1NfTU9ESUZJRVJfVU5TUEVDSUZJRUQQABIaChZBQ0NFU1NfTU9ESUZJRVJfUFVCTElDEAESHAoYQUNDRVNTX01PRElGSUVSX0lOVEVSTkFMEAISGwoXQUNDRVNTX01PRElGSUVSX1BSSVZBVEUQAzKRAQoOUm91dGluZ1NlcnZpY2USPwoNR2V0Q2xzUm91dGluZxIXLm9wcmMuQ2xzUm91dGluZ1JlcXVlc3QaFS5vcHJjLkNsc1JvdXRpbmdUYWJsZRI+Cg9XYXRjaENsc1JvdXRpbmcSFy5vcHJjLkNsc1JvdXRpbmdSZXF1ZXN0GhAub3ByYy5DbHNSb3V0aW5nMAFiBnByb3RvMw");
+  fileDesc("ChBvcHJjLXJvdXRlLnByb3RvEgRvcHJjIhMKEUNsc1JvdXRpbmdSZXF1ZXN0IjEKD0Nsc1JvdXRpbmdUYWJsZRIeCgRjbHNzGAEgAygLMhAub3ByYy5DbHNSb3V0aW5nIvMCCgpDbHNSb3V0aW5nEgwKBG5hbWUYASABKAkSEgoKcGFydGl0aW9ucxgCIAEoBRInCgdyb3V0aW5nGAMgAygLMhYub3ByYy5QYXJ0aXRpb25Sb3V0aW5nEhMKCmdlbmVyYXRpb24Y6AcgASgEEikKDHBhcnRpdGlvbmluZxjpByABKA4yEi5vcHJjLlBhcnRpdGlvbmluZxIfCgVzbG90cxjqByADKAsyDy5vcHJjLlNsb3RSYW5nZRInCglmdW5jdGlvbnMY6wcgAygLMhMub3ByYy5GdW5jdGlvblJvdXRlEhUKDGxpbmtfYWRkcmVzcxjsByABKAkSFgoNbGlua19pZGVudGl0eRjtByABKAkSEQoIZGlzYWJsZWQY7gcgASgIEhAKB3JlbW92ZWQY7wcgASgIEhUKDHNuYXBzaG90X2VuZBjwByABKAgSEAoHcGFja2FnZRjxByABKAkSEwoKc2hhcmRfdHlwZRjyByABKAkiOwoJU2xvdFJhbmdlEg0KBWZpcnN0GAEgASgNEgwKBGxhc3QYAiABKA0SEQoJcGFydGl0aW9uGAMgASgNItsBChBQYXJ0aXRpb25Sb3V0aW5nEh8KBGRhdGEYASABKAsyES5vcHJjLkRhdGFSb3V0aW5nEjgKCWZ1bmN0aW9ucxgDIAMoCzIlLm9wcmMuUGFydGl0aW9uUm91dGluZy5GdW5jdGlvbnNFbnRyeRInCghyZXBsaWNhcxjoByADKAsyFC5vcHJjLlJlcGxpY2FSb3V0aW5nGkMKDkZ1bmN0aW9uc0VudHJ5EgsKA2tleRgBIAEoCRIgCgV2YWx1ZRgCIAEoCzIRLm9wcmMuRnVuY1JvdXRpbmc6AjgBIjYKDlJlcGxpY2FSb3V0aW5nEg4KBm1lbWJlchgBIAEoBBIUCgxsaW5rX2FkZHJlc3MYAiABKAkiMQoLRGF0YVJvdXRpbmcSCwoDdXJsGAEgASgJEhUKDGxpbmtfYWRkcmVzcxjoByABKAkiGgoLRnVuY1JvdXRpbmcSCwoDdXJsGAEgASgJIrMBCg1GdW5jdGlvblJvdXRlEgwKBG5hbWUYASABKAkSCwoDdXJsGAIgASgJEhEKCXN0YXRlbGVzcxgDIAEoCBIkCgZhY2Nlc3MYBCABKA4yFC5vcHJjLkFjY2Vzc01vZGlmaWVyEhAKCGRpc2FibGVkGAUgASgIEhIKCnRpbWVvdXRfbXMYBiABKA0SEQoJaW1tdXRhYmxlGAcgASgIEhUKDWRlZmF1bHRfcm91dGUYCCABKAgqYAoMUGFydGl0aW9uaW5nEhwKGFBBUlRJVElPTklOR19VTlNQRUNJRklFRBAAEhcKE1BBUlRJVElPTklOR19IQVNIRUQQARIZChVQQVJUSVRJT05JTkdfRVhQTElDSVQQAiqIAQoOQWNjZXNzTW9kaWZpZXISHwobQUNDRVNTX01PRElGSUVSX1VOU1BFQ0lGSUVEEAASGgoWQUNDRVNTX01PRElGSUVSX1BVQkxJQxABEhwKGEFDQ0VTU19NT0RJRklFUl9JTlRFUk5BTBACEhsKF0FDQ0VTU19NT0RJRklFUl9QUklWQVRFEAMykQEKDlJvdXRpbmdTZXJ2aWNlEj8KDUdldENsc1JvdXRpbmcSFy5vcHJjLkNsc1JvdXRpbmdSZXF1ZXN0GhUub3ByYy5DbHNSb3V0aW5nVGFibGUSPgoPV2F0Y2hDbHNSb3V0aW5nEhcub3ByYy5DbHNSb3V0aW5nUmVxdWVzdBoQLm9wcmMuQ2xzUm91dGluZzABYgZwcm90bzM");
 
 /**
  * @generated from message oprc.ClsRoutingRequest
@@ -127,6 +127,13 @@ export type ClsRouting = Message<"oprc.ClsRouting"> & {
    * @generated from field: string package = 1009;
    */
   package: string;
+
+  /**
+   * "Basic" | "Mst" | "Raft"; empty for a class without data.
+   *
+   * @generated from field: string shard_type = 1010;
+   */
+  shardType: string;
 };
 
 /**
@@ -178,6 +185,13 @@ export type PartitionRouting = Message<"oprc.PartitionRouting"> & {
    * @generated from field: map<string, oprc.FuncRouting> functions = 3;
    */
   functions: { [key: string]: FuncRouting };
+
+  /**
+   * Every member that holds the partition, the owner first.
+   *
+   * @generated from field: repeated oprc.ReplicaRouting replicas = 1000;
+   */
+  replicas: ReplicaRouting[];
 };
 
 /**
@@ -186,6 +200,32 @@ export type PartitionRouting = Message<"oprc.PartitionRouting"> & {
  */
 export const PartitionRoutingSchema: GenMessage<PartitionRouting> = /*@__PURE__*/
   messageDesc(file_oprc_route, 4);
+
+/**
+ * @generated from message oprc.ReplicaRouting
+ */
+export type ReplicaRouting = Message<"oprc.ReplicaRouting"> & {
+  /**
+   * CollectionMember.id
+   *
+   * @generated from field: uint64 member = 1;
+   */
+  member: bigint;
+
+  /**
+   * host:port of that member's link.
+   *
+   * @generated from field: string link_address = 2;
+   */
+  linkAddress: string;
+};
+
+/**
+ * Describes the message oprc.ReplicaRouting.
+ * Use `create(ReplicaRoutingSchema)` to create a new message.
+ */
+export const ReplicaRoutingSchema: GenMessage<ReplicaRouting> = /*@__PURE__*/
+  messageDesc(file_oprc_route, 5);
 
 /**
  * @generated from message oprc.DataRouting
@@ -211,7 +251,7 @@ export type DataRouting = Message<"oprc.DataRouting"> & {
  * Use `create(DataRoutingSchema)` to create a new message.
  */
 export const DataRoutingSchema: GenMessage<DataRouting> = /*@__PURE__*/
-  messageDesc(file_oprc_route, 5);
+  messageDesc(file_oprc_route, 6);
 
 /**
  * @generated from message oprc.FuncRouting
@@ -228,7 +268,7 @@ export type FuncRouting = Message<"oprc.FuncRouting"> & {
  * Use `create(FuncRoutingSchema)` to create a new message.
  */
 export const FuncRoutingSchema: GenMessage<FuncRouting> = /*@__PURE__*/
-  messageDesc(file_oprc_route, 6);
+  messageDesc(file_oprc_route, 7);
 
 /**
  * One binding of the class as the gateway must treat it.
@@ -284,7 +324,7 @@ export type FunctionRoute = Message<"oprc.FunctionRoute"> & {
  * Use `create(FunctionRouteSchema)` to create a new message.
  */
 export const FunctionRouteSchema: GenMessage<FunctionRoute> = /*@__PURE__*/
-  messageDesc(file_oprc_route, 7);
+  messageDesc(file_oprc_route, 8);
 
 /**
  * @generated from enum oprc.Partitioning

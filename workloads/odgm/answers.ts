@@ -13,7 +13,7 @@ import type { Responder } from "#workloads/platform/index.ts";
 import type { ServedCollection } from "./collection.ts";
 import type { ObjectRead, Page } from "./decode.ts";
 import { refuse, toFailure } from "./errors.ts";
-import type { Shard, StoredObject, WriteOutcome } from "./shards/shard.ts";
+import type { Shard, StoredObject, WriteOptions, WriteOutcome } from "./shards/shard.ts";
 
 /** The responses of a read. Throws NO_OBJECT. */
 export function answerRead(
@@ -39,16 +39,17 @@ export interface ShardWrite {
   readonly collection: ServedCollection;
   readonly shard: Shard;
   readonly write: ObjectWrite;
-  readonly view: boolean;
-  readonly mayGrow: boolean;
+  readonly options: WriteOptions;
 }
 
 /** Answers once the write is durable. May throw what the store throws. */
 export function answerWrite(work: ShardWrite, respond: Responder): void {
-  const { shard, write, view, mayGrow } = work;
-  shard.write(write, { mayGrow, view }, (outcome) => {
+  const { collection, shard, write, options } = work;
+  shard.write(write, options, (outcome) => {
     try {
-      respond.ok([responseOf(work, outcome)]);
+      const response = responseOf(work, outcome);
+      const mark = { ...shard.mark, cls: collection.name, partition: shard.partition };
+      respond.ok([response], { mark, repeated: outcome.kind === "done" && outcome.repeated });
     } catch (cause: unknown) {
       respond.fail(toFailure(cause));
     }

@@ -3,8 +3,8 @@
 // or refused, never handed on again.
 import { Method } from "#api/gen/oaas-stream_pb.ts";
 import type { Addressed } from "#workloads/core/store/index.ts";
-import { encodeCapabilities } from "#workloads/core/store/index.ts";
-import type { Responder } from "#workloads/platform/index.ts";
+import { EMPTY_RESPONSE, encodeCapabilities } from "#workloads/core/store/index.ts";
+import type { GrpcFailure, Responder } from "#workloads/platform/index.ts";
 
 import { answerRead, answerWrite } from "./answers.ts";
 import type { ServedCollection } from "./collection.ts";
@@ -12,12 +12,14 @@ import type { NameSettings } from "./decode.ts";
 import { decodeObjectList, decodeRead, decodeWrite } from "./decode.ts";
 import { refuse, toFailure } from "./errors.ts";
 import type { Cancel, DataCall } from "./forward.ts";
-import { forward } from "./forward.ts";
+import { forward, toLeader } from "./forward.ts";
 import type { FunctionPool } from "./functions.ts";
 import { answerGroup } from "./group.ts";
 import { answerInvoke } from "./invoke.ts";
-import { answerObjectList, answerStats, whenReadable } from "./listings.ts";
+import { answerObjectList, answerStats, whenReadable, wishOf } from "./listings.ts";
 import type { Member } from "./member.ts";
+import { decodeSessionRequest, identityOf, tokenOf } from "./request-identity.ts";
+import type { Shard } from "./shards/shard.ts";
 
 /** How calls are treated. */
 export interface CallSettings extends NameSettings {
@@ -72,6 +74,9 @@ export class Calls {
       case Method.INVOKE_FN:
       case Method.INVOKE_OBJ:
         return answerInvoke(this.#member, this.#functions, { call, ...this.#settings }, respond);
+      case Method.OPEN_SESSION:
+      case Method.CLOSE_SESSION:
+        return this.#session(call, respond);
       case Method.GROUP:
         answerGroup(this.#member, call, respond);
         return undefined;
@@ -87,20 +92,76 @@ export class Calls {
     const read = decodeRead(call.method, call.request, this.#settings);
     const { collection, owner } = this.#locate(read.request, read.id);
     if (owner.kind === "remote") return forward(this.#member, { call, collection, owner }, respond);
-    whenReadable(owner.shard, respond, () => answerRead(collection, owner.shard, read));
-    return undefined;
+    const { shard } = owner;
+    const wish = wishOf({ call, collection, partition: shard.partition });
+    return this.#orAtLeader({ call, collection, shard }, respond, (answer) => {
+      whenReadable(shard, wish, answer, () => answerRead(collection, shard, read));
+    });
   }
 
   #write(call: DataCall, respond: Responder): Cancel {
     const { request, write, view } = decodeWrite(call.method, call.request, this.#settings);
     const { collection, owner } = this.#locate(request, write.id);
     if (owner.kind === "remote") return forward(this.#member, { call, collection, owner }, respond);
+    const { shard } = owner;
+    if (shard.lead.kind !== "here") {
+      const { partition, lead } = shard;
+      return toLeader(this.#member, { call, collection, partition, lead }, respond);
+    }
     this.#member.requireRoom();
-    answerWrite(
-      { collection, shard: owner.shard, write, view, mayGrow: this.#member.mayGrow },
-      respond,
-    );
-    return undefined;
+    const options = {
+      mayGrow: this.#member.mayGrow,
+      view,
+      identity: identityOf(call, write),
+      token: tokenOf(call, collection.name, write.id),
+    };
+    return this.#orAtLeader({ call, collection, shard }, respond, (answer) => {
+      answerWrite({ collection, shard, write, options }, answer);
+    });
+  }
+
+  /** Runs it here; if this replica says that another leads by now, the call goes there. */
+  #orAtLeader(
+    at: {
+      readonly call: DataCall;
+      readonly collection: ServedCollection;
+      readonly shard: Shard;
+    },
+    respond: Responder,
+    run: (answer: Responder) => void,
+  ): Cancel {
+    let cancel: Cancel;
+    run({
+      ok: respond.ok,
+      fail: (failure) => {
+        const { call, collection, shard } = at;
+        const { partition, lead } = shard;
+        if (failure.code !== "NOT_LEADER" || lead.kind === "here") respond.fail(failure);
+        else cancel = toLeader(this.#member, { call, collection, partition, lead }, respond);
+      },
+    });
+    return () => cancel?.();
+  }
+
+  #session(call: DataCall, respond: Responder): Cancel {
+    if (!call.isFromMember) throw refuse("UNSUPPORTED", "sessions are opened over the link only");
+    const { collection: name, partition, session } = decodeSessionRequest(call.request);
+    const collection = this.#member.collection(name);
+    const owner = collection.ownerOf(partition);
+    if (owner.kind === "remote") return forward(this.#member, { call, collection, owner }, respond);
+    const { shard } = owner;
+    if (shard.lead.kind !== "here") {
+      const { lead } = shard;
+      return toLeader(this.#member, { call, collection, partition, lead }, respond);
+    }
+    return this.#orAtLeader({ call, collection, shard }, respond, (answer) => {
+      const done = (failure: GrpcFailure | undefined): void => {
+        if (failure === undefined) answer.ok([EMPTY_RESPONSE]);
+        else answer.fail(failure);
+      };
+      if (call.method === Method.OPEN_SESSION) shard.openSession(session, done);
+      else shard.closeSession(session, done);
+    });
   }
 
   #listObjects(call: DataCall, respond: Responder): Cancel {
@@ -116,7 +177,9 @@ export class Calls {
     }
     const owner = collection.ownerOf(request.partition);
     if (owner.kind === "remote") return forward(this.#member, { call, collection, owner }, respond);
-    return answerObjectList(this.#member, { call, collection, page, owners: [owner] }, respond);
+    return this.#orAtLeader({ call, collection, shard: owner.shard }, respond, (answer) => {
+      answerObjectList(this.#member, { call, collection, page, owners: [owner] }, answer);
+    });
   }
 
   #locate(

@@ -171,7 +171,7 @@ export class ServedCollection {
     const { store, committer, incarnation, log, peers } = this.#host;
     const number = this.#position * PARTITIONS_MAX + partition;
     if (this.#spec.shardType !== "Mst") {
-      const shard = known ?? new BasicShard({ partition, number, store, committer });
+      const shard = known ?? new BasicShard({ partition, number, incarnation, store, committer });
       this.#shards.set(partition, shard);
       return shard;
     }

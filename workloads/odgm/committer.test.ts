@@ -59,7 +59,13 @@ function make() {
   const store = new ManualStore();
   const observer = { committed: () => undefined };
   const committer = new Committer(store, { observer, log: silentLogger });
-  const shard = new BasicShard({ partition: 0, number: 0, store, committer });
+  const shard = new BasicShard({
+    partition: 0,
+    number: 0,
+    incarnation: "i",
+    store,
+    committer,
+  });
   const done: string[] = [];
   const set = (id: string, expectedVersion?: number): void => {
     const guard = expectedVersion === undefined ? {} : { expectedVersion };

@@ -3,6 +3,7 @@
 import { fromBinary } from "@bufbuild/protobuf";
 
 import { ObjectMetaEnvelopeSchema } from "#api/gen/oprc-data_pb.ts";
+import { strongerDemand } from "#workloads/core/demand/index.ts";
 import type { ObjectItem } from "#workloads/core/store/index.ts";
 import {
   compareText,
@@ -18,9 +19,18 @@ import type { Responder } from "#workloads/platform/index.ts";
 import type { Owner, ServedCollection } from "./collection.ts";
 import type { Page } from "./decode.ts";
 import { toFailure } from "./errors.ts";
+import { classDemand } from "./class-demand.ts";
 import type { Cancel, DataCall } from "./forward.ts";
+import { demandHere } from "./forward.ts";
 import type { Member } from "./member.ts";
-import type { Shard } from "./shards/shard.ts";
+import type { ReadWish, Shard } from "./shards/shard.ts";
+
+/** A read of one partition. */
+export interface PartitionRead {
+  readonly call: DataCall;
+  readonly collection: ServedCollection;
+  readonly partition: number;
+}
 
 /** A listing over these partitions. */
 export interface ObjectListing {
@@ -39,13 +49,15 @@ export function answerObjectList(
   const { owners, page } = listing;
   const [only, ...others] = owners;
   if (only?.kind === "local" && others.length === 0) {
-    whenReadable(only.shard, respond, () => encodePage([only.shard.listObjects(page)], page));
+    const { shard } = only;
+    const wish = wishOf({ ...listing, partition: shard.partition });
+    whenReadable(shard, wish, respond, () => encodePage([shard.listObjects(page)], page));
     return undefined;
   }
   const abort = new AbortController();
   const lists = owners.map((owner) =>
     owner.kind === "local"
-      ? listLocal(owner.shard, page)
+      ? listLocal(owner.shard, wishOf({ ...listing, partition: owner.shard.partition }), page)
       : listRemote(member, listing, { owner, signal: abort.signal }),
   );
   Promise.all(lists)
@@ -78,13 +90,20 @@ export function answerStats(member: Member, call: DataCall, respond: Responder):
   return () => abort.abort();
 }
 
+/** What a read has to see: what the class says, and what the caller asks for beyond. */
+export function wishOf({ call, collection, partition }: PartitionRead): ReadWish {
+  const asked = demandHere(call, collection.name, partition);
+  return { ...strongerDemand(classDemand(collection.spec), asked), waitMs: call.timeoutMs };
+}
+
 /** Answers with what `read` says once the shard may be read, or with why not. */
 export function whenReadable(
   shard: Shard,
+  wish: ReadWish,
   respond: Responder,
   read: () => readonly Uint8Array[],
 ): void {
-  shard.whenReadable((failure) => {
+  shard.whenReadable(wish, (failure) => {
     if (failure !== undefined) {
       respond.fail(failure);
       return;
@@ -97,9 +116,9 @@ export function whenReadable(
   });
 }
 
-function listLocal(shard: Shard, page: Page): Promise<readonly ObjectItem[]> {
+function listLocal(shard: Shard, wish: ReadWish, page: Page): Promise<readonly ObjectItem[]> {
   return new Promise((resolve, reject) => {
-    shard.whenReadable((failure) => {
+    shard.whenReadable(wish, (failure) => {
       if (failure !== undefined) {
         reject(failure);
         return;
@@ -133,6 +152,7 @@ async function listRemote(
       generation: collection.spec.generation,
       forwarded: true,
       headers: call.headers,
+      demand: demandHere(call, collection.name, to.owner.partition),
     },
     to.signal,
   );

@@ -8,15 +8,29 @@ import type {
   ServerWritableStream,
   UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { status } from "@grpc/grpc-js";
+import { Metadata, status } from "@grpc/grpc-js";
 
 import { Method } from "#api/gen/oaas-stream_pb.ts";
 import { DataService } from "#api/gen/oprc-data_pb.ts";
 import { OprcFunction } from "#api/gen/oprc-invoke_pb.ts";
-import type { GrpcFailure, Responder, StreamHandler } from "#workloads/platform/index.ts";
-import { addExchange, bufferOf, rawDefinition, toStatus } from "#workloads/platform/index.ts";
+import {
+  encodeSessionToken,
+  mergeMarks,
+  readCallHeaders,
+  SESSION_HEADER,
+} from "#workloads/core/demand/index.ts";
+import type { ReplyExtras, Responder, StreamHandler } from "#workloads/platform/index.ts";
+import {
+  addExchange,
+  bufferOf,
+  GrpcFailure,
+  rawDefinition,
+  toStatus,
+} from "#workloads/platform/index.ts";
 
 import type { Calls } from "./calls.ts";
+import { refuse } from "./errors.ts";
+import type { Cancel, DataCall } from "./forward.ts";
 import type { OdgmMetrics } from "./metrics.ts";
 
 /** Time of a call whose caller names none. */
@@ -78,11 +92,15 @@ function exchange({ calls, metrics }: ServiceContext, isFromMember: boolean): St
 
 function unary({ calls, metrics }: ServiceContext, method: Method) {
   return (call: Unary, callback: sendUnaryData<Buffer>): void => {
+    const data = dataCall(call, method);
     const respond: Responder = {
-      ok: ([response]) => callback(null, bufferOf(response ?? new Uint8Array(0))),
+      ok: ([response], extras) => {
+        const trailer = trailerOf(data, extras);
+        callback(null, bufferOf(response ?? new Uint8Array(0)), trailer);
+      },
       fail: (failure) => callback(toStatus(failure)),
     };
-    const cancel = calls.handle(dataCall(call, method), counted(respond, metrics, method));
+    const cancel = handle(calls, data, counted(respond, metrics, method));
     if (cancel !== undefined) call.on("cancelled", cancel);
   };
 }
@@ -96,30 +114,69 @@ function listing({ calls, metrics }: ServiceContext, method: Method) {
       },
       fail: (failure) => call.emit("error", toStatus(failure)),
     };
-    const cancel = calls.handle(dataCall(call, method), counted(respond, metrics, method));
+    const data = dataCall(call, method);
+    const cancel = handle(calls, data, counted(respond, metrics, method));
     if (cancel !== undefined) call.on("cancelled", cancel);
   };
 }
 
-function dataCall(call: Unary | Listing, method: Method) {
+/** A call, or what is wrong with its metadata. */
+type Read = DataCall | GrpcFailure;
+
+function handle(calls: Calls, data: Read, respond: Responder): Cancel {
+  if (!(data instanceof GrpcFailure)) return calls.handle(data, respond);
+  respond.fail(data);
+  return undefined;
+}
+
+function dataCall(call: Unary | Listing, method: Method): Read {
   const deadline = call.getDeadline();
   const atMs = typeof deadline === "number" ? deadline : deadline.getTime();
   const leftMs = Number.isFinite(atMs) ? atMs - Date.now() : TIMEOUT_MS_MAX;
+  const first = (name: string): string | undefined => {
+    const [value] = call.metadata.get(name);
+    return typeof value === "string" ? value : undefined;
+  };
+  const read = readCallHeaders(first);
+  if (read.kind === "invalid") return refuse(read.reason, read.message);
   const headers: Record<string, string> = {};
   for (const name of ["traceparent", "tracestate"]) {
-    const [value] = call.metadata.get(name);
-    if (typeof value === "string") headers[name] = value;
+    const value = first(name);
+    if (value !== undefined) headers[name] = value;
   }
   const timeoutMs = Math.max(1, Math.min(leftMs, TIMEOUT_MS_MAX));
   const { request } = call;
-  return { method, request, timeoutMs, forwarded: false, isFromMember: false, headers };
+  const { idempotencyKey: key, demand, session, token } = read.headers;
+  return {
+    method,
+    request,
+    timeoutMs,
+    forwarded: false,
+    isFromMember: false,
+    headers,
+    identity: key === undefined ? undefined : { kind: "key", key },
+    demand,
+    session,
+    token,
+  };
+}
+
+/** The session token of a caller that keeps one, with the mark of what it wrote. */
+function trailerOf(data: Read, extras: ReplyExtras | undefined): Metadata | undefined {
+  const mark = extras?.mark;
+  if (data instanceof GrpcFailure || data.session === undefined) return undefined;
+  if (mark === undefined || !("cls" in mark)) return undefined;
+  const token = encodeSessionToken(mergeMarks(data.session, mark));
+  const metadata = new Metadata();
+  if (token !== undefined) metadata.set(SESSION_HEADER, token);
+  return metadata;
 }
 
 function counted(respond: Responder, metrics: OdgmMetrics, method: Method): Responder {
   return {
-    ok: (responses) => {
+    ok: (responses, extras) => {
       metrics.called(method, status.OK);
-      respond.ok(responses);
+      respond.ok(responses, extras);
     },
     fail: (failure: GrpcFailure) => {
       metrics.called(method, failure.status);

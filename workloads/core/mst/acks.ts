@@ -44,6 +44,11 @@ export class AckTable {
     this.#acks.set(member, Math.max(ack, this.#acks.get(member) ?? 0));
   }
 
+  /** Whether everything that `member` wrote up to this time is merged here. */
+  hasFrom(member: string, time: number): boolean {
+    return time <= Math.max(this.#promises.get(member) ?? 0, this.ack());
+  }
+
   /** Everything that anybody wrote up to this time is merged here. */
   ack(): number {
     if (this.#others.length === 0) return this.#floor;

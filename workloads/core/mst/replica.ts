@@ -54,8 +54,6 @@ export type MstEffect =
   | { readonly kind: "purge"; readonly cut: number }
   /** Persist the clock's high-water mark, then call `clock.reserved`. */
   | { readonly kind: "reserve"; readonly highWater: number }
-  /** A pull is complete: everything that `from` had `startedMs` ago (monotonic) is here. */
-  | { readonly kind: "pulled"; readonly from: string; readonly startedMs: number }
   | { readonly kind: "pull-failed"; readonly from: string; readonly reason: PullFailure }
   /** We missed tombstones that are gone: drop every object and begin as a new member. */
   | { readonly kind: "resync" };
@@ -161,7 +159,7 @@ export class MstReplica {
     return this.#mark;
   }
 
-  /** The digest of an object as it is durable; with its version it is the ETag. */
+  /** The digest of an object as it is durable: with its version it tells contents apart. */
   digestOf(id: string): Digest | undefined {
     return this.#tree.get(id);
   }
@@ -197,6 +195,25 @@ export class MstReplica {
       const startedMs = this.#pulledMs.get(member);
       return startedMs !== undefined && monotonicMs - startedMs <= boundMs;
     });
+  }
+
+  /**
+   * How long ago the oldest of the last completed pulls began, one of each other member; a member
+   * that was not pulled from yet counts from `sinceMs`. 0 without others.
+   */
+  ageMs(monotonicMs: number, sinceMs: number): number {
+    const others = this.#members.filter((member) => member !== this.clock.node);
+    const ages = others.map((member) => monotonicMs - (this.#pulledMs.get(member) ?? sinceMs));
+    return Math.max(0, ...ages);
+  }
+
+  /**
+   * Whether everything that `member` wrote up to this stamp time is here; undefined if it is no
+   * member of the generation, so that nobody can tell.
+   */
+  hasFrom(member: string, time: number): boolean | undefined {
+    if (member === this.clock.node) return true;
+    return this.#members.includes(member) ? this.#acks.hasFrom(member, time) : undefined;
   }
 
   /** Begins to pull from a member, unless a pull from it is under way. */
@@ -423,7 +440,7 @@ export class MstReplica {
     this.#pulls.delete(from);
     this.#pulledMs.set(from, pull.startedMs);
     this.#acks.pulled(from, pull.promise);
-    const effects: MstEffect[] = [{ kind: "pulled", from, startedMs: pull.startedMs }];
+    const effects: MstEffect[] = [];
     const ack = this.#acks.ack();
     const joined = this.#wanted.joined || this.#acks.isComplete();
     // It may write from now on, also after a restart: above all that it has heard acknowledged.

@@ -84,7 +84,7 @@ export class MerkleSearchTree {
     this.#root = remove(this.#root, key);
   }
 
-  /** Keys of the range in order, from after `after` if given. */
+  /** Keys of the range in order. */
   *keys(range: KeyRange = { low: undefined, high: undefined }): Iterable<string> {
     yield* keysOf(this.#root, range);
   }

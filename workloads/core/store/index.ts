@@ -13,6 +13,7 @@ export {
   objectKey,
   parseKey,
   RECORD_KIND,
+  rememberedKey,
   shardKey,
   SYSTEM_SHARD,
   systemKey,

@@ -4,11 +4,12 @@
 //   | u32 BE shard | id bytes (1..160) | 0x00 | kind u8 | entry key bytes (0..1024) |
 //
 // Kind 0 is the object's record, 1 an entry, 2 its trigger configuration. The shard's own record
-// has the empty id; shard 0xffffffff holds the records of the store itself.
+// has the empty id; kind 3 with the empty id is a request that is remembered by its idempotency
+// key. Shard 0xffffffff holds the records of the store itself.
 import { assert, utf8Decode, utf8Encode } from "#api/base/index.ts";
 
-/** Kinds of records of an object. */
-export const RECORD_KIND = { object: 0, entry: 1, event: 2 } as const;
+/** Kinds of records of an object, and of a shard. */
+export const RECORD_KIND = { object: 0, entry: 1, event: 2, remembered: 3 } as const;
 
 /** One of {@link RECORD_KIND}. */
 export type RecordKind = (typeof RECORD_KIND)[keyof typeof RECORD_KIND];
@@ -41,6 +42,11 @@ export function eventKey(shard: number, id: string): Uint8Array {
 /** Key of the record that counts a shard. */
 export function shardKey(shard: number): Uint8Array {
   return recordKey(shard, "", RECORD_KIND.object);
+}
+
+/** Key of how the request with this idempotency key (1 to 255 bytes) ended. */
+export function rememberedKey(shard: number, key: string): Uint8Array {
+  return recordKey(shard, "", RECORD_KIND.remembered, key);
 }
 
 /** Key of a record of the store itself. */

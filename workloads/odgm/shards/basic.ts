@@ -1,6 +1,7 @@
 // A Basic shard: one partition with one replica. Writes are planned one after the other against the
 // newest state, durable or not, and answered when their batch is; reads see what is durable.
 import { assert } from "#api/base/index.ts";
+import type { ExclusiveToken, SessionMark } from "#workloads/core/demand/index.ts";
 import type {
   Entry,
   ObjectChange,
@@ -31,9 +32,23 @@ import {
   WireWriter,
 } from "#workloads/core/store/index.ts";
 
+import { systemClock } from "#workloads/platform/clock/index.ts";
+import type { GrpcFailure } from "#workloads/platform/index.ts";
+
 import type { Committer, CommitMember } from "../committer.ts";
 import { refuse } from "../errors.ts";
-import type { Shard, Standing, StoredObject, WriteOutcome } from "./shard.ts";
+import { ExclusiveTokens } from "./exclusive.ts";
+import type { DecidedOutcome, KeyedIdentity } from "./remembered.ts";
+import { RememberedRequests } from "./remembered.ts";
+import type {
+  Lead,
+  ReadWish,
+  Shard,
+  Standing,
+  StoredObject,
+  WriteOptions,
+  WriteOutcome,
+} from "./shard.ts";
 import { PAGE_BYTES_MAX } from "./shard.ts";
 
 interface PendingObject {
@@ -54,6 +69,11 @@ export class BasicShard implements Shard, CommitMember {
   readonly #touched = new Map<number, Set<string>>();
   readonly #sealed = new Map<number, { readonly index: number; readonly objects: number }>();
   readonly #reader: ObjectReader;
+  readonly #incarnation: string;
+  readonly #remembered: RememberedRequests;
+  readonly #tokens: ExclusiveTokens;
+  /** The last in which tokens of exclusive calls were given out. */
+  #term: number;
   #index: number;
   #objects: number;
   #durableIndex: number;
@@ -62,16 +82,22 @@ export class BasicShard implements Shard, CommitMember {
   constructor(options: {
     readonly partition: number;
     readonly number: number;
+    /** Of the store: with another one the history of the partition is another. */
+    readonly incarnation: string;
     readonly store: Store;
     readonly committer: Committer;
   }) {
     this.partition = options.partition;
+    this.#incarnation = options.incarnation;
     this.number = options.number;
     this.#store = options.store;
     this.#committer = options.committer;
     const counters = readCounters(options.store, options.number);
     this.#index = this.#durableIndex = counters.index;
     this.#objects = this.#durableObjects = counters.objects;
+    this.#term = counters.term;
+    this.#tokens = new ExclusiveTokens(counters.term + 1);
+    this.#remembered = new RememberedRequests(options.number, options.store);
     this.#reader = {
       record: (id) => this.#newestRecord(id),
       entry: (id, key) => this.#newestEntry(id, key),
@@ -82,9 +108,37 @@ export class BasicShard implements Shard, CommitMember {
   readonly standing: Standing = { kind: "ready" };
   /** There are no other replicas. */
   readonly lagMs = 0;
+  readonly lead: Lead = { kind: "here" };
 
-  whenReadable(done: (failure: undefined) => void): void {
+  get mark(): SessionMark {
+    return { incarnation: this.#incarnation, index: this.#durableIndex };
+  }
+
+  /** There is one copy: what was answered is here, or it is in no copy at all. */
+  whenReadable(wish: ReadWish, done: (failure: GrpcFailure | undefined) => void): void {
+    const lost = wish.marks.some(
+      ({ incarnation, index }) => incarnation !== this.#incarnation || index > this.#durableIndex,
+    );
+    const text = `partition ${this.partition} began anew since the session wrote to it`;
+    done(lost ? refuse("SESSION_LOST", text) : undefined);
+  }
+
+  openSession(_session: string, done: (failure: GrpcFailure | undefined) => void): void {
+    done(refuse("UNSUPPORTED", "client sessions are kept by Raft shards"));
+  }
+
+  closeSession(_session: string, done: (failure: GrpcFailure | undefined) => void): void {
     done(undefined);
+  }
+
+  issueToken(id: string, done: (token: ExclusiveToken) => void): void {
+    const token = this.#tokens.issue(id);
+    if (this.#term < token.term) {
+      // Once durable, no later life of the shard begins with this term.
+      this.#term = token.term;
+      this.#committer.add(this, []);
+    }
+    this.#committer.whenDurable(() => done(token));
   }
 
   receive(): void {
@@ -105,27 +159,19 @@ export class BasicShard implements Shard, CommitMember {
     return this.#durableIndex;
   }
 
-  /**
-   * Runs a write; `done` is called once, when the outcome and all that it rests on are durable.
-   * With `mayGrow` false, writes that could make the store larger are refused.
-   */
-  write(
-    write: ObjectWrite,
-    options: { readonly mayGrow: boolean; readonly view: boolean },
-    done: (outcome: WriteOutcome) => void,
-  ): void {
-    const plan = planWrite(this.#reader, write);
-    if (plan.kind !== "planned") {
-      this.#committer.whenDurable(() => done(plan));
+  write(write: ObjectWrite, options: WriteOptions, done: (outcome: WriteOutcome) => void): void {
+    const { identity, token } = options;
+    if (token !== undefined && this.#tokens.isStale(write.id, token)) {
+      const failure = refuse("TOKEN_STALE", `a later exclusive call of "${write.id}" has begun`);
+      done({ kind: "refused", failure });
       return;
     }
-    if (plan.grows && !options.mayGrow) {
-      done({ kind: "growth-refused" });
+    if (identity?.kind === "session") {
+      done({ kind: "refused", failure: refuse("UNSUPPORTED", "Raft shards keep sessions") });
       return;
     }
-    if (plan.changes.length > 0) this.#accept(write.id, plan);
-    const object = options.view ? this.#newestObject(write.id) : undefined;
-    this.#committer.whenDurable(() => done({ kind: "done", version: plan.version, object }));
+    if (identity === undefined) this.#write(write, options, undefined, done);
+    else this.#writeOnce(write, options, identity, done);
   }
 
   /** The object, or undefined if it does not exist. */
@@ -195,7 +241,8 @@ export class BasicShard implements Shard, CommitMember {
 
   sealBatch(batch: number): readonly StoreWrite[] {
     this.#sealed.set(batch, { index: this.#index, objects: this.#objects });
-    const value = new WireWriter().varint(1, this.#index).varint(2, this.#objects).finish();
+    const writer = new WireWriter().varint(1, this.#index).varint(2, this.#objects);
+    const value = (this.#term === 0 ? writer : writer.varint(3, this.#term)).finish();
     return [{ key: shardKey(this.number), value, index: this.#index }];
   }
 
@@ -204,11 +251,70 @@ export class BasicShard implements Shard, CommitMember {
       if (this.#pending.get(id)?.lastBatch === batch) this.#pending.delete(id);
     }
     this.#touched.delete(batch);
+    this.#remembered.batchDurable(batch);
     const sealed = this.#sealed.get(batch);
     assert(sealed !== undefined, "a batch is sealed before it is durable");
     this.#sealed.delete(batch);
     this.#durableIndex = sealed.index;
     this.#durableObjects = sealed.objects;
+  }
+
+  #write(
+    write: ObjectWrite,
+    { mayGrow, view }: WriteOptions,
+    identity: KeyedIdentity | undefined,
+    done: (outcome: WriteOutcome) => void,
+  ): void {
+    const plan = planWrite(this.#reader, write);
+    const grows = plan.kind === "planned" && plan.grows;
+    if (!mayGrow && (grows || identity !== undefined)) {
+      done({ kind: "growth-refused" });
+      return;
+    }
+    if (plan.kind === "crdt-merge") {
+      this.#committer.whenDurable(() => done(plan));
+      return;
+    }
+    if (plan.kind === "planned" && plan.changes.length > 0) this.#accept(write.id, plan);
+    const outcome: DecidedOutcome =
+      plan.kind === "version-mismatch"
+        ? plan
+        : {
+            kind: "done",
+            version: plan.version,
+            object: view ? this.#newestObject(write.id) : undefined,
+          };
+    if (identity !== undefined) this.#remember(identity, outcome);
+    this.#committer.whenDurable(() => done(outcome));
+  }
+
+  /** Answers a request that came before as it was answered then. */
+  #writeOnce(
+    write: ObjectWrite,
+    options: WriteOptions,
+    identity: KeyedIdentity,
+    done: (outcome: WriteOutcome) => void,
+  ): void {
+    const known = this.#remembered.find(identity.key);
+    if (known === undefined) {
+      this.#write(write, options, identity, done);
+      return;
+    }
+    if (known.fingerprint !== identity.fingerprint) {
+      const text = `idempotency key "${identity.key}" came with another request before`;
+      done({ kind: "refused", failure: refuse("KEY_REUSED", text) });
+      return;
+    }
+    const { outcome } = known;
+    this.#committer.whenDurable(() =>
+      done(outcome.kind === "done" ? { ...outcome, repeated: true } : outcome),
+    );
+  }
+
+  #remember(identity: KeyedIdentity, outcome: DecidedOutcome): void {
+    const batch = this.#committer.openBatch;
+    const at = { batch, index: this.#index, nowMs: systemClock.nowMs() };
+    this.#committer.add(this, [this.#remembered.add(identity, outcome, at)]);
   }
 
   #accept(id: string, plan: Extract<WritePlan, { kind: "planned" }>): void {
@@ -348,15 +454,17 @@ function remember(pending: PendingObject, change: ObjectChange): void {
 function readCounters(
   store: Store,
   shard: number,
-): { readonly index: number; readonly objects: number } {
+): { readonly index: number; readonly objects: number; readonly term: number } {
   let index = 0;
   let objects = 0;
+  let term = 0;
   const stored = store.get(shardKey(shard));
   if (stored !== undefined) {
     scanFields(stored.value, (number, varint) => {
       if (number === 1) index = varint;
       else if (number === 2) objects = varint;
+      else if (number === 3) term = varint;
     });
   }
-  return { index, objects };
+  return { index, objects, term };
 }

@@ -5,6 +5,7 @@
 // top of the other, durable or not; readers and other replicas see what is durable.
 import type { Logger } from "#api/base/index.ts";
 import { assert, assertNever } from "#api/base/index.ts";
+import type { SessionMark } from "#workloads/core/demand/index.ts";
 import type { CellKind, MergeWrite, ObjectState, Stamp } from "#workloads/core/merge/index.ts";
 import {
   applyMergeWrite,
@@ -32,8 +33,19 @@ import { automergeDocuments } from "./documents.ts";
 import type { Accepted } from "./mst-objects.ts";
 import { MstObjects } from "./mst-objects.ts";
 import type { MstCounters } from "./mst-records.ts";
+import { MstReads } from "./mst-reads.ts";
 import { mergeWriteOf, storedView } from "./mst-records.ts";
-import type { PageOf, ReplicaGroup, Shard, Standing, StoredObject, WriteOutcome } from "./shard.ts";
+import type {
+  Lead,
+  PageOf,
+  ReadWish,
+  ReplicaGroup,
+  Shard,
+  Standing,
+  StoredObject,
+  WriteOptions,
+  WriteOutcome,
+} from "./shard.ts";
 
 /** What the class says about merging and reading. */
 export interface MstSettings {
@@ -63,7 +75,9 @@ export class MstShard implements Shard {
   readonly #startedMs = systemClock.monotonicMs();
   /** Writes that wait for the clock's mark to be durable. */
   readonly #waiting: (() => void)[] = [];
-  readonly #pulledMs = new Map<string, number>();
+  readonly #reads: MstReads;
+  /** Stamp time of the last local write that is durable. */
+  #writtenTime = 0;
   #settings: MstSettings;
   #group: ReplicaGroup;
   #replica: MstReplica;
@@ -91,6 +105,11 @@ export class MstShard implements Shard {
     this.#node = options.node;
     this.#settings = options.settings;
     this.#group = options.group;
+    this.#reads = new MstReads({
+      partition: options.partition,
+      replica: () => this.#replica,
+      pullSoon: () => this.#pullSoon(),
+    });
     const { number, store, committer } = options;
     this.#objects = new MstObjects({
       number,
@@ -124,11 +143,14 @@ export class MstShard implements Shard {
   }
 
   get lagMs(): number {
-    const nowMs = systemClock.monotonicMs();
-    const ages = this.#others().map(
-      (other) => nowMs - (this.#pulledMs.get(other) ?? this.#startedMs),
-    );
-    return Math.round(Math.max(0, ...ages));
+    return Math.round(this.#replica.ageMs(systemClock.monotonicMs(), this.#startedMs));
+  }
+
+  /** Every replica takes writes. */
+  readonly lead: Lead = { kind: "here" };
+
+  get mark(): SessionMark {
+    return { incarnation: this.#node, index: this.#writtenTime };
   }
 
   /** Serves by this class and among these replicas from now on. */
@@ -145,28 +167,33 @@ export class MstShard implements Shard {
     this.#pullSoon();
   }
 
-  whenReadable(done: (failure: GrpcFailure | undefined) => void): void {
+  whenReadable(wish: ReadWish, done: (failure: GrpcFailure | undefined) => void): void {
     const { standing } = this;
     if (standing.kind === "starting") {
       done(refuse("SHARD_NOT_READY", `partition ${this.partition}: ${standing.message}`));
       return;
     }
-    const bound = this.#settings.stalenessBoundMs;
-    const nowMs = systemClock.monotonicMs();
-    if (bound === undefined || this.#replica.isFresh(bound, nowMs)) {
-      done(undefined);
+    if (wish.strong && this.#others().length > 0) {
+      done(refuse("UNSUPPORTED", "Strong reads over several replicas need a Raft partition"));
       return;
     }
-    const message = `partition ${this.partition}: another replica was not heard for ${bound} ms`;
-    done(refuse("STALE", message));
+    this.#reads.whenReadable(wish, done);
   }
 
-  write(
-    write: ObjectWrite,
-    options: { readonly mayGrow: boolean; readonly view: boolean },
-    done: (outcome: WriteOutcome) => void,
-  ): void {
-    const failure = this.#refusalOf(write);
+  openSession(_session: string, done: (failure: GrpcFailure | undefined) => void): void {
+    done(refuse("UNSUPPORTED", "client sessions are kept by Raft shards"));
+  }
+
+  closeSession(_session: string, done: (failure: GrpcFailure | undefined) => void): void {
+    done(undefined);
+  }
+
+  issueToken(_id: string, done: (failure: GrpcFailure) => void): void {
+    done(refuse("UNSUPPORTED", "exclusive calls need a partition with one writer, not Mst"));
+  }
+
+  write(write: ObjectWrite, options: WriteOptions, done: (outcome: WriteOutcome) => void): void {
+    const failure = this.#refusalOf(write, options);
     if (failure !== undefined) {
       done({ kind: "refused", failure });
       return;
@@ -177,7 +204,8 @@ export class MstShard implements Shard {
       this.#reserve(issued.highWater);
       return;
     }
-    this.#write({ write, ...options, stamp: issued.stamp }, done);
+    const { mayGrow, view } = options;
+    this.#write({ write, mayGrow, view, stamp: issued.stamp }, done);
   }
 
   get(id: string): StoredObject | undefined {
@@ -220,10 +248,14 @@ export class MstShard implements Shard {
     clearTimeout(this.#hint);
   }
 
-  #refusalOf(write: ObjectWrite): GrpcFailure | undefined {
+  #refusalOf(write: ObjectWrite, options: WriteOptions): GrpcFailure | undefined {
     const { standing } = this;
     if (standing.kind === "starting") {
       return refuse("SHARD_NOT_READY", `partition ${this.partition}: ${standing.message}`);
+    }
+    if (options.identity !== undefined) {
+      const text = "a repeated request can come to another Mst replica, which would not know it";
+      return refuse("UNSUPPORTED", text);
     }
     if (this.#replica.skew.isSkewed()) {
       const ms = Math.round(this.#replica.skew.medianMs());
@@ -326,7 +358,10 @@ export class MstShard implements Shard {
       case "merge": {
         for (const { id, state } of effect.objects) this.#merge(id, state);
         const { from } = effect;
-        this.#committer.whenDurable(() => this.#run(this.#replica.merged(from, now())));
+        this.#committer.whenDurable(() => {
+          this.#run(this.#replica.merged(from, now()));
+          this.#reads.wake();
+        });
         return;
       }
       case "persist":
@@ -337,9 +372,6 @@ export class MstShard implements Shard {
         return;
       case "purge":
         this.#beginPurge(effect.cut);
-        return;
-      case "pulled":
-        this.#pulledMs.set(effect.from, effect.startedMs);
         return;
       case "pull-failed":
         this.#log.debug("pull failed", { from: effect.from, reason: effect.reason });
@@ -376,6 +408,7 @@ export class MstShard implements Shard {
         return;
       }
       this.#run(this.#replica.receive(to, decodedReply, now()));
+      this.#reads.wake();
     });
   }
 
@@ -430,7 +463,9 @@ export class MstShard implements Shard {
 
   #objectDurable({ id, state, stamp }: Accepted): void {
     this.#replica.applied(id, state);
-    if (stamp !== undefined) this.#replica.clock.settled(stamp);
+    if (stamp === undefined) return;
+    this.#replica.clock.settled(stamp);
+    this.#writtenTime = Math.max(this.#writtenTime, stamp.time);
   }
 
   #countersDurable(counters: MstCounters, hasLocalWrites: boolean): void {

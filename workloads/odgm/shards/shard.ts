@@ -1,4 +1,6 @@
 // What every kind of shard offers to the calls: one partition as this member keeps it.
+import type { ExclusiveToken, ReadDemand, SessionMark } from "#workloads/core/demand/index.ts";
+import type { RequestIdentity } from "#workloads/core/raft/index.ts";
 import type { Entry, ObjectItem, ObjectWrite, WritePlan } from "#workloads/core/store/index.ts";
 import type { GrpcFailure } from "#workloads/platform/index.ts";
 
@@ -20,7 +22,35 @@ export type WriteOutcome =
       readonly version: number;
       /** The object afterwards, if it was asked for. */
       readonly object: StoredObject | undefined;
+      /** It ran before under the same identity; this is how it ended then. */
+      readonly repeated?: boolean;
     };
+
+/** What goes with a write. */
+export interface WriteOptions {
+  /** False: writes that could make the store larger are refused. */
+  readonly mayGrow: boolean;
+  /** The outcome holds the object afterwards. */
+  readonly view: boolean;
+  /** Recognises a repetition: it is answered as it was then, and nothing is done. */
+  readonly identity?: RequestIdentity | undefined;
+  /** Of the exclusive call that writes: older than the object's newest is TOKEN_STALE. */
+  readonly token?: ExclusiveToken | undefined;
+}
+
+/** What a read has to see, and how long it may wait for it. */
+export interface ReadWish extends ReadDemand {
+  readonly waitMs: number;
+}
+
+/**
+ * Who takes writes of the partition: this replica, the one of this incarnation, or nobody that is
+ * known.
+ */
+export type Lead =
+  | { readonly kind: "here" }
+  | { readonly kind: "elsewhere"; readonly incarnation: string }
+  | { readonly kind: "nobody" };
 
 /** Whether the shard answers, and if not why. */
 export type Standing =
@@ -46,20 +76,27 @@ export interface Shard {
   /** How old what is known of the other replicas is; 0 without others. */
   readonly lagMs: number;
 
+  /** Who takes writes; a replica that does not refuses them with NOT_LEADER or NO_LEADER. */
+  readonly lead: Lead;
   /**
-   * Calls back, in this turn or later, when a read may look at the shard by the consistency of its
-   * class; with a failure if it may not.
+   * How far the partition has got, as a reader here sees it. A read that demands this mark, here or
+   * at another replica, sees every write that was answered here before.
    */
-  whenReadable(done: (failure: GrpcFailure | undefined) => void): void;
+  readonly mark: SessionMark;
+
   /**
-   * Runs a write; `done` is called once, when the outcome and all that it rests on are durable.
-   * With `mayGrow` false, writes that could make the store larger are refused.
+   * Calls back once, in this turn or later, when a read may look at the shard: all that it has to
+   * see is there. With a failure if that cannot be said, or not in time.
    */
-  write(
-    write: ObjectWrite,
-    options: { readonly mayGrow: boolean; readonly view: boolean },
-    done: (outcome: WriteOutcome) => void,
-  ): void;
+  whenReadable(wish: ReadWish, done: (failure: GrpcFailure | undefined) => void): void;
+  /** Runs a write; `done` is called once, when the outcome and all that it rests on are durable. */
+  write(write: ObjectWrite, options: WriteOptions, done: (outcome: WriteOutcome) => void): void;
+  /** Opens a client session or keeps it open; see {@link RequestIdentity}. */
+  openSession(session: string, done: (failure: GrpcFailure | undefined) => void): void;
+  /** Ends a client session; one that is not open is fine. */
+  closeSession(session: string, done: (failure: GrpcFailure | undefined) => void): void;
+  /** A token for an exclusive call of this object, later than all that were given out for it. */
+  issueToken(id: string, done: (result: ExclusiveToken | GrpcFailure) => void): void;
   /** The object, or undefined if it does not exist. */
   get(id: string): StoredObject | undefined;
   /** An entry, and the version of the object or its tombstone if there is one. */

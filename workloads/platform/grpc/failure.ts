@@ -16,6 +16,8 @@ export const GENERATION_TRAILER = "oaas-generation";
 export interface FailureFields {
   readonly rightPartition?: number;
   readonly generation?: bigint;
+  /** With NOT_LEADER. Goes over links only: other callers are handed on. */
+  readonly leader?: { readonly member: bigint; readonly address: string } | undefined;
   readonly cause?: unknown;
 }
 
@@ -26,6 +28,7 @@ export class GrpcFailure extends PlatformError {
   readonly status: status;
   readonly rightPartition: number | undefined;
   readonly generation: bigint | undefined;
+  readonly leader: { readonly member: bigint; readonly address: string } | undefined;
 
   constructor(code: status, reason: string, message: string, fields?: FailureFields) {
     const retry = code === status.UNAVAILABLE ? { kind: "backoff" as const } : undefined;
@@ -37,6 +40,7 @@ export class GrpcFailure extends PlatformError {
     this.code = reason;
     this.rightPartition = fields?.rightPartition;
     this.generation = fields?.generation;
+    this.leader = fields?.leader;
   }
 }
 

@@ -10,12 +10,12 @@ import { DataStream, Link, Method } from "#api/gen/oaas-stream_pb.ts";
 
 import type { GrpcTarget } from "../grpc/index.ts";
 import { GrpcFailure, methodPath, openChannel, same } from "../grpc/index.ts";
-import type { WireCall, WireReply } from "./codec.ts";
+import type { CallExtras, WireCall, WireReply } from "./codec.ts";
 import { decodeReplies, encodeCalls } from "./codec.ts";
 import { Outbox } from "./outbox.ts";
 
 /** One call. The request bytes must not change until the call has ended. */
-export interface StreamCall {
+export interface StreamCall extends CallExtras {
   readonly method: Method;
   readonly request: Uint8Array;
   /** Milliseconds until DEADLINE_EXCEEDED; at least 1. */
@@ -109,6 +109,10 @@ export class StreamClient {
       generation: call.generation ?? 0n,
       forwarded: call.forwarded ?? false,
       headers: call.headers ?? {},
+      identity: call.identity,
+      demand: call.demand,
+      wantsHint: call.wantsHint,
+      token: call.token,
     });
     this.#open();
     this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_MS);
@@ -240,6 +244,7 @@ export function replyFailure(reply: WireReply): GrpcFailure {
   const wrong = reply.reason === "WRONG_PARTITION";
   return new GrpcFailure(code, reply.reason === "" ? status[code] : reply.reason, reply.message, {
     ...(wrong ? { rightPartition: reply.rightPartition, generation: reply.generation } : {}),
+    leader: reply.leader,
   });
 }
 

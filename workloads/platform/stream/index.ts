@@ -1,6 +1,6 @@
 // Public face of links: batched calls over one stream.
 export { decodeCalls, decodeReplies, encodeCalls, encodeReplies } from "./codec.ts";
-export type { WireCall, WireReply } from "./codec.ts";
+export type { CallExtras, LeaderHint, ReplyExtras, WireCall, WireReply } from "./codec.ts";
 export { isEmptyListing, replyFailure, StreamClient } from "./client.ts";
 export type { OnReply, StreamCall, StreamClientOptions } from "./client.ts";
 export { addExchange } from "./server.ts";

@@ -7,13 +7,13 @@ import { errorMessage } from "#api/base/index.ts";
 import { DataStream, Link, Method } from "#api/gen/oaas-stream_pb.ts";
 
 import { GrpcFailure, rawDefinition, shuttingDown, toStatus, whenClosing } from "../grpc/index.ts";
-import type { WireCall, WireReply } from "./codec.ts";
+import type { ReplyExtras, WireCall, WireReply } from "./codec.ts";
 import { decodeCalls, encodeReplies } from "./codec.ts";
 import { Outbox } from "./outbox.ts";
 
 /** Ends one call: all responses in order, or a failure. Only the first use counts. */
 export interface Responder {
-  ok(responses: readonly Uint8Array[]): void;
+  ok(responses: readonly Uint8Array[], extras?: ReplyExtras): void;
   fail(failure: GrpcFailure): void;
 }
 
@@ -112,8 +112,8 @@ class Exchange {
     }
     this.#inflight.set(call.id, undefined);
     const cancel = this.#handler(call, {
-      ok: (responses) => {
-        if (this.#finish(call.id)) this.#replyAll(call.id, responses);
+      ok: (responses, extras) => {
+        if (this.#finish(call.id)) this.#replyAll(call.id, responses, extras);
       },
       fail: (failure) => {
         if (this.#finish(call.id)) this.#reply(failureReply(call.id, failure));
@@ -126,10 +126,14 @@ class Exchange {
     return this.#inflight.delete(id) && !this.#gone;
   }
 
-  #replyAll(id: number, responses: readonly Uint8Array[]): void {
+  /** What goes beside the responses goes with the last one. */
+  #replyAll(id: number, responses: readonly Uint8Array[], extras: ReplyExtras | undefined): void {
     const last = responses.length - 1;
-    if (last < 0) this.#reply(okReply(id, new Uint8Array(0), false));
-    responses.forEach((response, at) => this.#reply(okReply(id, response, at < last)));
+    if (last < 0) this.#reply({ ...okReply(id, new Uint8Array(0), false), ...extras });
+    responses.forEach((response, at) => {
+      const reply = okReply(id, response, at < last);
+      this.#reply(at === last && extras !== undefined ? { ...reply, ...extras } : reply);
+    });
   }
 
   #reply(reply: WireReply): void {
@@ -194,5 +198,6 @@ function failureReply(id: number, failure: GrpcFailure): WireReply {
     reason: failure.code,
     rightPartition: failure.rightPartition ?? 0,
     generation: failure.generation ?? 0n,
+    ...(failure.leader === undefined ? {} : { leader: failure.leader }),
   };
 }

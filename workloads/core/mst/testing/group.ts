@@ -260,7 +260,6 @@ export class Group {
             member.replica.setGeneration(this.generation, [...this.members.keys()]),
           );
           return;
-        case "pulled":
         case "pull-failed":
           break;
       }
