@@ -15,7 +15,7 @@ export interface ApiRequest {
   readonly accept?: string;
   /** The transport gives up with `TransportError` when it aborts. */
   readonly signal?: AbortSignal;
-  /** Limit from sending to the last byte; for a watch, to the headers. */
+  /** Limit from sending to the last byte; for a watch that is granted, to the headers. */
   readonly timeoutMs?: number;
 }
 

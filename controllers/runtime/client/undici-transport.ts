@@ -1,7 +1,6 @@
 // Real connections. One dispatcher for calls and one for watches per cluster, made anew only when
 // the TLS material changes: a TLS handshake costs ten times a request on both sides. Watches have
-// connections of their own, so that a slow stream never delays a call. HTTP/1.1 by default; HTTP/2
-// for calls is a switch.
+// connections of their own, so that a slow stream never delays a call. HTTP/1.1 throughout.
 
 // Whoever compiles us from outside must find the declaration, too.
 /// <reference path="./undici-agent.d.ts" />
@@ -24,12 +23,10 @@ import type { ApiRequest, ApiResponse, Transport, WatchLine, WatchResponse } fro
 export interface UndiciTransportOptions {
   readonly credentials: Credentials;
   readonly userAgent: string;
-  /** Connections for calls; 16 if not given. */
-  readonly connectionsMax?: number;
-  /** HTTP/2 for calls; false if not given. */
-  readonly http2?: boolean;
 }
 
+/** Connections for calls. */
+const CALLS_MAX = 16;
 const REQUEST_TIMEOUT_MS = 30_000;
 const CONNECT_TIMEOUT_MS = 10_000;
 
@@ -67,7 +64,7 @@ export class UndiciTransport implements Transport {
         ...retryAfter(response),
         body: decodeBody(bytes),
         bytes: bytes.length,
-        sentBytes: typeof options.body === "string" ? options.body.length : 0,
+        sentBytes: typeof options.body === "string" ? Buffer.byteLength(options.body) : 0,
       };
     } catch (cause) {
       throw this.#failed(limit.explain(cause, `${request.method} ${request.path}`));
@@ -83,7 +80,6 @@ export class UndiciTransport implements Transport {
       const { access, connections } = await this.#connect();
       const options = this.#compose(access, connections, request);
       const response = await stream(connections.watches, options, limit);
-      limit.endTimeout();
       if (response.statusCode !== 200) {
         const bytes = await whole(response.chunks);
         limit.end();
@@ -96,6 +92,7 @@ export class UndiciTransport implements Transport {
           close: () => undefined,
         };
       }
+      limit.endTimeout();
       return {
         status: 200,
         events: readLines(response.chunks, limit, what),
@@ -164,9 +161,9 @@ export class UndiciTransport implements Transport {
       origin: server.origin,
       pathPrefix: server.pathname === "/" ? "" : server.pathname,
       calls: new Agent({
-        connections: this.#options.connectionsMax ?? 16,
+        connections: CALLS_MAX,
         pipelining: 1,
-        allowH2: this.#options.http2 ?? false,
+        allowH2: false,
         keepAliveTimeout: 60_000,
         headersTimeout: 0,
         bodyTimeout: 0,

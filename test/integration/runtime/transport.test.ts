@@ -71,13 +71,13 @@ describe("calls", () => {
     const { transport } = await rig((_request, response) =>
       json(response, 429, { kind: "Status" }, { "retry-after": "7" }),
     );
-    const response = await transport.request({ ...get, method: "POST", body: { a: 1 } });
+    const response = await transport.request({ ...get, method: "POST", body: { a: "é" } });
     expect(response).toEqual({
       status: 429,
       retryAfterMs: 7_000,
       body: { kind: "Status" },
       bytes: 17,
-      sentBytes: 7,
+      sentBytes: 10,
     });
   });
 
@@ -199,6 +199,15 @@ describe("watches", () => {
     );
     const response = await transport.watch(get);
     expect([response.status, response.body]).toEqual([410, { kind: "Status", code: 410 }]);
+  });
+
+  it("give up where the answer is not 200 and does not end", async () => {
+    const { transport } = await rig((_request, response) => {
+      response.writeHead(503, { "content-length": "100" });
+      response.write("{");
+    });
+    const watch = transport.watch({ ...get, timeoutMs: 300 });
+    await expect(watch).rejects.toMatchObject({ code: "KUBE_TRANSPORT", aborted: false });
   });
 
   it("do not hold up calls", async () => {
