@@ -42,6 +42,27 @@ export type {
   StoreValue,
   StoreWrite,
 } from "./port.ts";
+export {
+  decodeSegmentHeader,
+  encodeFrame,
+  encodeSegmentHeader,
+  FRAME_HEADER_BYTES,
+  frameBytes,
+  LOG_VERSION,
+  placeOfPosition,
+  positionOf,
+  readFrame,
+  readMark,
+  SEGMENT_HEADER_BYTES,
+  SEGMENT_SPAN,
+  STORE_ID_BYTES,
+} from "./frame.ts";
+export type { Frame, FrameMark, LogIdentity, LogRecord } from "./frame.ts";
+export type { Checkpoint, Disk, DiskFile, SealedItem, SealedWrite, Timers } from "./ground.ts";
+export { mergedPage, Overlay } from "./overlay.ts";
+export type { Layer, LayerItem, MergedPage } from "./overlay.ts";
+export { byteText, textBytes } from "./sorted.ts";
+export type { TextRange } from "./sorted.ts";
 export { decodeRecord, encodeRecord, INLINE_BYTES_MAX } from "./record.ts";
 export type { Entry, ObjectRecord } from "./record.ts";
 export * from "./replies.ts";

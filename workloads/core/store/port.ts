@@ -44,9 +44,9 @@ export interface ScanOptions {
 
 /** Sizes, for the refusal of growth and for status. */
 export interface StoreUsage {
-  /** Bytes that live data takes, free pages not counted. */
+  /** Bytes that live data takes where it rests, or will take; free pages and the log not counted. */
   readonly liveBytes: number;
-  /** Bytes of the store's files. */
+  /** Bytes of the file where data rests, free pages included; at least {@link liveBytes}. */
   readonly fileBytes: number;
 }
 
@@ -184,6 +184,8 @@ export interface KvEngine extends Store {
   /** What was lost has been fetched again from others. Durable when it resolves. */
   clearDamage(): Promise<void>;
   stats(): KvStats;
+  /** Calls back once if the store fails, also when nobody commits. */
+  whenFailed(callback: (cause: StoreError) => void): void;
 }
 
 /** Length of a key. */

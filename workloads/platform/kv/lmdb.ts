@@ -5,10 +5,15 @@ import type { RootDatabase } from "lmdb";
 import { open } from "lmdb";
 
 import { errorMessage } from "#api/base/index.ts";
-import type { ScanOptions, StoreRange, StoreUsage } from "#workloads/core/store/index.ts";
+import type {
+  Checkpoint,
+  ScanOptions,
+  SealedItem,
+  SealedWrite,
+  StoreRange,
+  StoreUsage,
+} from "#workloads/core/store/index.ts";
 import { StoreError } from "#workloads/core/store/index.ts";
-
-import type { Checkpoint, SealedItem, SealedWrite } from "./checkpoint.ts";
 
 /** A file of sealed values. */
 export class LmdbFile implements Checkpoint {
@@ -74,6 +79,8 @@ export class LmdbFile implements Checkpoint {
       this.#broken = true;
       throw cause;
     }
+    // What was read in this turn may have been of the transaction before.
+    this.#db.resetReadTxn();
   }
 
   usage(): StoreUsage {

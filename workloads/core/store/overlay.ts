@@ -1,0 +1,128 @@
+// What the log holds beyond the checkpoint, in memory, and how both are read as one. The newest
+// source that knows a key decides; a removed key hides what is older.
+import type { LogRecord } from "./frame.ts";
+import type { ScanOptions } from "./port.ts";
+import type { TextRange } from "./sorted.ts";
+import { byteText, SortedMap } from "./sorted.ts";
+
+/** A key in one source. `sealed` undefined: it is removed here. */
+export interface LayerItem extends LogRecord {
+  /** {@link byteText} of the key. */
+  readonly text: string;
+}
+
+/** One source of a merged reading. */
+export interface Layer {
+  /** At most `limit` items in the order asked for; fewer only if there are no more. */
+  page(range: TextRange, options: Required<ScanOptions>): readonly LayerItem[];
+}
+
+/** Changes by key, the newest only. */
+export class Overlay implements Layer {
+  readonly #records = new SortedMap<LogRecord>();
+  #liveBytes = 0;
+
+  get size(): number {
+    return this.#records.size;
+  }
+
+  /** Bytes of keys and values that are set. */
+  get liveBytes(): number {
+    return this.#liveBytes;
+  }
+
+  /** Undefined: nothing is known of the key here. */
+  get(text: string): LogRecord | undefined {
+    return this.#records.get(text);
+  }
+
+  apply(record: LogRecord): void {
+    const text = byteText(record.key);
+    this.#liveBytes += bytesOf(record) - bytesOf(this.#records.get(text));
+    this.#records.set(text, record);
+  }
+
+  page(range: TextRange, options: Required<ScanOptions>): readonly LayerItem[] {
+    // Records are views of their frame, what is read belongs to the reader.
+    return this.#records
+      .page(range, options)
+      .map(([text, { key, sealed }]) => ({ text, key: key.slice(), sealed: sealed?.slice() }));
+  }
+}
+
+/** A merged page, and where the next one begins; `rest` undefined: there is none. */
+export interface MergedPage {
+  readonly items: readonly (LayerItem & { readonly sealed: Uint8Array })[];
+  readonly rest: TextRange | undefined;
+}
+
+/**
+ * Reads up to `limit` items of every layer, the newest layer first, and merges them as far as every
+ * layer is known.
+ */
+export function mergedPage(
+  layers: readonly Layer[],
+  range: TextRange,
+  options: Required<ScanOptions>,
+): MergedPage {
+  const { reverse, limit } = options;
+  const pages = layers.map((layer) => layer.page(range, options));
+  // Beyond the last item of a full page its layer may hold more.
+  let horizon: string | undefined;
+  for (const page of pages) {
+    const last = page.length < limit ? undefined : page.at(-1)?.text;
+    if (last === undefined) continue;
+    if (horizon === undefined || isBefore(last, horizon, reverse)) horizon = last;
+  }
+  const items = mergeUpTo(pages, horizon, reverse);
+  if (horizon === undefined) return { items, rest: undefined };
+  const rest = reverse
+    ? { start: range.start, end: horizon }
+    : { start: `${horizon}\u0000`, end: range.end };
+  return { items, rest };
+}
+
+function mergeUpTo(
+  pages: readonly (readonly LayerItem[])[],
+  horizon: string | undefined,
+  reverse: boolean,
+): MergedPage["items"] {
+  const heads = pages.map(() => 0);
+  const items: (LayerItem & { readonly sealed: Uint8Array })[] = [];
+  for (;;) {
+    const next = nextItem(pages, heads, reverse);
+    if (next === undefined) break;
+    if (horizon !== undefined && isBefore(horizon, next.text, reverse)) break;
+    for (const [at, page] of pages.entries()) {
+      const head = heads[at] ?? 0;
+      if (page[head]?.text === next.text) heads[at] = head + 1;
+    }
+    const { text, key, sealed } = next;
+    if (sealed !== undefined) items.push({ text, key, sealed });
+  }
+  return items;
+}
+
+/** The first of the heads in reading order; of equal ones that of the newest layer. */
+function nextItem(
+  pages: readonly (readonly LayerItem[])[],
+  heads: readonly number[],
+  reverse: boolean,
+): LayerItem | undefined {
+  let first: LayerItem | undefined;
+  for (const [at, page] of pages.entries()) {
+    const item = page[heads[at] ?? 0];
+    if (item === undefined) continue;
+    if (first === undefined || isBefore(item.text, first.text, reverse)) first = item;
+  }
+  return first;
+}
+
+function isBefore(a: string, b: string, reverse: boolean): boolean {
+  return reverse ? a > b : a < b;
+}
+
+function bytesOf(record: LogRecord | undefined): number {
+  if (record?.sealed === undefined) return 0;
+  return record.key.byteLength + record.sealed.byteLength;
+}
