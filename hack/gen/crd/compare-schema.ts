@@ -2,6 +2,7 @@
 
 import type { Finding } from "./finding.ts";
 import type { Schema } from "./schema.ts";
+import { asList, asSchema, isSchema } from "./schema.ts";
 
 interface Pair {
   readonly old: Schema;
@@ -301,16 +302,4 @@ function below({ old, now, path }: Pair): readonly Finding[] {
       : [],
   );
   return [...members, ...others];
-}
-
-function isSchema(value: unknown): value is Schema {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function asSchema(value: unknown): Schema {
-  return isSchema(value) ? value : {};
-}
-
-function asList(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? (value as unknown[]) : [];
 }

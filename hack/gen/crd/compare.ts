@@ -5,6 +5,7 @@
 import { schemaFindings } from "./compare-schema.ts";
 import type { Finding } from "./finding.ts";
 import type { Schema } from "./schema.ts";
+import { asList, asSchema } from "./schema.ts";
 
 /** Everything in `now` that could break a user of `old`, in the order of the document. */
 export function compareCrds(old: Schema, now: Schema): readonly Finding[] {
@@ -153,14 +154,4 @@ function selectableFindings(old: Schema, now: Schema, name: string): readonly Fi
 
 function versionsOf(spec: Schema): readonly Schema[] {
   return asList(spec["versions"]).map(asSchema);
-}
-
-function asSchema(value: unknown): Schema {
-  return typeof value === "object" && value !== null && !Array.isArray(value)
-    ? (value as Schema)
-    : {};
-}
-
-function asList(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? (value as unknown[]) : [];
 }

@@ -6,6 +6,7 @@
 
 import { valueProblems } from "./defaults.ts";
 import type { Schema } from "./schema.ts";
+import { asList, asSchema, isSchema } from "./schema.ts";
 
 type Level = "root" | "field" | "item";
 
@@ -395,16 +396,4 @@ function uncovered(member: Schema, core: Schema, path: string): readonly string[
       : [`${path}.items: must also stand in the core`];
   const deeper = junctors(member, path).flatMap((one) => uncovered(one.member, core, one.at));
   return [...own, ...listed, ...deeper];
-}
-
-function isSchema(value: unknown): value is Schema {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function asSchema(value: unknown): Schema {
-  return isSchema(value) ? value : {};
-}
-
-function asList(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? (value as unknown[]) : [];
 }
