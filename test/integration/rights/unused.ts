@@ -6,7 +6,7 @@ export type Part = "own" | "served" | "cluster";
 
 /** Rights that are granted for what the flows do not do. */
 export interface UnusedRights {
-  readonly operator: "oaas-operator" | "rawstor-operator";
+  readonly operator: typeof OAAS | typeof RAWSTOR;
   readonly part: Part;
   /** All resources of the part if not given. */
   readonly resources?: readonly string[];
@@ -14,6 +14,8 @@ export interface UnusedRights {
   readonly reason: string;
 }
 
+const OAAS = "oaas-operator";
+const RAWSTOR = "rawstor-operator";
 const LIST =
   "a watch that begins with what is there needs no list; an API server that cannot do that, or " +
   "answers 410, gets one (test/integration/faults)";
@@ -29,90 +31,60 @@ const RESTARTS = "pods are replaced one at a time once their programs answer (te
 
 /** Sorted by operator and part. */
 export const UNUSED: readonly UnusedRights[] = [
-  { operator: "oaas-operator", part: "cluster", verbs: ["list"], reason: LIST },
-  { operator: "oaas-operator", part: "own", verbs: ["list"], reason: LIST },
+  { operator: OAAS, part: "cluster", verbs: ["list"], reason: LIST },
+  { operator: OAAS, part: "own", verbs: ["list"], reason: LIST },
+  { operator: OAAS, part: "own", resources: ["leases"], verbs: ["get"], reason: LEASE },
   {
-    operator: "oaas-operator",
-    part: "own",
-    resources: ["leases"],
-    verbs: ["get"],
-    reason: LEASE,
-  },
-  {
-    operator: "oaas-operator",
+    operator: OAAS,
     part: "own",
     resources: ["configmaps", "secrets"],
     verbs: ["patch"],
     reason: "certificates that are renewed and routes that change (test/e2e, operators/oaas)",
   },
   {
-    operator: "oaas-operator",
+    operator: OAAS,
     part: "served",
     resources: ["configmaps", "statefulsets"],
     verbs: ["delete"],
     reason: "kinds of children are pruned alike, and a collection never leaves these two out",
   },
   {
-    operator: "oaas-operator",
+    operator: OAAS,
     part: "served",
     resources: ["odgmcollections"],
     verbs: ["delete"],
     reason: "a runtime whose class stops having data prunes its collection; packages make none",
   },
-  { operator: "oaas-operator", part: "served", verbs: ["list"], reason: LIST },
-  { operator: "oaas-operator", part: "served", verbs: ["get"], reason: NAME },
+  { operator: OAAS, part: "served", verbs: ["list"], reason: LIST },
+  { operator: OAAS, part: "served", verbs: ["get"], reason: NAME },
   {
-    operator: "oaas-operator",
+    operator: OAAS,
     part: "served",
     resources: ["classruntimes/finalizers", "odgmcollections/finalizers", "opackages/finalizers"],
     verbs: ["update"],
     reason: FINALIZERS,
   },
+  { operator: OAAS, part: "served", resources: ["events"], verbs: ["patch"], reason: SERIES },
+  { operator: OAAS, part: "served", resources: ["pods"], verbs: ["delete"], reason: RESTARTS },
+  { operator: RAWSTOR, part: "cluster", verbs: ["get"], reason: NAME },
+  { operator: RAWSTOR, part: "cluster", verbs: ["list"], reason: LIST },
   {
-    operator: "oaas-operator",
-    part: "served",
-    resources: ["events"],
-    verbs: ["patch"],
-    reason: SERIES,
-  },
-  {
-    operator: "oaas-operator",
-    part: "served",
-    resources: ["pods"],
-    verbs: ["delete"],
-    reason: RESTARTS,
-  },
-  { operator: "rawstor-operator", part: "cluster", verbs: ["get"], reason: NAME },
-  { operator: "rawstor-operator", part: "cluster", verbs: ["list"], reason: LIST },
-  {
-    operator: "rawstor-operator",
+    operator: RAWSTOR,
     part: "cluster",
     resources: ["osttargets/finalizers"],
     verbs: ["update"],
     reason: FINALIZERS,
   },
-  { operator: "rawstor-operator", part: "own", verbs: ["get"], reason: NAME },
-  { operator: "rawstor-operator", part: "own", verbs: ["list"], reason: LIST },
+  { operator: RAWSTOR, part: "own", verbs: ["get"], reason: NAME },
+  { operator: RAWSTOR, part: "own", verbs: ["list"], reason: LIST },
   {
-    operator: "rawstor-operator",
+    operator: RAWSTOR,
     part: "own",
     resources: ["configmaps"],
     verbs: ["delete"],
     reason: "kinds of children are pruned alike, and the identity record outlives its target",
   },
-  {
-    operator: "rawstor-operator",
-    part: "own",
-    resources: ["pods"],
-    verbs: ["delete"],
-    reason: RESTARTS,
-  },
-  { operator: "rawstor-operator", part: "served", verbs: ["list"], reason: LIST },
-  {
-    operator: "rawstor-operator",
-    part: "served",
-    resources: ["events"],
-    verbs: ["patch"],
-    reason: SERIES,
-  },
+  { operator: RAWSTOR, part: "own", resources: ["pods"], verbs: ["delete"], reason: RESTARTS },
+  { operator: RAWSTOR, part: "served", verbs: ["list"], reason: LIST },
+  { operator: RAWSTOR, part: "served", resources: ["events"], verbs: ["patch"], reason: SERIES },
 ];

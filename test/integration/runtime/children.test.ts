@@ -1,17 +1,16 @@
 // Children as real operators render them: the API server fills in defaults and writes quantities in
 // its own way, and still a second pass, a touched status and a restart must find nothing to do.
 
-import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from "@jest/globals";
+import { describe, expect, it, jest } from "@jest/globals";
 
 import type { Child, ChildKind, Kind, KubeObject } from "#controllers/runtime/index.ts";
 import { KINDS } from "#controllers/runtime/index.ts";
 import { WIDGET, widget } from "#controllers/runtime/testing/widgets.ts";
 
-import type { RealOperator, RealServer } from "./support.ts";
 import {
   eventually,
   freshNamespace,
-  realServer,
+  realServerOfFile,
   untilQuiet,
   userApply,
   writesOf,
@@ -19,21 +18,7 @@ import {
 
 jest.setTimeout(60_000);
 
-let server: RealServer;
-let operator: RealOperator | undefined;
-
-beforeAll(async () => {
-  server = await realServer("runtime-children");
-}, 120_000);
-
-afterEach(async () => {
-  await operator?.stop();
-  operator = undefined;
-});
-
-afterAll(async () => {
-  await server.close();
-}, 60_000);
+const server = realServerOfFile("runtime-children");
 
 const NS = "children";
 const labels = { "app.kubernetes.io/name": "app" };
@@ -183,7 +168,7 @@ const parts = { children: kinds, render: () => children };
 describe("realistic children", () => {
   it("are applied once each, and never again", async () => {
     await freshNamespace(server.user, NS);
-    operator = server.start({}, parts);
+    let operator = server.start({}, parts);
     await userApply(server.user, WIDGET, widget("app", { text: "" }, NS));
     await eventually("everything is there", async () => {
       const live = await server.user.get(KINDS.PersistentVolume, { namespace: "", name: "app" });
@@ -215,7 +200,7 @@ describe("realistic children", () => {
   });
 
   it("are put right where they were changed", async () => {
-    operator = server.start({}, parts);
+    const operator = server.start({}, parts);
     await untilQuiet(operator);
     const key = { namespace: NS, name: "app" };
     await server.user.jsonPatch(

@@ -1,24 +1,15 @@
 // Leader election on a real API server: release, takeover, and no write by the one that has lost.
 
-import { afterAll, beforeAll, describe, expect, it, jest } from "@jest/globals";
+import { describe, expect, it, jest } from "@jest/globals";
 
 import { KINDS } from "#controllers/runtime/index.ts";
 import { WIDGET, widget } from "#controllers/runtime/testing/widgets.ts";
 
-import type { RealServer } from "./support.ts";
-import { eventually, freshNamespace, realServer, untilReady, userApply } from "./support.ts";
+import { eventually, freshNamespace, realServerOfFile, untilReady, userApply } from "./support.ts";
 
 jest.setTimeout(60_000);
 
-let server: RealServer;
-
-beforeAll(async () => {
-  server = await realServer("runtime-election");
-}, 120_000);
-
-afterAll(async () => {
-  await server.close();
-}, 60_000);
+const server = realServerOfFile("runtime-election");
 
 const leaderElection = (leaseNamespace: string) => ({
   leaseName: "widget-operator",

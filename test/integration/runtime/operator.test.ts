@@ -1,17 +1,16 @@
 // The operator framework against a real kube-apiserver: what the fake server's tests claim must
 // hold here too.
 
-import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from "@jest/globals";
+import { describe, expect, it, jest } from "@jest/globals";
 
 import { KINDS, keyOf } from "#controllers/runtime/index.ts";
 import { computeKstatus } from "#controllers/runtime/conditions/kstatus.ts";
 import { WIDGET, widget } from "#controllers/runtime/testing/widgets.ts";
 
-import type { RealOperator, RealServer } from "./support.ts";
 import {
   eventually,
   freshNamespace,
-  realServer,
+  realServerOfFile,
   untilQuiet,
   untilReady,
   userApply,
@@ -20,21 +19,7 @@ import {
 
 jest.setTimeout(120_000);
 
-let server: RealServer;
-let operator: RealOperator | undefined;
-
-beforeAll(async () => {
-  server = await realServer("runtime-operator");
-}, 120_000);
-
-afterEach(async () => {
-  await operator?.stop();
-  operator = undefined;
-});
-
-afterAll(async () => {
-  await server.close();
-}, 60_000);
+const server = realServerOfFile("runtime-operator");
 
 const key = (namespace: string, name: string) => ({ namespace, name });
 
@@ -96,7 +81,7 @@ describe("preconditions of server-side apply that the runtime relies on", () => 
 describe("an operator", () => {
   it("brings an object to Ready in three requests and is quiet then and after a restart", async () => {
     const ns = await freshNamespace(server.user, "ready");
-    operator = server.start();
+    let operator = server.start();
     await untilQuiet(operator);
     operator.requests.length = 0;
     const object = widget("w", { text: "a", service: true }, ns);
@@ -118,7 +103,7 @@ describe("an operator", () => {
 
   it("reverts its own fields, leaves foreign ones, and removes what it no longer says", async () => {
     const ns = await freshNamespace(server.user, "drift");
-    operator = server.start();
+    server.start();
     const object = widget("w", { text: "a", service: true }, ns);
     await userApply(server.user, WIDGET, object);
     await untilReady(server.user, object);
@@ -155,7 +140,7 @@ describe("an operator", () => {
 
   it("never touches a foreign object of the same name", async () => {
     const ns = await freshNamespace(server.user, "conflict");
-    operator = server.start();
+    server.start();
     const foreign = await userApply(server.user, KINDS.ConfigMap, {
       apiVersion: "v1",
       kind: "ConfigMap",
@@ -180,7 +165,7 @@ describe("an operator", () => {
     "lets children go with the object (%s), keeps what must be kept and finds it again",
     async (propagation) => {
       const ns = await freshNamespace(server.user, `gone-${propagation.toLowerCase()}`);
-      operator = server.start();
+      server.start();
       const object = widget("w", { text: "a", service: true, kept: true }, ns);
       await userApply(server.user, WIDGET, object);
       await untilReady(server.user, object);
@@ -202,7 +187,7 @@ describe("an operator", () => {
   it("holds an object by its finalizer and lets it go last", async () => {
     const ns = await freshNamespace(server.user, "finalizer");
     const verdict = { done: false };
-    operator = server.start(
+    server.start(
       {},
       {
         finalizer: {

@@ -2,32 +2,17 @@
 // replaced, children that change hands or are out of the garbage collector's reach, and what one
 // change costs.
 
-import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from "@jest/globals";
+import { describe, expect, it, jest } from "@jest/globals";
 
 import type { KubeObject, Rendered } from "#controllers/runtime/index.ts";
 import { isStatus, KINDS } from "#controllers/runtime/index.ts";
 import { WIDGET, widget } from "#controllers/runtime/testing/widgets.ts";
 
-import type { RealOperator, RealServer } from "./support.ts";
-import { eventually, freshNamespace, realServer, untilQuiet, userApply } from "./support.ts";
+import { eventually, freshNamespace, realServerOfFile, untilQuiet, userApply } from "./support.ts";
 
 jest.setTimeout(60_000);
 
-let server: RealServer;
-let operator: RealOperator | undefined;
-
-beforeAll(async () => {
-  server = await realServer("runtime-ownership");
-}, 120_000);
-
-afterEach(async () => {
-  await operator?.stop();
-  operator = undefined;
-});
-
-afterAll(async () => {
-  await server.close();
-}, 60_000);
+const server = realServerOfFile("runtime-ownership");
 
 function map(namespace: string, name: string, data: Readonly<Record<string, string>>): KubeObject {
   const object = { apiVersion: "v1", kind: "ConfigMap", metadata: { namespace, name }, data };
@@ -51,7 +36,7 @@ describe("fields of a manager that was replaced", () => {
     const old = map(NS, "old", { text: "was", stale: "x" });
     await server.user.create(KINDS.ConfigMap, old, { fieldManager: "old-operator" });
     await userApply(server.user, WIDGET, widget("w", { text: "a" }, NS));
-    operator = server.start(within, { render });
+    let operator = server.start(within, { render });
     await eventually("it is adopted", async () => {
       const data = (await server.user.get(KINDS.ConfigMap, key))?.data;
       return data?.["text"] === "a";
@@ -87,7 +72,7 @@ describe("fields of a manager that was replaced", () => {
     const conditions = [
       { type: "Ready", status: "True", reason: "Available", message: "" },
     ] as const;
-    operator = server.start(
+    server.start(
       { watchNamespaces: [namespace] },
       {
         formerManagers: ["old-operator"],
@@ -107,7 +92,7 @@ describe("children", () => {
     await freshNamespace(server.user, "parents");
     await freshNamespace(server.user, "depot");
     await userApply(server.user, WIDGET, widget("w", { text: "a" }, "parents"));
-    operator = server.start(
+    server.start(
       { watchNamespaces: ["parents", "depot"] },
       { render: () => [map("depot", "far", { text: "a" })] },
     );
@@ -136,7 +121,7 @@ describe("children", () => {
       return metadata.name === "a" ? [{ object, handOver }] : [];
     };
     await userApply(server.user, WIDGET, widget("a", { text: "a" }, namespace));
-    operator = server.start({ watchNamespaces: [namespace] }, { render });
+    server.start({ watchNamespaces: [namespace] }, { render });
     const key = { namespace, name: "treasure" };
     await eventually("it is there", async () => {
       return (await server.user.get(KINDS.ConfigMap, key)) !== undefined;
@@ -170,7 +155,7 @@ describe("one change", () => {
   it("costs one pass and as many writes as there are objects to write", async () => {
     const namespace = "passes";
     await freshNamespace(server.user, namespace);
-    operator = server.start({ watchNamespaces: [namespace] });
+    const operator = server.start({ watchNamespaces: [namespace] });
     await untilQuiet(operator);
     const names = Array.from({ length: 20 }, (_, index) => `w${index}`);
     for (const name of names) {

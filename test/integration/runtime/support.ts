@@ -1,5 +1,7 @@
 // A real kube-apiserver for the runtime's tests, with the widget kind of its unit tests served.
 
+import { afterAll, afterEach, beforeAll } from "@jest/globals";
+
 import type { KubeObject, Live, RequestLogEntry } from "#controllers/runtime/index.ts";
 import { Client, isStatus, keyOf, Manager } from "#controllers/runtime/index.ts";
 import { openCredentials } from "#controllers/runtime/client/credentials.ts";
@@ -91,6 +93,38 @@ export async function realServer(name: string): Promise<RealServer> {
     async close() {
       await transport.close();
       await cluster.down();
+    },
+  };
+}
+
+/**
+ * The API server of one test file, from before its first test until after its last. Operators that
+ * a test has started are stopped when it ends.
+ */
+export function realServerOfFile(name: string): Pick<RealServer, "start" | "user"> {
+  let server: RealServer | undefined;
+  const started: RealOperator[] = [];
+  const running = (): RealServer => {
+    if (server === undefined) throw new Error(`${name} is not up yet`);
+    return server;
+  };
+  beforeAll(async () => {
+    server = await realServer(name);
+  }, 120_000);
+  afterEach(async () => {
+    await Promise.all(started.splice(0).map((operator) => operator.stop()));
+  });
+  afterAll(async () => {
+    await server?.close();
+  }, 60_000);
+  return {
+    get user() {
+      return running().user;
+    },
+    start(options, overrides) {
+      const operator = running().start(options, overrides);
+      started.push(operator);
+      return operator;
     },
   };
 }
