@@ -1,5 +1,5 @@
 // Failures of the file layer.
-import { PlatformError } from "#api/base/index.ts";
+import { errorMessage, PlatformError } from "#api/base/index.ts";
 
 /** FILES_IO: the system refused, see the message. FILES_NO_SPACE: the disk is full. */
 export type FilesErrorCode = "FILES_IO" | "FILES_NO_SPACE" | "FILES_UNSUPPORTED";
@@ -18,8 +18,13 @@ export class FilesError extends PlatformError {
 /** The given error as a {@link FilesError}; ENOSPC and EDQUOT become FILES_NO_SPACE. */
 export function toFilesError(what: string, cause: unknown): FilesError {
   if (cause instanceof FilesError) return cause;
-  const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
-  const message = cause instanceof Error ? cause.message : String(cause);
+  const code = hasCode(cause) ? String(cause.code) : "";
+  const message = errorMessage(cause);
   const full = code === "ENOSPC" || code === "EDQUOT";
   return new FilesError(full ? "FILES_NO_SPACE" : "FILES_IO", `${what}: ${message}`, cause);
+}
+
+/** Does it name its kind, as errors of Node do? Not `instanceof`: they may be of another realm. */
+function hasCode(cause: unknown): cause is { readonly code: unknown } {
+  return typeof cause === "object" && cause !== null && "code" in cause;
 }

@@ -6,6 +6,7 @@ import {
   ftruncate,
   mkdirSync,
   openSync,
+  rmSync,
   unlinkSync,
   write,
 } from "node:fs";
@@ -42,7 +43,7 @@ export async function openFileDisk(folder: string): Promise<Disk> {
     create: (name, bytes) => guarded(`create ${name}`, () => create(at(name), bytes)),
     open: (name) =>
       guarded(`open ${name}`, () => new OpenFile(openSync(at(name), constants.O_RDWR))),
-    remove: (name) => guarded(`remove ${name}`, () => remove(at(name))),
+    remove: (name) => guarded(`remove ${name}`, () => rmSync(at(name), { force: true })),
     syncNames: () => syncDirectory(folder),
   };
 }
@@ -73,14 +74,6 @@ function reserve(fd: number, bytes: number): void {
     reserveSpace(fd, 0, bytes);
   } catch (cause: unknown) {
     if (!(cause instanceof FilesError) || !cause.message.includes("EOPNOTSUPP")) throw cause;
-  }
-}
-
-function remove(path: string): void {
-  try {
-    unlinkSync(path);
-  } catch (cause: unknown) {
-    if (!(cause instanceof Error) || !("code" in cause) || cause.code !== "ENOENT") throw cause;
   }
 }
 

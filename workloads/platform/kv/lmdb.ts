@@ -1,6 +1,9 @@
 // LMDB under the store. Durable before resolved (`overlappingSync: false`; with the default, readers
 // see a commit whose sync has failed), and no second try after an error: what is on disk is unknown
 // then. LMDB has no checksums on its pages, so that whoever writes values seals them.
+import { statfs } from "node:fs/promises";
+import { dirname } from "node:path";
+
 import type { RootDatabase } from "lmdb";
 import { open } from "lmdb";
 
@@ -15,8 +18,11 @@ import type {
 } from "#workloads/core/store/index.ts";
 import { StoreError } from "#workloads/core/store/index.ts";
 
+import { FilesError } from "../files/errors.ts";
+
 /** A file of sealed values. */
 export class LmdbFile implements Checkpoint {
+  readonly #path: string;
   readonly #db: RootDatabase<Buffer, Buffer>;
   readonly #nowMs: () => number;
   #broken = false;
@@ -28,6 +34,7 @@ export class LmdbFile implements Checkpoint {
    * not of LMDB.
    */
   constructor(path: string, nowMs: () => number) {
+    this.#path = path;
     this.#nowMs = nowMs;
     try {
       this.#db = open<Buffer, Buffer>({
@@ -64,6 +71,7 @@ export class LmdbFile implements Checkpoint {
   }
 
   async commit(writes: readonly SealedWrite[]): Promise<void> {
+    await this.#requireRoom(writes);
     try {
       await this.#db.batch(() => {
         for (const { key, sealed } of writes) {
@@ -77,7 +85,7 @@ export class LmdbFile implements Checkpoint {
       });
     } catch (cause: unknown) {
       this.#broken = true;
-      throw cause;
+      throw await rootOf(cause);
     }
     // What was read in this turn may have been of the transaction before.
     this.#db.resetReadTxn();
@@ -108,9 +116,43 @@ export class LmdbFile implements Checkpoint {
     return this.#db.backup(path, true);
   }
 
+  /**
+   * On a full disk LMDB writes a part, calls that EIO and is over. So there must be room for all
+   * the pages that the transaction may add before it begins.
+   */
+  async #requireRoom(writes: readonly SealedWrite[]): Promise<void> {
+    let needed = writes.length * PAGES_PER_WRITE * PAGE_BYTES + ROOM_BYTES;
+    for (const { key, sealed } of writes) {
+      needed += key.byteLength + (sealed?.byteLength ?? 0);
+    }
+    const { liveBytes, fileBytes } = this.usage();
+    if (fileBytes - liveBytes >= needed) return;
+    const { bavail, bsize } = await statfs(dirname(this.#path));
+    if (bavail * bsize >= needed) return;
+    const text = `${this.#path}: ${bavail * bsize} bytes of disk are free, ${needed} are needed`;
+    throw new FilesError("FILES_NO_SPACE", text);
+  }
+
   async close(): Promise<void> {
     // After a failed commit lmdb would wait for ever.
     if (!this.#broken) await this.#db.close();
+  }
+}
+
+/** Pages that one write may copy; those near the root are shared by all. */
+const PAGES_PER_WRITE = 2;
+const PAGE_BYTES = 4096;
+/** For the list of free pages, and for others who write to the same disk meanwhile. */
+const ROOM_BYTES = 1024 * 1024;
+
+/** Why a commit of lmdb failed; lmdb tells it apart from the failure itself, a moment later. */
+async function rootOf(cause: unknown): Promise<unknown> {
+  if (typeof cause !== "object" || cause === null || !("commitError" in cause)) return cause;
+  try {
+    await cause.commitError;
+    return cause;
+  } catch (root: unknown) {
+    return root;
   }
 }
 
