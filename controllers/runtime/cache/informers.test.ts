@@ -28,6 +28,7 @@ function setUp(namespaces?: readonly string[]) {
   return {
     server,
     informers,
+    metrics,
     clock: world.clock,
     watched: () =>
       [...new Set(server.log.filter((one) => one.watch).map((one) => one.path))].sort(),
@@ -62,6 +63,27 @@ describe("informers", () => {
     expect(informers.want({ kind: Service })).not.toBe(all);
     expect(informers.all).toHaveLength(5);
     await end();
+  });
+
+  it("of one kind are counted together, until they end", async () => {
+    const { server, informers, metrics, clock, end } = setUp();
+    const kind = KINDS.ConfigMap;
+    informers.want({ kind, labelSelector: "x=1" });
+    informers.want({ kind, namespaces: ["a", "b"] });
+    const objects = async () => {
+      const { values } = await metrics.cacheObjects.get();
+      return values.map(({ labels, value }) => [labels.kind, value]);
+    };
+    for (const namespace of ["a", "b", "c"]) {
+      server.userApply(kind, map(namespace, "m", { x: "1" }));
+    }
+    await clock.advance(1_000);
+    expect(await objects()).toEqual([["ConfigMap", 5]]);
+    server.userDelete(kind, { namespace: "a", name: "m" });
+    await clock.advance(1_000);
+    expect(await objects()).toEqual([["ConfigMap", 3]]);
+    await end();
+    expect(await objects()).toEqual([["ConfigMap", 0]]);
   });
 
   it("of some namespaces ask for nothing else and are read as one kind", async () => {

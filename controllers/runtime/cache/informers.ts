@@ -1,6 +1,8 @@
 // One informer per kind, selector and set of namespaces, shared by everything in a manager: a store
 // and the reflectors that fill it (one, or one per watched namespace).
 
+import type { Gauge } from "prom-client";
+
 import { assert } from "#api/base/index.ts";
 import type { Logger } from "#api/base/index.ts";
 import type { KindId } from "#api/meta/index.ts";
@@ -76,6 +78,8 @@ class SharedInformer implements Informer {
   readonly #labels: LabelMatcher;
   readonly #fields: FieldMatcher;
   readonly #transform: Transform;
+  /** Shared by all informers of the kind. */
+  readonly #count: Gauge.Internal<"kind">;
 
   constructor(request: InformerRequest, options: InformersOptions) {
     this.kind = request.kind;
@@ -87,6 +91,11 @@ class SharedInformer implements Informer {
     this.#transform = request.transform ?? ((object) => object);
     this.store = new Store({ logger: options.logger, freeze: options.freeze ?? false });
     const { rest, world, logger, metrics, silenceMs } = options;
+    this.#count = metrics.cacheObjects.labels({ kind: this.kind.kind });
+    this.store.subscribe(({ gone, previous }) => {
+      if (gone) this.#count.dec();
+      else if (previous === undefined) this.#count.inc();
+    });
     const everywhere = this.namespaces.length === 0;
     this.reflectors = (everywhere ? [""] : this.namespaces).map(
       (namespace) =>
@@ -125,6 +134,11 @@ class SharedInformer implements Informer {
   #shown(object: Live): Live {
     const { apiVersion, kind, metadata } = object;
     return this.#transform(this.metadataOnly ? { apiVersion, kind, metadata } : object);
+  }
+
+  /** Its objects are counted no more. */
+  ended(): void {
+    this.#count.dec(this.store.size);
   }
 
   get synced(): boolean {
@@ -188,6 +202,8 @@ export class Informers {
   /** Resolves once every loop has ended after the signal. */
   async stopped(): Promise<void> {
     await Promise.all(this.#running);
+    for (const informer of this.#shared.values()) informer.ended();
+    this.#shared.clear();
   }
 
   /** Passes the answer to an own write on to every cache that would see it. */

@@ -10,7 +10,7 @@
 // Lists ask for the most recent state (no resourceVersion), so a lagging server cannot take the
 // store back in time.
 
-import type { Counter, Gauge, Histogram } from "prom-client";
+import type { Counter, Histogram } from "prom-client";
 
 import type { Logger } from "#api/base/index.ts";
 import { errorMessage } from "#api/base/index.ts";
@@ -84,7 +84,6 @@ export class Reflector {
   readonly #log: Logger;
   readonly #bytes: Counter.Internal;
   readonly #lag: Histogram.Internal<"kind">;
-  readonly #cached: Gauge.Internal<"kind">;
   /** Where the next watch resumes; empty if a list is needed. */
   #version = "";
   /** The newest version ever seen here. */
@@ -106,7 +105,6 @@ export class Reflector {
     const labels = { kind: options.kind.kind };
     this.#bytes = options.metrics.informerBytes.labels(labels);
     this.#lag = options.metrics.cacheLagSeconds.labels(labels);
-    this.#cached = options.metrics.cacheObjects.labels(labels);
   }
 
   /** True once the first list is in the store. */
@@ -335,7 +333,6 @@ export class Reflector {
     else if (line.type === "ADDED" || line.type === "MODIFIED") store.put(object);
     else throw new TransportError(`unknown watch event ${line.type}`);
     this.#reached(object.metadata.resourceVersion);
-    this.#cached.set(store.size);
     return undefined;
   }
 
@@ -358,7 +355,6 @@ export class Reflector {
     this.#version = version;
     this.#seen = version;
     this.#lastError = "";
-    this.#cached.set(store.size);
     if (this.#synced) return;
     this.#synced = true;
     for (const resolve of this.#syncWaiters.splice(0)) resolve();
