@@ -10,6 +10,7 @@ import type {
   Role,
   Term,
 } from "#workloads/core/raft/index.ts";
+import { DIGEST_INTERVAL_ENTRIES } from "#workloads/core/raft/index.ts";
 import type { StoreItem, StoreRange, StoreValue } from "#workloads/core/store/index.ts";
 
 /**
@@ -144,7 +145,10 @@ export interface GroupView {
   readonly stateBytes: number;
   /** At the leader all members but itself; elsewhere empty. */
   readonly members: readonly GroupMemberView[];
-  /** At the leader: the newest generation whose wanted members are exactly the voters; else 0. */
+  /**
+   * At the leader: the newest generation whose wanted members are exactly the voters, which a
+   * majority of them knows; else 0.
+   */
   readonly reachedGeneration: bigint;
 }
 
@@ -156,6 +160,8 @@ export interface GroupSettings {
   readonly logEntriesMax: number;
   /** Bytes of the log beyond which it is cut. */
   readonly logBytesMax: number;
+  /** Every replica compares its state with the leader's after so many entries. */
+  readonly digestEntries: number;
 }
 
 /** What {@link GroupSettings} are if nothing is said: 5 s without anything to do and it sleeps. */
@@ -163,6 +169,7 @@ export const DEFAULT_GROUP_SETTINGS: GroupSettings = {
   raft: { quiesceTicks: 100, forwardProposals: false, applyBytesMax: 256 << 10 },
   logEntriesMax: 10_000,
   logBytesMax: 32 << 20,
+  digestEntries: DIGEST_INTERVAL_ENTRIES,
 };
 
 /** How a group is opened. */

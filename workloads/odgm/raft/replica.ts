@@ -22,7 +22,6 @@ import type {
 } from "#workloads/core/raft/index.ts";
 import {
   DEFAULT_SETTINGS,
-  DIGEST_INTERVAL_ENTRIES,
   foundingBase,
   joiningBase,
   makeConfiguration,
@@ -132,6 +131,8 @@ export class Replica implements Group {
   /** Commit index at the last two samples, a second apart. */
   private samples: readonly [LogIndex, LogIndex] = [0, 0];
   private compactedTo: LogIndex = 0;
+  /** A majority knows the configuration: an election needs nobody who has left. */
+  private isConfigKnown = false;
 
   constructor(host: ReplicaHost, options: GroupOptions) {
     this.host = host;
@@ -287,6 +288,7 @@ export class Replica implements Group {
       standing: this.standing,
       message: this.message,
       wanted: this.wanted,
+      isConfigKnown: this.isConfigKnown,
       caughtUpAt: this.samples[0],
       isDown: (member) => board.isDown(member),
     });
@@ -408,6 +410,7 @@ export class Replica implements Group {
     const { world } = this.host;
     if (change.leader !== this.knownLeader) world.observer.leaderChanged();
     this.knownLeader = change.leader;
+    this.isConfigKnown = false;
     this.transferredAtMs = world.clock.monotonicMs();
     if (change.role === "leader") this.log.info("leads", { term: change.term });
     else this.log.debug("role", { ...change });
@@ -490,7 +493,7 @@ export class Replica implements Group {
       const refused = { kind: "refused", reason: "not-leader", leader: this.knownLeader } as const;
       for (const waiter of waiting.waiters) this.tell(waiter, refused);
     }
-    if (index % DIGEST_INTERVAL_ENTRIES === 0) this.takeDigest(index);
+    if (index % this.settings.digestEntries === 0) this.takeDigest(index);
   }
 
   private tell(waiter: Waiter | undefined, outcome: CommandOutcome): void {
@@ -527,6 +530,7 @@ export class Replica implements Group {
       case "config": {
         const { voters, learners, outgoing } = trace.config;
         this.log.info("members", { index: trace.index, voters, learners, outgoing });
+        this.isConfigKnown = false;
         this.host.configChanged();
         this.host.unsettled(this);
         this.options.onChange?.();
@@ -621,9 +625,8 @@ export class Replica implements Group {
     this.ticks += 1;
     if (this.lostAtTick === undefined || this.ticks - this.lostAtTick < LINGER_TICKS) return;
     this.lostAtTick = undefined;
-    const { term } = this.raft?.status() ?? { term: 0 };
-    for (const [index, { term: asked, waiters }] of this.waiting) {
-      if (asked === term) continue;
+    for (const [index, { term, waiters }] of this.waiting) {
+      if (this.leadsTerm(term)) continue;
       this.waiting.delete(index);
       for (const { done } of waiters) done({ kind: "unknown" });
     }
@@ -656,8 +659,9 @@ export class Replica implements Group {
     });
     switch (next.kind) {
       case "settled":
-        this.options.onChange?.();
-        return false;
+        if (this.isConfigKnown) return false;
+        this.makeKnown();
+        return true;
       case "wait":
         return true;
       case "change":
@@ -674,6 +678,15 @@ export class Replica implements Group {
       default:
         return assertNever(next);
     }
+  }
+
+  /** Whoever answers a round of heartbeats has learned from it what is committed. */
+  private makeKnown(): void {
+    this.read("quorum", (outcome) => {
+      if (outcome.kind === "refused" || !this.isReached) return;
+      this.isConfigKnown = true;
+      this.options.onChange?.();
+    });
   }
 
   private proposeChange(

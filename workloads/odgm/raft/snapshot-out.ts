@@ -103,6 +103,9 @@ export class SnapshotSender {
           if (!(await send(part))) return undefined;
         }
       }
+      // Entries that changed nothing have left no trace in the record yet, such as the one by which
+      // the other side became a member.
+      await state.settle();
       if (!this.isCurrent(replica, request, state)) return undefined;
       const last = this.lastTurn(replica, request, { changed, snapshot });
       for (const part of last.parts) if (!(await send(part))) return undefined;

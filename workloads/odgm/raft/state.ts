@@ -188,6 +188,14 @@ export class GroupState implements GroupWriter, GroupCommitMember {
     this.options.committer.add(this, writes);
   }
 
+  /** Resolves when the record on disk is as new as the state is now. */
+  settle(): Promise<void> {
+    const { committer } = this.options;
+    this.flush();
+    if (this.durableIndex < this.index) committer.add(this, []);
+    return new Promise((resolve) => committer.whenDurable(resolve));
+  }
+
   sealBatch(batch: number): readonly StoreWrite[] {
     const { seal } = this.options;
     this.sealedAt.set(batch, this.index);

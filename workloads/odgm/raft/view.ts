@@ -15,6 +15,7 @@ export interface Seen {
   readonly standing: GroupStanding;
   readonly message: string;
   readonly wanted: WantedGroup;
+  readonly isConfigKnown: boolean;
   /** Who has this has caught up. */
   readonly caughtUpAt: LogIndex;
   isDown(member: MemberId): boolean;
@@ -25,7 +26,7 @@ export function viewOf(seen: Seen): GroupView {
   const { self, status, state, wanted } = seen;
   const config = status?.config ?? makeConfiguration([]);
   const isLeader = status?.role === "leader";
-  const reached = isLeader && isReached(config, wanted.members);
+  const reached = isLeader && seen.isConfigKnown && isReached(config, wanted.members);
   return {
     self,
     role: status?.role ?? "follower",
