@@ -64,7 +64,11 @@ export interface ShardFlags {
 /** Adds the flags of an operator that can be split, which what runs beside it must allow. */
 export function addShardFlags(command: Command): Command {
   return command
-    .option("--shard <i/n>", "serve only part i, from 0 on, of n; one deployment each", parseShard)
+    .option(
+      "--shard <i/n>",
+      "serve only part i, from 0 on, of n; one deployment each; stop all before changing n",
+      parseShard,
+    )
     .option("--shard-label <key>", "objects with one value of this label share a part");
 }
 

@@ -185,8 +185,9 @@ export class Manager {
   async run(signal: AbortSignal): Promise<void> {
     assert(this.#startedAtMs === undefined, "run is called once");
     this.#startedAtMs = this.#world.clock.monotonicMs();
-    const { logger, name, identity } = this.#options;
-    logger.info("manager starts", { name, identity });
+    const { logger, name, identity, shard } = this.#options;
+    const part = shard === undefined ? {} : { shard: `${shard.index}/${shard.count}` };
+    logger.info("manager starts", { name, identity, ...part });
     const stop = new AbortController();
     const onSignal = (): void => stop.abort();
     signal.addEventListener("abort", onSignal, { once: true });

@@ -33,7 +33,8 @@ export interface ManagerOptions {
   readonly watchNamespaces?: readonly string[];
   /**
    * The part of all objects that this process serves; all if not given. Each shard elects a leader
-   * of its own, with a Lease per shard.
+   * of its own, with a Lease per shard. Stop all shards before changing their number, or a shard of
+   * the old number and one of the new one serve the same object for as long as the change lasts.
    */
   readonly shard?: ShardOptions;
   /** A watch without a byte for this long is dead; 70,000, above the server's 60 s bookmarks. */
