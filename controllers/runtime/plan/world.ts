@@ -2,9 +2,10 @@
 // of it. The caches are those that the controllers declare, so that they see what they would see.
 
 import type { Logger } from "#api/base/index.ts";
+import { AssertionError } from "#api/base/index.ts";
 
 import { stampNames } from "../apply/stamp.ts";
-import type { Targets } from "../apply/target.ts";
+import type { Target, Targets } from "../apply/target.ts";
 import { ApplyMemory } from "../apply/memory.ts";
 import type { Informer } from "../cache/informers.ts";
 import type { View } from "../cache/reader.ts";
@@ -70,10 +71,11 @@ export class PlanWorld {
   /** The manager's own cluster; others are not looked at. */
   targets(controller: AnyController): Targets {
     const nothing = (): void => undefined;
-    const home = {
+    const home: Target = {
       name: "",
-      // Deciding reads caches only; nothing here can write.
-      client: undefined as unknown as Client,
+      get client(): Client {
+        throw new AssertionError("a dry-run decides by caches and writes nothing");
+      },
       caches: { wrote: nothing, deleted: nothing },
       view: this.view(controller),
       memory: new ApplyMemory(),
