@@ -45,7 +45,15 @@ export type {
 export { LAG_MS_MAX, RaftNode } from "./node.ts";
 export type { GroupEffects, NodeEffects, NodePersist, NodeStart, Outbox } from "./node.ts";
 export { DEFAULT_SESSION_SETTINGS, isIdentity, SessionTable } from "./sessions.ts";
-export type { RequestIdentity, RequestOutcome, SessionSettings } from "./sessions.ts";
+export type {
+  KeyRecord,
+  RequestIdentity,
+  RequestOutcome,
+  SessionHeader,
+  SessionJournal,
+  SessionRecords,
+  SessionSettings,
+} from "./sessions.ts";
 export { assertSettings, DEFAULT_SETTINGS, leaseMs } from "./settings.ts";
 export type { RaftSettings } from "./settings.ts";
 export type { GroupStatus, MemberStatus } from "./status.ts";

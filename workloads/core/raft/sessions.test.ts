@@ -2,9 +2,17 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 
-import { utf8Decode, utf8Encode } from "#api/base/index.ts";
+import { assert, utf8Decode, utf8Encode } from "#api/base/index.ts";
 
-import type { RequestIdentity, RequestOutcome, SessionSettings } from "./index.ts";
+import type {
+  KeyRecord,
+  RequestIdentity,
+  RequestOutcome,
+  SessionHeader,
+  SessionJournal,
+  SessionRecords,
+  SessionSettings,
+} from "./index.ts";
 import { DEFAULT_SESSION_SETTINGS, isIdentity, SessionTable } from "./index.ts";
 
 const settings: SessionSettings = {
@@ -210,5 +218,88 @@ describe("a table", () => {
     { name: "a key of 128 characters of two bytes", identity: keyed("é".repeat(128)), want: false },
   ])("can remember $name: $want", ({ identity, want }) => {
     expect(isIdentity(identity, settings)).toBe(want);
+  });
+});
+
+/** Keeps what a journal hears as records, as a store would. */
+function recorder() {
+  const sessions = new Map<string, SessionHeader>();
+  const results = new Map<string, readonly [string, number, Uint8Array]>();
+  const keys = new Map<string, KeyRecord>();
+  const put = <T>(map: Map<string, T>, key: string, value: T | undefined): void => {
+    if (value === undefined) assert(map.delete(key), `${key} was there`);
+    else map.set(key, value);
+  };
+  const journal: SessionJournal = {
+    session: (id, header) => put(sessions, id, header),
+    result: (id, sequence, result) =>
+      put(results, `${id}/${sequence}`, result === undefined ? undefined : [id, sequence, result]),
+    key: (key, record) => put(keys, key, record),
+  };
+  const records = (timeMs: number): SessionRecords => {
+    const turned = <T>(values: Iterable<T>): readonly T[] => [...values].reverse();
+    return {
+      timeMs,
+      sessions: turned(sessions),
+      results: turned(results.values()),
+      keys: turned(keys),
+    };
+  };
+  return { journal, records };
+}
+
+const identities = fc.oneof(
+  fc.record({
+    kind: fc.constant("session" as const),
+    session: fc.constantFrom("s1", "s2", "s3", "s4"),
+    sequence: fc.integer({ min: 1, max: 6 }),
+    settledBelow: fc.integer({ min: 1, max: 6 }),
+  }),
+  fc.record({
+    kind: fc.constant("key" as const),
+    key: fc.constantFrom("k1", "k2", "k3"),
+    fingerprint: fc.constantFrom("", "f"),
+    slot: fc.nat(3),
+  }),
+);
+
+describe("a table that is kept as records", () => {
+  it("is after a restart what it was, and goes on alike", () => {
+    const steps = fc.array(
+      fc.record({
+        afterMs: fc.constantFrom(0, 0, 1, 400, 700),
+        what: fc.constantFrom("apply", "apply", "apply", "register", "close"),
+        identity: identities,
+      }),
+      { maxLength: 40 },
+    );
+    fc.assert(
+      fc.property(steps, fc.nat(40), (all, restartAt) => {
+        const bounds = { ...DEFAULT_SESSION_SETTINGS, ...{ sessionTtlMs: 1_000, keyTtlMs: 900 } };
+        const settings = { ...bounds, sessionsMax: 3, windowMax: 3, keysMax: 2 };
+        const { journal, records } = recorder();
+        const steady = new SessionTable(settings, journal);
+        let other = new SessionTable(settings);
+        let nowMs = 0;
+        for (const [at, { afterMs, what, identity }] of all.entries()) {
+          nowMs += afterMs;
+          if (at === restartAt) {
+            other = new SessionTable(settings);
+            other.restore(records(steady.timeMs));
+          }
+          const outcomes = [steady, other].map((table) => {
+            const name = identity.kind === "session" ? identity.session : identity.key;
+            if (what === "register") return table.register(nowMs, name);
+            if (what === "close") return table.close(nowMs, name);
+            return table.apply(nowMs, identity, () => new Uint8Array([at]));
+          });
+          expect(outcomes[1]).toEqual(outcomes[0]);
+        }
+        expect([other.sessionCount, other.keyCount]).toEqual([
+          steady.sessionCount,
+          steady.keyCount,
+        ]);
+      }),
+    );
   });
 });

@@ -65,18 +65,49 @@ export type RequestOutcome =
   /** Too many answers are not confirmed, or too many keys are remembered. */
   | { readonly kind: "full" };
 
+/** A session without its answers. */
+export interface SessionHeader {
+  readonly settledBelow: number;
+  readonly lastMs: number;
+}
+
+/** A request that is recognised by its key. */
+export interface KeyRecord {
+  readonly fingerprint: string;
+  readonly slot: number;
+  readonly atMs: number;
+  readonly result: Uint8Array;
+}
+
+/**
+ * Hears of every change of a table, one by one, so that it can be kept as records of its own
+ * instead of being written as a whole. Undefined is the end of what was there.
+ */
+export interface SessionJournal {
+  session(id: string, header: SessionHeader | undefined): void;
+  result(id: string, sequence: number, result: Uint8Array | undefined): void;
+  key(key: string, record: KeyRecord | undefined): void;
+}
+
+/** What such records amount to, in any order. */
+export interface SessionRecords {
+  readonly timeMs: number;
+  readonly sessions: Iterable<readonly [string, SessionHeader]>;
+  readonly results: Iterable<readonly [string, number, Uint8Array]>;
+  readonly keys: Iterable<readonly [string, KeyRecord]>;
+}
+
 interface Session {
   settledBelow: number;
   lastMs: number;
   readonly results: Map<number, Uint8Array>;
 }
 
-interface KeyRecord {
-  readonly fingerprint: string;
-  readonly slot: number;
-  readonly atMs: number;
-  readonly result: Uint8Array;
-}
+const UNHEARD: SessionJournal = {
+  session: () => undefined,
+  result: () => undefined,
+  key: () => undefined,
+};
 
 const TABLE_VERSION = 1;
 
@@ -88,9 +119,28 @@ export class SessionTable {
   /** Oldest first. */
   private readonly keys = new Map<string, KeyRecord>();
   private nowMs = 0;
+  private readonly journal: SessionJournal;
 
-  constructor(settings: SessionSettings) {
+  constructor(settings: SessionSettings, journal: SessionJournal = UNHEARD) {
     this.settings = settings;
+    this.journal = journal;
+  }
+
+  /** Holds what these records say and nothing else; the journal hears nothing of it. */
+  restore(records: SessionRecords): void {
+    this.nowMs = records.timeMs;
+    this.sessions.clear();
+    this.keys.clear();
+    for (const [id, header] of records.sessions) {
+      this.sessions.set(id, { ...header, results: new Map() });
+    }
+    for (const [id, sequence, result] of records.results) {
+      this.sessions.get(id)?.results.set(sequence, result);
+    }
+    for (const [key, record] of records.keys) this.keys.set(key, record);
+    // Who was used last comes last; in one millisecond the name decides, on every replica alike.
+    reorder(this.sessions, (session) => session.lastMs);
+    reorder(this.keys, (record) => record.atMs);
   }
 
   get sessionCount(): number {
@@ -111,12 +161,30 @@ export class SessionTable {
     this.nowMs = Math.max(this.nowMs, entryMs);
     for (const [id, session] of this.sessions) {
       if (this.nowMs - session.lastMs < this.settings.sessionTtlMs) break;
-      this.sessions.delete(id);
+      this.forget(id, session);
     }
     for (const [key, record] of this.keys) {
       if (this.nowMs - record.atMs < this.settings.keyTtlMs) break;
       this.keys.delete(key);
+      this.journal.key(key, undefined);
     }
+  }
+
+  /** Of those that were idle longest the one with the smallest name: the same on every replica. */
+  private forgetIdlest(): void {
+    let idlest: readonly [string, Session] | undefined;
+    for (const each of this.sessions) {
+      const [id, session] = each;
+      if (idlest !== undefined && session.lastMs > idlest[1].lastMs) break;
+      if (idlest === undefined || id < idlest[0]) idlest = each;
+    }
+    if (idlest !== undefined) this.forget(...idlest);
+  }
+
+  private forget(id: string, session: Session): void {
+    this.sessions.delete(id);
+    for (const sequence of session.results.keys()) this.journal.result(id, sequence, undefined);
+    this.journal.session(id, undefined);
   }
 
   /** Makes a session; one that exists under this id stays as it is. */
@@ -127,11 +195,9 @@ export class SessionTable {
       this.touch(session, known);
       return;
     }
+    if (this.sessions.size >= this.settings.sessionsMax) this.forgetIdlest();
     this.sessions.set(session, { settledBelow: 1, lastMs: this.nowMs, results: new Map() });
-    for (const oldest of this.sessions.keys()) {
-      if (this.sessions.size <= this.settings.sessionsMax) return;
-      this.sessions.delete(oldest);
-    }
+    this.journal.session(session, { settledBelow: 1, lastMs: this.nowMs });
   }
 
   /** The client is still there; false if its session is not. */
@@ -145,7 +211,8 @@ export class SessionTable {
   /** The client is done. */
   close(entryMs: number, session: string): void {
     this.advance(entryMs);
-    this.sessions.delete(session);
+    const known = this.sessions.get(session);
+    if (known !== undefined) this.forget(session, known);
   }
 
   /** Runs a request, or answers it from memory. `execute` runs at most once and must not throw. */
@@ -161,8 +228,8 @@ export class SessionTable {
   ): RequestOutcome {
     const session = this.sessions.get(identity.session);
     if (session === undefined) return { kind: "expired" };
+    this.settle(identity, session);
     this.touch(identity.session, session);
-    settle(session, identity.settledBelow);
     const { sequence } = identity;
     if (sequence < session.settledBelow) return { kind: "settled" };
     const known = session.results.get(sequence);
@@ -170,6 +237,7 @@ export class SessionTable {
     if (sequence - session.settledBelow >= this.settings.windowMax) return { kind: "full" };
     const result = execute();
     session.results.set(sequence, result);
+    this.journal.result(identity.session, sequence, result);
     return { kind: "executed", result };
   }
 
@@ -185,7 +253,9 @@ export class SessionTable {
     if (this.keys.size >= this.settings.keysMax) return { kind: "full" };
     const result = execute();
     const { fingerprint, slot } = identity;
-    this.keys.set(identity.key, { fingerprint, slot, atMs: this.nowMs, result });
+    const record = { fingerprint, slot, atMs: this.nowMs, result };
+    this.keys.set(identity.key, record);
+    this.journal.key(identity.key, record);
     return { kind: "executed", result };
   }
 
@@ -193,6 +263,13 @@ export class SessionTable {
     session.lastMs = this.nowMs;
     this.sessions.delete(id);
     this.sessions.set(id, session);
+    this.journal.session(id, { settledBelow: session.settledBelow, lastMs: session.lastMs });
+  }
+
+  private settle(identity: RequestIdentity & { kind: "session" }, session: Session): void {
+    for (const sequence of settle(session, identity.settledBelow)) {
+      this.journal.result(identity.session, sequence, undefined);
+    }
   }
 
   /**
@@ -256,18 +333,23 @@ export class SessionTable {
   }
 }
 
-/** The client has all answers below: they need not be remembered. Never goes back. */
-function settle(session: Session, settledBelow: number): void {
-  if (settledBelow <= session.settledBelow) return;
+/**
+ * The client has all answers below: they need not be remembered. Never goes back. Answers which were
+ * forgotten.
+ */
+function settle(session: Session, settledBelow: number): readonly number[] {
+  if (settledBelow <= session.settledBelow) return [];
   session.settledBelow = settledBelow;
-  for (const sequence of session.results.keys()) {
-    if (sequence < settledBelow) session.results.delete(sequence);
-  }
+  const forgotten = [...session.results.keys()].filter((sequence) => sequence < settledBelow);
+  for (const sequence of forgotten) session.results.delete(sequence);
+  return forgotten;
 }
 
-/** Oldest first again; equal times keep their order. */
+/** Oldest first again; of equal times the smaller name first. */
 function reorder<T>(map: Map<string, T>, timeMs: (value: T) => number): void {
-  const items = [...map].sort(([, one], [, two]) => timeMs(one) - timeMs(two));
+  const items = [...map].sort(
+    ([a, one], [b, two]) => timeMs(one) - timeMs(two) || (a < b ? -1 : 1),
+  );
   map.clear();
   for (const [key, value] of items) map.set(key, value);
 }
