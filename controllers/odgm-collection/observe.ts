@@ -161,6 +161,7 @@ function observeClaim(claim: Live<PersistentVolumeClaim>, reader: Reader): Obser
   const volume = observeVolume(claim.spec?.volumeName ?? "", reader);
   return {
     name: claim.metadata.name,
+    uid: claim.metadata.uid,
     ordinal: ordinalOf(claim.metadata.name),
     size: claim.spec?.resources?.requests?.["storage"] ?? "",
     deleting: claim.metadata.deletionTimestamp !== undefined,

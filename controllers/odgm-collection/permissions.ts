@@ -11,6 +11,12 @@ export const permissions: readonly {
 }[] = [
   {
     apiGroups: [""],
+    resources: ["persistentvolumeclaims"],
+    verbs: ["delete"],
+    reason: "scaling down: a member that holds nothing any more goes with its claim",
+  },
+  {
+    apiGroups: [""],
     resources: ["persistentvolumes"],
     verbs: ["patch"],
     scope: "Cluster",

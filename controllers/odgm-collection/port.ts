@@ -68,9 +68,19 @@ export interface CollectionPort {
   format(target: MemberTarget, collection: string, identity: string): Promise<void>;
   propose(target: MemberTarget, expected: bigint, wanted: CollectionSpec): Promise<void>;
   apply(target: MemberTarget, spec: CollectionSpec): Promise<void>;
+  /** Gives the empty meta group at `to` the generation that `from` serves. */
+  adoptGeneration(from: MemberTarget, to: MemberTarget): Promise<void>;
+  /** Makes a member hand its leaderships over and take none for so long. */
+  resign(target: MemberTarget, seconds: number): Promise<void>;
   issueCertificate(request: CertificateRequest): Promise<void>;
   /** Deletes a pod if it still is this one, so that the StatefulSet makes it anew. */
   restartPod(pod: {
+    readonly namespace: string;
+    readonly name: string;
+    readonly uid: string;
+  }): Promise<void>;
+  /** Deletes a claim if it still is this one. Only for claims of members that hold nothing. */
+  deleteClaim(claim: {
     readonly namespace: string;
     readonly name: string;
     readonly uid: string;

@@ -101,6 +101,22 @@ class FakePort implements CollectionPort {
     });
   }
 
+  adoptGeneration(from: MemberTarget): Promise<void> {
+    return this.#change(`adopt from ${from.ordinal}`, () => {
+      this.committed = this.store(from.ordinal).spec;
+    });
+  }
+
+  resign(target: MemberTarget): Promise<void> {
+    return this.#change(`resign ${target.ordinal}`, () => undefined);
+  }
+
+  deleteClaim(claim: { readonly namespace: string; readonly name: string }): Promise<void> {
+    return this.#change(`delete ${claim.name}`, () =>
+      this.#server.userDelete(KINDS.PersistentVolumeClaim, claim),
+    );
+  }
+
   issueCertificate(request: CertificateRequest): Promise<void> {
     return this.#change("issue-certificate", () => {
       this.#server.userApply(KINDS.Secret, {

@@ -53,6 +53,12 @@ async function make(entry: CollectionCallFor, port: CollectionPort): Promise<voi
       return await port.propose(call.target, call.expected, call.spec);
     case "apply":
       return await port.apply(call.target, call.spec);
+    case "adopt-generation":
+      return await port.adoptGeneration(call.from, call.to);
+    case "resign":
+      return await port.resign(call.target, call.seconds);
+    case "delete-claim":
+      return await port.deleteClaim({ namespace, name: call.name, uid: call.uid });
     case "restart-pod":
       return await port.restartPod({ namespace, name: call.name, uid: call.uid });
     default:

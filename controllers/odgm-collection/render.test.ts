@@ -34,10 +34,7 @@ function observe(name: string, spec: Partial<OdgmCollection["spec"]> = {}): Obse
     identity: {
       identity: "c-uid",
       collection: document.spec.collection,
-      members: new Map([
-        [0, { kind: "formatted", incarnation: "i0" }],
-        [1, { kind: "intent" }],
-      ]),
+      members: new Map([[0, { kind: "formatted", incarnation: "i0" }]]),
     },
     trust: { clusterUid: "cluster", bundle: "b", issuer: "i" },
     certificate: { renewAtMs: now.getTime() + 1000, bundle: "b", issuer: "i" },
@@ -134,7 +131,7 @@ describe("pods", () => {
 
 describe("nothing is touched", () => {
   it.each([
-    ["refused", { shardType: "Raft" as const }, { refused: { path: "spec.shardType" } }],
+    ["refused", { replicas: 2 }, { refused: { path: "spec.replicas" } }],
     ["suspended", { suspend: true }, { held: { reason: "Suspended" } }],
   ])("when %s", (_name, spec, want) => {
     const observed = observe("minimal.yaml", spec);

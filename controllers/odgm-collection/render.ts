@@ -188,8 +188,7 @@ function renderServices(context: Context): readonly CollectionChild[] {
 function renderBudget(context: Context): CollectionChild {
   const { names, labels, selector, plan } = context;
   const { namespace } = context.observed.collection.metadata;
-  const well = plan.troubles.length === 0 && plan.progress === undefined;
-  const maxUnavailable = well ? 1 : 0;
+  const maxUnavailable = plan.mayLoseOne ? 1 : 0;
   const input = { name: names.disruptionBudget, namespace, labels, selector, maxUnavailable };
   return { object: podDisruptionBudget(input) };
 }

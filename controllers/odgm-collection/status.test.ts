@@ -5,6 +5,8 @@ import type { MemberStatus } from "#api/gen/oaas-admin_pb.ts";
 import {
   CollectionSpecSchema,
   MemberStatusSchema,
+  RaftRole,
+  RaftStatusSchema,
   ShardState,
   ShardStatusSchema,
   StoreState,
@@ -107,7 +109,12 @@ function serving(
             appliedIndex: 1n,
           }),
         );
-      const voter = ordinal === 0 ? { metaGeneration: 1n, committed } : {};
+      const meta = create(RaftStatusSchema, {
+        role: RaftRole.LEADER,
+        voters: ["i0"],
+        reachedGeneration: 1n,
+      });
+      const voter = ordinal === 0 ? { metaGeneration: 1n, committed, meta } : {};
       return [ordinal, member(ordinal, { generation: 1n, shards, ...voter, ...more(ordinal) })];
     }),
   );
@@ -305,7 +312,13 @@ describe("status of", () => {
     expect(new Set(fields.troubledPartitions?.map((entry) => entry.state))).toEqual(
       new Set(["Unavailable"]),
     );
-    expect(fields.partitions).toEqual({ total: 100, serving: 50, unavailable: 50 });
+    expect(fields.partitions).toEqual({
+      total: 100,
+      serving: 50,
+      unavailable: 50,
+      degraded: 50,
+      moving: 0,
+    });
   });
 
   it("serves with one replica of two, and says which partitions lack one", () => {
@@ -324,7 +337,7 @@ describe("status of", () => {
       n === 1 ? { shards: withShards(ShardState.STARTING, "learning from the others") } : {};
     const half = observe({ spec, identity: formatted, members: serving(starting, spec) });
     const { fields, conditions } = computeStatus(half, plan(half, now));
-    expect(fields.partitions).toEqual({ total: 4, serving: 4, unavailable: 0 });
+    expect(fields.partitions).toMatchObject({ total: 4, serving: 4, unavailable: 0, degraded: 4 });
     expect(fields.troubledPartitions?.[0]).toEqual({
       partition: 0,
       state: "Degraded",

@@ -86,6 +86,7 @@ function work(
   observed: Observed,
   plan: CollectionPlan,
   data: ConditionDraft,
+  summary: Summary,
 ): { readonly reason: string; readonly message: string } | undefined {
   if (plan.suspended || plan.troubles.length > 0) return undefined;
   if (plan.nodes === 0) {
@@ -95,6 +96,8 @@ function work(
   }
   if (plan.progress !== undefined) return plan.progress;
   if (data.status !== "True" && data.reason !== REASONS.StorageFull) return data;
+  const moves = rebalancing(plan, summary);
+  if (moves.status === "True") return moves;
   if (!isOutdated(observed)) return undefined;
   return { reason: REASONS.Progressing, message: "pods are being restarted one by one" };
 }
@@ -117,6 +120,18 @@ function fullyReplicated(
   return { type, status: "False", reason: REASONS.WaitingForData, message };
 }
 
+/** Whether replicas are on their way to where they shall be. */
+function rebalancing(plan: CollectionPlan, { moving, total }: Summary): ConditionDraft {
+  const type = conditions.REBALANCING;
+  if (moving === 0 || plan.nodes === 0) {
+    return { type, status: "False", reason: REASONS.Succeeded, message: "nothing moves" };
+  }
+  const first = plan.groups.find((group) => group.serving && !group.settled);
+  const which = `partition ${first?.partition ?? 0}: ${first?.message ?? ""}`;
+  const message = `${moving} of ${total} partitions move; ${which}`;
+  return { type, status: "True", reason: REASONS.Moving, message };
+}
+
 /** As the data is; a suspended collection says that nothing will be done about it. */
 function readyCondition(plan: CollectionPlan, data: ConditionDraft): ConditionDraft {
   const status = plan.nodes === 0 ? "True" : data.status;
@@ -132,17 +147,12 @@ function drafts(
   data: ConditionDraft,
   summary: Summary,
 ): readonly ConditionDraft[] {
-  const busy = work(observed, plan, data);
+  const busy = work(observed, plan, data, summary);
   return [
     readyCondition(plan, data),
     data,
     fullyReplicated(observed, data, summary),
-    {
-      type: conditions.REBALANCING,
-      status: "False",
-      reason: REASONS.Succeeded,
-      message: "nothing moves",
-    },
+    rebalancing(plan, summary),
     ...(busy === undefined
       ? []
       : [
@@ -160,13 +170,19 @@ function drafts(
   ];
 }
 
+/** Only what there is: a collection of one replica each has no lag. */
+function lag({ lagEntries, lagMs }: Summary): Pick<CollectionFields, "lagEntries" | "lagMs"> {
+  return { ...(lagEntries === 0 ? {} : { lagEntries }), ...(lagMs === 0 ? {} : { lagMs }) };
+}
+
 /** Fields and conditions. Refusal, failure and deletion are added by the framework. */
 export function computeStatus(
   observed: Observed,
   plan: CollectionPlan,
 ): { readonly fields: CollectionFields; readonly conditions: readonly ConditionDraft[] } {
   const { namespace, name } = observed.collection.metadata;
-  const summary = summarize(observed, plan);
+  const summary = summarize(plan.groups);
+  const { leaders, moving, troubled } = summary;
   const rests = plan.nodes === 0;
   const selector = Object.entries(podSelector(name)).map(([key, value]) => `${key}=${value}`);
   return {
@@ -177,14 +193,15 @@ export function computeStatus(
         total: summary.total,
         serving: summary.serving,
         unavailable: summary.total - summary.serving,
+        ...(rests ? {} : { degraded: summary.serving - summary.whole, moving }),
       },
-      ...(rests || summary.troubled.length === 0 ? {} : { troubledPartitions: summary.troubled }),
-      leadersBalanced: balanced(summary.leaders, plan.nodes),
+      ...(rests || troubled.length === 0 ? {} : { troubledPartitions: troubled }),
+      leadersBalanced: balanced(leaders, plan.nodes),
       ...(plan.committed === undefined
         ? {}
         : { assignmentGeneration: Number(plan.committed.generation) }),
       // Nobody counts what rests.
-      ...(rests ? {} : { bytes: summary.bytes, objects: summary.objects }),
+      ...(rests ? {} : { bytes: summary.bytes, objects: summary.objects, ...lag(summary) }),
       service: collectionNames(namespace, name).service,
     },
     conditions: drafts(observed, plan, dataReady(observed, plan, summary), summary),

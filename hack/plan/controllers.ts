@@ -54,8 +54,11 @@ function collectionPort(clusterUid: string): CollectionPort {
     format: refuse,
     propose: refuse,
     apply: refuse,
+    adoptGeneration: refuse,
+    resign: refuse,
     issueCertificate: refuse,
     restartPod: refuse,
+    deleteClaim: refuse,
     setReclaimPolicy: refuse,
   };
 }

@@ -1,5 +1,5 @@
-// The OdgmCollection controller's port to the world: members over gRPC, certificates, and the two
-// writes that are no server-side apply of a child.
+// The OdgmCollection controller's port to the world: members over gRPC, certificates, and the writes
+// that are no server-side apply of a child.
 import type { CollectionSpec } from "#api/gen/oaas-admin_pb.ts";
 import { PlatformError } from "#api/base/index.ts";
 import { FIELD_MANAGERS } from "#api/meta/index.ts";
@@ -12,7 +12,7 @@ import type {
   Trust,
 } from "#controllers/odgm-collection/port.ts";
 import { ORIGINAL_RECLAIM_POLICY } from "#controllers/odgm-collection/port.ts";
-import type { Client } from "#controllers/runtime/index.ts";
+import type { Client, Kind } from "#controllers/runtime/index.ts";
 import { ApiError, KINDS } from "#controllers/runtime/index.ts";
 
 import type { CertificateKeeper } from "./certificates/keeper.ts";
@@ -100,6 +100,18 @@ export class OperatorCollectionPort implements CollectionPort {
     await this.#pool.call(target, (member) => member.apply({ spec }));
   }
 
+  async adoptGeneration(from: MemberTarget, to: MemberTarget): Promise<void> {
+    const spec = await this.#pool.call(from, (member) => member.served());
+    if (spec === undefined) {
+      throw new NotReadyError(`member ${from.ordinal} serves no generation any more`);
+    }
+    await this.#pool.call(to, (member) => member.adopt({ spec }));
+  }
+
+  async resign(target: MemberTarget, seconds: number): Promise<void> {
+    await this.#pool.call(target, (member) => member.resign({ seconds }));
+  }
+
   async issueCertificate(request: CertificateRequest): Promise<void> {
     if (this.#keeper.trust === undefined) throw new NotReadyError("the CA is not known yet");
     await this.#keeper.issue(request);
@@ -110,11 +122,25 @@ export class OperatorCollectionPort implements CollectionPort {
     readonly name: string;
     readonly uid: string;
   }): Promise<void> {
-    const { namespace, name, uid } = pod;
+    await this.#deleteExactly(KINDS.Pod, pod);
+  }
+
+  async deleteClaim(claim: {
+    readonly namespace: string;
+    readonly name: string;
+    readonly uid: string;
+  }): Promise<void> {
+    await this.#deleteExactly(KINDS.PersistentVolumeClaim, claim);
+  }
+
+  async #deleteExactly(
+    kind: Kind,
+    { namespace, name, uid }: { namespace: string; name: string; uid: string },
+  ): Promise<void> {
     try {
-      await this.#client.delete(KINDS.Pod, { namespace, name }, { uid });
+      await this.#client.delete(kind, { namespace, name }, { uid });
     } catch (cause) {
-      // Another pod of that name is there already: what was asked for has happened.
+      // Another one of that name is there already: what was asked for has happened.
       if (!(cause instanceof ApiError) || cause.status !== 409) throw cause;
     }
   }

@@ -63,7 +63,11 @@ function collectionRoute(routed: RoutedCollection, clusterUid: string): ClsRouti
     routing: committed.partitions.map((partition) => {
       const owner = members.get(partition.members[0] ?? 0n);
       const data = { url: owner?.dataUrl ?? "", linkAddress: owner?.linkAddress ?? "" };
-      return create(PartitionRoutingSchema, { data });
+      const replicas = partition.members.flatMap((id) => {
+        const linkAddress = members.get(id)?.linkAddress ?? "";
+        return linkAddress === "" ? [] : [{ member: id, linkAddress }];
+      });
+      return create(PartitionRoutingSchema, { data, replicas });
     }),
     generation: committed.generation,
     partitioning: committed.partitioning === "Hashed" ? Partitioning.HASHED : Partitioning.EXPLICIT,
@@ -75,6 +79,7 @@ function collectionRoute(routed: RoutedCollection, clusterUid: string): ClsRouti
     linkIdentity: collectionIdentity(clusterUid, { namespace, name }),
     disabled,
     package: committed.package,
+    shardType: committed.shardType,
   });
 }
 

@@ -34,6 +34,9 @@ import type { DeletionPolicy, Telemetry } from "./requirements.ts";
  *   {name: "Partitions", type: "integer", jsonPath: ".status.partitions.total"},
  *   {name: "Serving", type: "integer", jsonPath: ".status.partitions.serving"},
  *   {name: "Replicated", condition: "FullyReplicated"},
+ *   {name: "Balanced", type: "boolean", jsonPath: ".status.leadersBalanced", priority: 1},
+ *   {name: "Moving", condition: "Rebalancing", priority: 1},
+ *   {name: "Lag", type: "integer", jsonPath: ".status.lagEntries", priority: 1},
  *   {name: "Type", type: "string", jsonPath: ".spec.shardType", priority: 1},
  *   {name: "Objects", type: "integer", jsonPath: ".status.objects", priority: 1},
  *   {name: "Bytes", type: "integer", jsonPath: ".status.bytes", priority: 1},
@@ -219,6 +222,10 @@ export interface OdgmCollectionStatus extends StatusBase {
   readonly bytes?: Int64;
   /** Objects, over all partitions. */
   readonly objects?: Int64;
+  /** Raft: committed entries that the replica lacks which is farthest behind. Unset: none. */
+  readonly lagEntries?: Int64;
+  /** Mst: longest time, in milliseconds, since a replica heard from another. Unset: none. */
+  readonly lagMs?: Int64;
   /** Service in front of the data pods. */
   readonly service?: DnsLabel;
 }

@@ -26,6 +26,9 @@ function wanted(change: Partial<WantedCollection> = {}): WantedCollection {
     options: {},
     functions: [],
     members: [member(0), member(1)],
+    leaving: new Set(),
+    settled: new Set(Array.from({ length: 64 }, (_, partition) => partition)),
+    isWell: true,
     resolvedClassJson: "{}",
     ...change,
   };
@@ -78,7 +81,7 @@ describe("nextGeneration", () => {
   it.each([
     ["fewer partitions", { partitions: 2 }, "partitions"],
     ["more Hashed partitions", { partitions: 8 }, "partitions"],
-    ["an owner that leaves", { members: [member(0)] }, "nodes"],
+    ["an owner that leaves", { leaving: new Set([1]) }, "nodes"],
   ])("refuses %s by path", (_name, change, path) => {
     const first = spec(nextGeneration(undefined, wanted()));
     const next = nextGeneration(first, wanted(change));

@@ -1,7 +1,5 @@
-// Who holds what: computes the next generation of a collection from the current one and what is
-// wanted. Data is never re-placed automatically, so every decision that was taken before stands;
-// only what is new is placed: new partitions, and replicas that a partition lacks, each on the
-// member with the fewest.
+// Computes the next generation of a collection from the current one and what is wanted: who its
+// members are, who holds what (placement.ts), who votes in the meta group, how calls are routed.
 import { clone, create, equals } from "@bufbuild/protobuf";
 
 import type {
@@ -17,6 +15,8 @@ import {
   SlotAssignmentSchema,
 } from "#api/gen/oaas-admin_pb.ts";
 import { ODGM_SLOTS } from "#api/workload/odgm.ts";
+
+import { placePartitions } from "./placement.ts";
 
 /** A store that was formatted for this collection. */
 export interface FormattedMember {
@@ -54,6 +54,12 @@ export interface WantedCollection {
   readonly options: Readonly<Record<string, string>>;
   readonly functions: readonly RoutedFunction[];
   readonly members: readonly FormattedMember[];
+  /** Ordinals that shall hold nothing any more, so that they can go. */
+  readonly leaving: ReadonlySet<number>;
+  /** Partitions whose replicas are where the current generation wants them. */
+  readonly settled: ReadonlySet<number>;
+  /** Every replica of every partition has caught up, and every member answers. */
+  readonly isWell: boolean;
   readonly resolvedClassJson: string;
   /** Incarnation whose loss a person accepted: the store that came after it takes its place. */
   readonly acceptedLoss?: string | undefined;
@@ -96,70 +102,32 @@ function placeMembers(
     });
 }
 
-/** Ids that take the place of members whose loss was accepted. */
-function successors(
+/** Most voters of a meta group. */
+const META_VOTERS_MAX = 1;
+
+/** How many voters a meta group of so many members has: 1, 3 or 5. */
+export function metaVoterCount(members: number): number {
+  return Math.min(META_VOTERS_MAX, members >= 5 ? 5 : members >= 3 ? 3 : 1);
+}
+
+/** Voters of the meta group: who votes goes on to, the rest by ordinal. Sorted by ordinal. */
+function placeVoters(
   current: CollectionSpec | undefined,
   members: readonly CollectionMember[],
-): ReadonlyMap<bigint, bigint> {
-  const known = current?.members ?? [];
-  return new Map(
-    known.flatMap((old): readonly [bigint, bigint][] => {
-      const next = members.find(
-        (member) => member.environment === old.environment && member.ordinal === old.ordinal,
-      );
-      return next === undefined ? [] : [[old.id, next.id]];
-    }),
+  leaving: ReadonlySet<number>,
+): bigint[] {
+  const stay = members.filter(({ ordinal }) => !leaving.has(ordinal));
+  const had = new Set(
+    (current?.metaVoters ?? []).flatMap(
+      (id) => current?.members.find((member) => member.id === id)?.ordinal ?? [],
+    ),
   );
-}
-
-interface Placed {
-  readonly partition: number;
-  readonly members: bigint[];
-  readonly founded: bigint;
-}
-
-function placePartitions(
-  current: CollectionSpec | undefined,
-  wanted: WantedCollection,
-  members: readonly CollectionMember[],
-): readonly Placed[] {
-  const next = (current?.generation ?? 0n) + 1n;
-  const load = new Map(members.map((member) => [member.id, 0]));
-  const heirs = successors(current, members);
-  const kept = new Map(
-    current?.partitions.map((entry) => [
-      entry.partition,
-      entry.members.map((id) => heirs.get(id) ?? id),
-    ]),
-  );
-  for (const owners of kept.values()) {
-    for (const id of owners) load.set(id, (load.get(id) ?? 0) + 1);
-  }
-  const founded = new Map(current?.partitions.map((entry) => [entry.partition, entry.founded]));
-  return Array.from({ length: wanted.partitions }, (_, partition) => {
-    const owners = [...(kept.get(partition) ?? [])];
-    while (owners.length < wanted.replicas) {
-      const least = leastLoaded(members, load, owners);
-      if (least === undefined) break;
-      load.set(least, (load.get(least) ?? 0) + 1);
-      owners.push(least);
-    }
-    return { partition, members: owners, founded: founded.get(partition) ?? next };
-  });
-}
-
-/** The member with the fewest replicas that does not hold one of this partition yet. */
-function leastLoaded(
-  members: readonly CollectionMember[],
-  load: ReadonlyMap<bigint, number>,
-  owners: readonly bigint[],
-): bigint | undefined {
-  let least: bigint | undefined;
-  for (const { id } of members) {
-    if (owners.includes(id)) continue;
-    if (least === undefined || (load.get(id) ?? 0) < (load.get(least) ?? 0)) least = id;
-  }
-  return least;
+  const order = [
+    ...stay.filter(({ ordinal }) => had.has(ordinal)),
+    ...stay.filter(({ ordinal }) => !had.has(ordinal)),
+  ];
+  const voters = order.slice(0, metaVoterCount(stay.length));
+  return voters.sort((a, b) => a.ordinal - b.ordinal).map(({ id }) => id);
 }
 
 function refusal(
@@ -172,8 +140,8 @@ function refusal(
     return { kind: "refused", path: "shardType", message };
   }
   const most = Math.max(...current.partitions.map(({ members }) => members.length));
-  if (wanted.replicas < most) {
-    const message = `taking replicas away is not served yet; set it back to ${most}`;
+  if (wanted.shardType !== "Raft" && wanted.replicas < most) {
+    const message = `taking replicas of ${wanted.shardType} away is not served yet; set it back to ${most}`;
     return { kind: "refused", path: "replicas", message };
   }
   const had = current.partitions.length;
@@ -201,18 +169,18 @@ function refusedLoss(
 ): Extract<NextGeneration, { kind: "refused" }> | undefined {
   const holding = new Set(current.partitions.flatMap((entry) => entry.members));
   const owners = current.members.filter((member) => holding.has(member.id));
-  const leaving = owners.filter(
-    (owner) => !wanted.members.some((member) => member.ordinal === owner.ordinal),
-  );
-  if (leaving.length > 0) {
+  const leaving = owners.filter(({ ordinal }) => wanted.leaving.has(ordinal));
+  if (wanted.shardType !== "Raft" && leaving.length > 0) {
     const last = Math.max(...leaving.map((member) => member.ordinal));
     const message =
-      `member ${last} holds partitions and moving them is not served yet; ` +
+      `member ${last} holds partitions and moving those of ${wanted.shardType} is not served yet; ` +
       `set it to at least ${last + 1}`;
     return { kind: "refused", path: "nodes", message };
   }
+  // Of Raft a store is replaced only while its groups live without it, or if a person accepted it.
   const replaced = owners.find(
     (owner) =>
+      wanted.shardType !== "Raft" &&
       owner.incarnation !== wanted.acceptedLoss &&
       !wanted.members.some((member) => member.incarnation === owner.incarnation),
   );
@@ -245,9 +213,14 @@ export function nextGeneration(
     partitioning: wanted.partitioning,
     hashVersion: wanted.partitioning === "Hashed" ? ODGM_SLOTS.hashVersion : 0,
     members: [...members],
-    partitions: placePartitions(current, wanted, members).map((entry) =>
-      create(PartitionAssignmentSchema, entry),
+    partitions: placePartitions({ ...wanted, current, members }).map((entry) =>
+      create(PartitionAssignmentSchema, {
+        ...entry,
+        members: [...entry.members],
+        founders: [...entry.founders],
+      }),
     ),
+    metaVoters: placeVoters(current, members, wanted.leaving),
     slots,
     functions: sortedFunctions(wanted.functions),
     options: { ...wanted.options },

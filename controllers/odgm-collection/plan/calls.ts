@@ -28,5 +28,13 @@ export type CollectionCall =
       readonly expected: bigint;
       readonly spec: CollectionSpec;
     }
+  | {
+      /** Gives an empty meta group the generation that another member serves. */
+      readonly kind: "adopt-generation";
+      readonly from: SeenTarget;
+      readonly to: SeenTarget;
+    }
   | { readonly kind: "apply"; readonly target: SeenTarget; readonly spec: CollectionSpec }
+  | { readonly kind: "resign"; readonly target: SeenTarget; readonly seconds: number }
+  | { readonly kind: "delete-claim"; readonly name: string; readonly uid: string }
   | { readonly kind: "restart-pod"; readonly name: string; readonly uid: string };

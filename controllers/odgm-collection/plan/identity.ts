@@ -4,12 +4,13 @@
 import type { IdentityRecord, MemberRecord } from "./observed.ts";
 
 const INTENT = "intent";
+const EVACUATED = "evacuated";
 
 /** The record as data of a ConfigMap. Keys: identity, collection, member-<ordinal>. */
 export function encodeIdentity(record: IdentityRecord): Readonly<Record<string, string>> {
   const members = [...record.members].map(([ordinal, member]): [string, string] => [
     `member-${ordinal}`,
-    member.kind === "intent" ? INTENT : member.incarnation,
+    member.kind === "formatted" ? member.incarnation : member.kind,
   ]);
   return {
     identity: record.identity,
@@ -31,9 +32,12 @@ export function parseIdentity(
     if (key === "identity" || key === "collection") continue;
     const ordinal = /^member-(\d{1,4})$/.exec(key)?.[1];
     if (ordinal === undefined || value === "") return { malformed: `key ${key} is unknown` };
-    const record: MemberRecord =
-      value === INTENT ? { kind: "intent" } : { kind: "formatted", incarnation: value };
-    members.set(Number(ordinal), record);
+    members.set(Number(ordinal), parseMember(value));
   }
   return { identity, collection, members };
+}
+
+function parseMember(value: string): MemberRecord {
+  if (value === INTENT || value === EVACUATED) return { kind: value };
+  return { kind: "formatted", incarnation: value };
 }

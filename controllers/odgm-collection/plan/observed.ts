@@ -35,6 +35,7 @@ export interface ObservedSet {
 /** A claim of a data pod. */
 export interface ObservedClaim {
   readonly name: string;
+  readonly uid: string;
   readonly ordinal: number;
   /** Requested size, as it stands in the claim. */
   readonly size: string;
@@ -55,13 +56,18 @@ export interface IdentityRecord {
   /** Drawn once for a set of data; stores are formatted with it. */
   readonly identity: string;
   readonly collection: string;
-  /** Per ordinal: an incarnation, or that formatting was intended. */
+  /** Per ordinal: an incarnation, that formatting was intended, or that it may go. */
   readonly members: ReadonlyMap<number, MemberRecord>;
 }
 
-/** What is on record about the store of one ordinal. */
+/**
+ * What is on record about the store of one ordinal. `evacuated`: it holds nothing that is not
+ * elsewhere, its pod and claim may go.
+ */
 export type MemberRecord =
-  { readonly kind: "intent" } | { readonly kind: "formatted"; readonly incarnation: string };
+  | { readonly kind: "intent" }
+  | { readonly kind: "formatted"; readonly incarnation: string }
+  | { readonly kind: "evacuated" };
 
 /** The certificate's Secret, from its metadata. */
 export interface ObservedCertificate {

@@ -2,9 +2,16 @@ import { create } from "@bufbuild/protobuf";
 import { describe, expect, it } from "@jest/globals";
 
 import type { CollectionSpec, MemberStatus } from "#api/gen/oaas-admin_pb.ts";
-import { MemberStatusSchema, StoreState } from "#api/gen/oaas-admin_pb.ts";
+import {
+  MemberStatusSchema,
+  RaftRole,
+  RaftStatusSchema,
+  ShardState,
+  ShardStatusSchema,
+  StoreState,
+} from "#api/gen/oaas-admin_pb.ts";
 
-import type { MemberSeen, Observed, ObservedPod } from "./observed.ts";
+import type { IdentityRecord, MemberSeen, Observed, ObservedPod } from "./observed.ts";
 import type { CollectionPlan } from "./plan.ts";
 import { ACCEPT_DATA_LOSS } from "./generation.ts";
 import { ADOPT_IDENTITY, plan } from "./plan.ts";
@@ -55,7 +62,7 @@ function observed(
   };
 }
 
-function record(...members: readonly string[]): NonNullable<Observed["identity"]> {
+function record(...members: readonly string[]): IdentityRecord {
   return {
     identity: "c-uid",
     collection: "shop.Cart",
@@ -97,11 +104,28 @@ function served(change: Partial<Observed> = {}): Observed {
   ]);
   const identity = record("i0", "i1");
   const committed = committedBy(plan(observed({ members: bare, identity }), now));
-  const members = new Map([
-    [0, ready(0, { metaGeneration: 1n, generation: 1n, committed })],
-    [1, ready(1, { generation: 1n })],
-  ]);
-  return observed({ members, identity, ...change });
+  return observed({ members: serving(committed), identity, ...change });
+}
+
+/** Members that serve this generation, ordinal 0 as the only voter of its meta group. */
+function serving(committed: CollectionSpec): ReadonlyMap<number, MemberSeen> {
+  return new Map(
+    committed.members.map(({ id, ordinal, incarnation }) => {
+      const shards = committed.partitions
+        .filter(({ members }) => members.includes(id))
+        .map(({ partition }) =>
+          create(ShardStatusSchema, { partition, state: ShardState.READY, leader: true }),
+        );
+      const { generation } = committed;
+      const meta = create(RaftStatusSchema, {
+        role: RaftRole.LEADER,
+        voters: [incarnation],
+        reachedGeneration: generation,
+      });
+      const voter = ordinal === 0 ? { metaGeneration: generation, committed, meta } : {};
+      return [ordinal, ready(ordinal, { incarnation, generation, shards, ...voter })];
+    }),
+  );
 }
 
 function withSpec(base: Observed, spec: Partial<Observed["collection"]["spec"]>): Observed {
@@ -155,10 +179,7 @@ describe("bring-up", () => {
     const committed = committedBy(
       plan(observed({ members: bare, identity: record("i0", "i1") }), now),
     );
-    const members = new Map([
-      [0, ready(0, { metaGeneration: 1n, generation: 1n, committed })],
-      [1, ready(1, { generation: 1n })],
-    ]);
+    const members = serving(committed);
     const result = plan(observed({ members, identity: record("i0", "i1") }), now);
     expect(result.calls).toEqual([]);
     expect(result.progress).toBeUndefined();
@@ -210,7 +231,7 @@ describe("data is never taken for something else", () => {
     expect(result.troubles).toMatchObject([{ ordinal: 0, reason: "WrongDisk" }]);
   });
 
-  const claim = { name: "data-cart-0", ordinal: 0, size: "1Gi", deleting: false };
+  const claim = { name: "data-cart-0", uid: "u0", ordinal: 0, size: "1Gi", deleting: false };
 
   it("refuses claims without an identity record", () => {
     const result = plan(observed({ claims: [claim] }), now);
@@ -229,6 +250,20 @@ describe("data is never taken for something else", () => {
     expect(found.identity?.members.get(0)).toEqual({ kind: "formatted", incarnation: "i0" });
   });
 
+  it("says so when record and all formatted stores are gone, and begins anew if that is accepted", () => {
+    const members = new Map([[0, EMPTY]]);
+    const lost = plan(observed({ claims: [claim], members }, { [ADOPT_IDENTITY]: "true" }), now);
+    expect(lost.refusal?.reason).toBe("IdentityLost");
+    expect(lost.refusal?.message).toContain(`${ADOPT_IDENTITY}=empty`);
+    const anew = plan(observed({ claims: [claim], members }, { [ADOPT_IDENTITY]: "empty" }), now);
+    expect(anew.refusal).toBeUndefined();
+    expect(anew.identity).toMatchObject({ identity: "c-uid" });
+    expect(kinds(anew)).toEqual([]);
+    const some = new Map([[0, { kind: "connecting" } as const]]);
+    const early = observed({ claims: [claim], members: some }, { [ADOPT_IDENTITY]: "empty" });
+    expect(plan(early, now).identity).toBeUndefined();
+  });
+
   it("refuses data of another collection under the same name", () => {
     const identity = { ...record("i0"), collection: "shop.Order" };
     expect(plan(observed({ identity }), now).refusal?.path).toBe("spec.collection");
@@ -238,6 +273,7 @@ describe("data is never taken for something else", () => {
 describe("volumes", () => {
   const claim = (reclaimPolicy: string, originalReclaimPolicy?: string) => ({
     name: "data-cart-0",
+    uid: "u0",
     ordinal: 0,
     size: "1024Mi",
     deleting: false,
@@ -362,12 +398,43 @@ describe("nodes", () => {
     expect(result).toMatchObject({ nodes: 2, calls: [], progress: { reason: "WaitingForPods" } });
   });
 
-  it("lower by a member that holds nothing: it leaves the generation", () => {
-    const identity = record("i0", "i1", "i2");
-    const grown = served({ set: { replicas: 3 }, pods, identity });
-    const result = plan(withSpec(grown, { nodes: 2 }), now);
-    expect(result).toMatchObject({ nodes: 2, calls: [] });
-    expect(result.refusal).toBeUndefined();
+  it("lower by a member that holds nothing: recorded first, then its pod, then its claim", () => {
+    const stored = record("i0", "i1", "i2");
+    const claims = [{ name: "data-cart-2", uid: "u2", ordinal: 2, size: "1Gi", deleting: false }];
+    const grown = withSpec(
+      served({ set: { replicas: 3 }, pods: [...pods, pod(2)], claims, identity: stored }),
+      { nodes: 2 },
+    );
+    const marked = plan(grown, now);
+    expect(marked).toMatchObject({ nodes: 3, calls: [] });
+    expect(marked.identity?.members.get(2)).toEqual({ kind: "evacuated" });
+    const { identity } = marked;
+    if (identity === undefined) throw new Error("no record");
+    const lowered = plan({ ...grown, identity }, now);
+    expect(lowered).toMatchObject({ nodes: 2, calls: [] });
+    const down = plan({ ...grown, identity, set: { replicas: 2 }, pods }, now);
+    expect(down.calls).toEqual([{ kind: "delete-claim", name: "data-cart-2", uid: "u2" }]);
+    const clean = plan({ ...grown, identity, set: { replicas: 2 }, pods, claims: [] }, now);
+    expect(clean.identity).toEqual(record("i0", "i1"));
+    expect(clean.calls).toEqual([]);
+  });
+
+  it("up again before its claim went: the same store is a member once more", () => {
+    const stored = record("i0", "i1");
+    const members = new Map([...stored.members, [2, { kind: "evacuated" as const }] as const]);
+    const base = served({ set: { replicas: 2 }, pods });
+    const back = new Map([...base.members, [2, ready(2)] as const]);
+    const targets = new Map([...base.targets, [2, { ordinal: 2, address: "a", identity: "x" }]]);
+    const picture = { ...base, members: back, targets, identity: { ...stored, members } };
+    const result = plan(withSpec(picture, { nodes: 3 }), now);
+    expect(result.identity?.members.get(2)).toEqual({ kind: "formatted", incarnation: "i2" });
+  });
+
+  it("woken with fewer than may hold data: refused before a pod comes up", () => {
+    const asleep = served({ set: { replicas: 0 }, pods: [], members: new Map() });
+    const result = plan(withSpec(asleep, { nodes: 1 }), now);
+    expect(result.refusal).toMatchObject({ reason: "Unsupported", path: "spec.nodes" });
+    expect(result.refusal?.message).toContain("at least 2");
   });
 });
 
@@ -392,8 +459,6 @@ describe("certificates", () => {
 
 describe("values that are not served", () => {
   it.each([
-    ["shardType", { shardType: "Raft" as const }],
-    ["shardType", { shardType: "Raft" as const }],
     ["replicas", { replicas: 2 }],
     ["storage.provider", { storage: { provider: "Memory" as const } }],
     ["resolvedClass.persistent", { resolvedClass: { persistent: false } }],

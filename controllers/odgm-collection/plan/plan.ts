@@ -2,8 +2,9 @@
 // be cut short and is found again by looking.
 //
 // Bring-up runs: record the intent to format -> Format -> record the incarnation -> Propose the
-// first generation to the meta group's voter (ordinal 0) -> Apply it to every member. Afterwards a
-// change of routes or shape is only the last two. Nothing here re-places data.
+// first generation to the meta group -> Apply it to every member. Afterwards a change of routes or
+// shape is only the last two; the leaders of Raft groups bring their members there by themselves,
+// and what comes next waits for their reports.
 import type { CollectionSpec } from "#api/gen/oaas-admin_pb.ts";
 import { StoreState } from "#api/gen/oaas-admin_pb.ts";
 import { REASONS } from "#api/meta/index.ts";
@@ -13,23 +14,16 @@ import { collectionNames } from "#api/workload/odgm-names.ts";
 import { canonicalQuantity, unsupportedKeyValues } from "#controllers/objects/index.ts";
 
 import type { CollectionCall } from "./calls.ts";
-import { ACCEPT_DATA_LOSS, committedGeneration, nodesNow, planGeneration } from "./generation.ts";
-import type {
-  IdentityRecord,
-  MemberRecord,
-  Observed,
-  ObservedClaim,
-  ObservedPod,
-  SeenTarget,
-} from "./observed.ts";
+import { planGeneration } from "./generation.ts";
+import type { GroupSeen } from "./groups.ts";
+import { groupsSeen, isWhole } from "./groups.ts";
+import type { MemberTrouble } from "./members.ts";
+import { planMembers } from "./members.ts";
+import { metaSeen } from "./meta.ts";
+import { isEvacuated, planNodes } from "./nodes.ts";
+import type { IdentityRecord, Observed } from "./observed.ts";
+import { planRestart } from "./restart.ts";
 import { collectionIdentity } from "./san.ts";
-
-/** Trouble of one member that nobody but a person can end. */
-export interface MemberTrouble {
-  readonly ordinal: number;
-  readonly reason: string;
-  readonly message: string;
-}
 
 /** The plan. */
 export interface CollectionPlan {
@@ -46,11 +40,18 @@ export interface CollectionPlan {
   readonly progress?: { readonly reason: string; readonly message: string };
   /** Newest committed generation, if a voter told it. */
   readonly committed?: CollectionSpec;
+  /** Every partition as its members tell of it. */
+  readonly groups: readonly GroupSeen[];
+  /** Nothing is under way and no group lacks a replica: somebody may take one pod away. */
+  readonly mayLoseOne: boolean;
   /** When a certificate falls due. */
   readonly wakeAtMs?: number;
 }
 
-/** Annotation with which a user has a lost identity record rebuilt from the stores. */
+/**
+ * Annotation with which a user has a lost identity record rebuilt: `true` from the formatted stores,
+ * `empty` if there is none any more and the data is to begin anew.
+ */
 export const ADOPT_IDENTITY = "oaas.io/adopt-identity";
 
 type Refusal = NonNullable<CollectionPlan["refusal"]>;
@@ -59,54 +60,80 @@ type Refusal = NonNullable<CollectionPlan["refusal"]>;
 export function plan(observed: Observed, now: Date): CollectionPlan {
   const { collection } = observed;
   const effective = effectiveOdgmCollection(collection.spec);
-  const refusal = unsupportedValue(observed) ?? identityRefusal(observed);
+  const lost = unsupportedValue(observed) ?? identityRefusal(observed);
   const record = presentRecord(observed);
-  const committed = committedGeneration(observed, record);
-  const count = nodesNow(observed, record, committed);
+  const meta = metaSeen(observed, record);
+  const { committed } = meta;
+  const groups = groupsSeen(observed, committed, effective.partitions);
+  const nodes = record === undefined ? undefined : planNodes(observed, record, meta, groups);
+  const refusal = lost ?? nodes?.refusal;
   const stay = {
     suspended: effective.suspend,
-    nodes: count.nodes,
+    nodes: nodes?.nodes ?? effective.nodes,
+    groups,
+    mayLoseOne: false,
     ...(record === undefined ? {} : { identity: record }),
+    ...(committed === undefined ? {} : { committed }),
   };
-  const known = committed === undefined ? {} : { committed };
-  if (refusal !== undefined) return { ...stay, ...known, refusal, calls: [], troubles: [] };
-  if (effective.suspend) return { ...stay, ...known, calls: [], troubles: [] };
-
+  if (refusal !== undefined) return { ...stay, refusal, calls: [], troubles: [] };
+  if (effective.suspend) return { ...stay, calls: [], troubles: [] };
   const certificate = planCertificate(observed, now);
-  const volumes = planVolumes(observed.claims, effective.deletionPolicy);
-  if (record === undefined) {
-    const message = "waiting for a formatted store to rebuild the identity record from";
-    const progress = { reason: REASONS.WaitingForPods, message };
-    return { ...stay, calls: [...certificate.calls, ...volumes], troubles: [], progress };
+  if (nodes === undefined) {
+    const calls = [...certificate.calls, ...planVolumes(observed, record)];
+    return { ...stay, calls, troubles: [], progress: storesProgress(observed) };
   }
-  const members = planMembers(observed, record, effective.nodes);
+  const members = planMembers(observed, nodes.record, effective.nodes, { meta, groups });
   const inTrouble = new Set(members.troubles.map((trouble) => trouble.ordinal));
-  const generation = planGeneration(observed, { ...members, inTrouble }, committed);
+  const { leaving } = nodes;
+  const generation = planGeneration(observed, { ...members, inTrouble, leaving, meta, groups });
   if (generation.refusal !== undefined) {
-    return {
-      ...stay,
-      ...known,
-      refusal: generation.refusal,
-      calls: [],
-      troubles: members.troubles,
-    };
+    const { troubles } = members;
+    return { ...stay, refusal: generation.refusal, calls: [], troubles };
   }
-  const progress = members.progress ?? generation.progress ?? count.progress;
+  const progress = members.progress ?? generation.progress ?? nodes.progress;
+  const areWhole = groups.every(isWhole);
+  const isQuiet = progress === undefined && meta.isWhole && areWhole;
+  const restarts = nodes.nodes === 0 ? { calls: [] } : planRestart(observed, inTrouble, isQuiet);
+  const wakeAtMs = earliest(certificate.wakeAtMs, now, restarts.wakeAfterMs);
   return {
     ...stay,
-    ...known,
     identity: members.record,
+    // Of groups that nobody has told about, nothing speaks against it either.
+    mayLoseOne:
+      progress === undefined &&
+      members.troubles.length === 0 &&
+      (committed === undefined || areWhole),
     calls: [
       ...certificate.calls,
-      ...volumes,
+      ...planVolumes(observed, record),
       ...members.calls,
       ...generation.calls,
-      ...(count.nodes === 0 ? [] : planRestart(observed, members.troubles, progress === undefined)),
+      ...nodes.calls,
+      ...restarts.calls,
     ],
     troubles: members.troubles,
     ...(progress === undefined ? {} : { progress }),
-    ...(certificate.wakeAtMs === undefined ? {} : { wakeAtMs: certificate.wakeAtMs }),
+    ...(wakeAtMs === undefined ? {} : { wakeAtMs }),
   };
+}
+
+/** Of a record that is to be rebuilt and no store has said yet to whom it belongs. */
+function storesProgress({ claims, members }: Observed): { reason: string; message: string } {
+  const silent = claims.filter(({ ordinal }) => members.get(ordinal)?.kind !== "known").length;
+  const message =
+    `waiting for a formatted store to rebuild the identity record from: ${silent} of ` +
+    `${claims.length} have not been heard`;
+  return { reason: REASONS.WaitingForPods, message };
+}
+
+function earliest(
+  atMs: number | undefined,
+  now: Date,
+  afterMs: number | undefined,
+): number | undefined {
+  if (afterMs === undefined) return atMs;
+  const soon = now.getTime() + afterMs;
+  return atMs === undefined ? soon : Math.min(atMs, soon);
 }
 
 /** Values (not fields) that are part of the API but not served yet, and what cannot be changed. */
@@ -117,9 +144,6 @@ function unsupportedValue(observed: Observed): Refusal | undefined {
     path: `spec.${path}`,
     message,
   });
-  if (effective.shardType === "Raft") {
-    return refuse("shardType", "Raft is not served yet; use Basic or Mst");
-  }
   if (effective.shardType === "Basic" && effective.replicas !== 1) {
     return refuse("replicas", "Basic has one replica; set 1");
   }
@@ -150,9 +174,16 @@ function identityRefusal(observed: Observed): Refusal | undefined {
   const { identity, collection } = observed;
   const name = collectionNames(collection.metadata.namespace, collection.metadata.name).identity;
   if (identity === undefined) {
-    const claims = observed.claims.filter((claim) => !claim.deleting);
-    const [first] = claims;
-    if (first === undefined || adopting(observed)) return undefined;
+    const [first] = observed.claims.filter((claim) => !claim.deleting);
+    if (first === undefined) return undefined;
+    if (adopting(observed) === "true" && areAllEmpty(observed)) {
+      const message =
+        `ConfigMap ${name} is lost and no store is formatted any more, so there is nothing to ` +
+        `rebuild it from: bring a volume back, or set the annotation ${ADOPT_IDENTITY}=empty to ` +
+        `begin with empty stores`;
+      return { reason: REASONS.IdentityLost, message };
+    }
+    if (adopting(observed) !== undefined) return undefined;
     const message =
       `claim ${first.name} exists but ConfigMap ${name} does not: bring it back, or set the ` +
       `annotation ${ADOPT_IDENTITY}=true to rebuild it from the stores`;
@@ -168,8 +199,17 @@ function identityRefusal(observed: Observed): Refusal | undefined {
   return { reason: REASONS.NameConflict, message, path: "spec.collection" };
 }
 
-function adopting(observed: Observed): boolean {
-  return observed.collection.metadata.annotations?.[ADOPT_IDENTITY] === "true";
+function adopting(observed: Observed): "true" | "empty" | undefined {
+  const value = observed.collection.metadata.annotations?.[ADOPT_IDENTITY];
+  return value === "true" || value === "empty" ? value : undefined;
+}
+
+/** Every store behind a claim was asked and has never been formatted, or is another disk now. */
+function areAllEmpty({ claims, members }: Observed): boolean {
+  return claims.every(({ deleting, ordinal }) => {
+    const seen = members.get(ordinal);
+    return deleting || (seen?.kind === "known" && seen.status.storeState === StoreState.EMPTY);
+  });
 }
 
 /** The record as it is, or the first one. While adopting: with the identity of the stores. */
@@ -181,107 +221,11 @@ function presentRecord(observed: Observed): IdentityRecord | undefined {
       ? [member.status.identity]
       : [],
   );
-  const lost = observed.claims.some((claim) => !claim.deleting);
-  const identity = lost ? ready[0] : collection.metadata.uid;
+  const hasClaims = observed.claims.some((claim) => !claim.deleting);
+  const isNew = !hasClaims || (adopting(observed) === "empty" && areAllEmpty(observed));
+  const identity = isNew ? collection.metadata.uid : ready[0];
   if (identity === undefined) return undefined;
   return { identity, collection: collection.spec.collection, members: new Map() };
-}
-
-interface MembersPlan {
-  readonly record: IdentityRecord;
-  readonly calls: readonly CollectionCall[];
-  readonly troubles: readonly MemberTrouble[];
-  /** Every wanted ordinal has its incarnation on record. */
-  readonly settled: boolean;
-  readonly progress?: { readonly reason: string; readonly message: string };
-}
-
-function planMembers(observed: Observed, record: IdentityRecord, nodes: number): MembersPlan {
-  const members = new Map(record.members);
-  const calls: CollectionCall[] = [];
-  const troubles: MemberTrouble[] = [];
-  for (let ordinal = 0; ordinal < nodes; ordinal += 1) {
-    const step = planMember(observed, record, ordinal);
-    if (step.record !== undefined) members.set(ordinal, step.record);
-    if (step.call !== undefined) calls.push(step.call);
-    if (step.trouble !== undefined) troubles.push({ ordinal, ...step.trouble });
-  }
-  const waiting: number[] = [];
-  for (let ordinal = 0; ordinal < nodes; ordinal += 1) {
-    if (members.get(ordinal)?.kind !== "formatted") waiting.push(ordinal);
-  }
-  return {
-    record: { ...record, members },
-    calls,
-    troubles,
-    settled: waiting.length === 0,
-    ...(waiting.length === 0
-      ? {}
-      : {
-          progress: {
-            reason: REASONS.Formatting,
-            message: `${nodes - waiting.length} of ${nodes} stores are formatted`,
-          },
-        }),
-  };
-}
-
-interface MemberStep {
-  readonly record?: MemberRecord;
-  readonly call?: CollectionCall;
-  readonly trouble?: { readonly reason: string; readonly message: string };
-}
-
-function planMember(observed: Observed, record: IdentityRecord, ordinal: number): MemberStep {
-  const seen = observed.members.get(ordinal);
-  const target = observed.targets.get(ordinal);
-  if (seen?.kind !== "known" || target === undefined) return {};
-  const { status } = seen;
-  const known = record.members.get(ordinal);
-  switch (status.storeState) {
-    case StoreState.EMPTY:
-      return emptyStore(observed, record, known, target);
-    case StoreState.READY:
-      if (status.identity !== record.identity) {
-        return foreign(`its store is of identity ${status.identity}`);
-      }
-      if (known?.kind === "formatted" && known.incarnation !== status.incarnation) {
-        return foreign(`its store is incarnation ${status.incarnation}, not ${known.incarnation}`);
-      }
-      if (known?.kind === "formatted") return {};
-      return { record: { kind: "formatted", incarnation: status.incarnation } };
-    case StoreState.FOREIGN:
-      return foreign(status.storeMessage);
-    case StoreState.REFUSED:
-      return { trouble: { reason: REASONS.StoreSuspect, message: status.storeMessage } };
-    default:
-      return {};
-  }
-}
-
-function foreign(message: string): MemberStep {
-  return { trouble: { reason: REASONS.WrongDisk, message } };
-}
-
-function emptyStore(
-  observed: Observed,
-  record: IdentityRecord,
-  known: MemberRecord | undefined,
-  target: SeenTarget,
-): MemberStep {
-  // The record must be durable before the store may be formatted: the intent is stored in one pass,
-  // the call is made in a later one, when the stored record already shows it.
-  if (known === undefined) return { record: { kind: "intent" } };
-  if (known.kind === "intent") {
-    const { collection, identity } = record;
-    return { call: { kind: "format", target, collection, identity } };
-  }
-  const accepted = observed.collection.metadata.annotations?.[ACCEPT_DATA_LOSS];
-  if (accepted === known.incarnation) return { record: { kind: "intent" } };
-  const message =
-    `its store is empty but held incarnation ${known.incarnation}: bring the volume back, or set ` +
-    `the annotation ${ACCEPT_DATA_LOSS}=${known.incarnation} to start it empty`;
-  return { trouble: { reason: REASONS.EmptyDisk, message } };
 }
 
 function planCertificate(
@@ -302,48 +246,26 @@ function planCertificate(
   return { calls: [{ kind: "issue-certificate", secretName, identity }] };
 }
 
-/** Under Retain a volume must outlive its claim; under Delete it goes back to what it was. */
+/**
+ * Under Retain a volume must outlive its claim; under Delete, and where nothing is left on it, it
+ * goes back to what it was.
+ */
 function planVolumes(
-  claims: readonly ObservedClaim[],
-  policy: "Retain" | "Delete",
+  { claims, collection }: Observed,
+  record: IdentityRecord | undefined,
 ): readonly CollectionCall[] {
+  const { deletionPolicy, nodes } = effectiveOdgmCollection(collection.spec);
   return claims.flatMap((claim): CollectionCall[] => {
     const { volume } = claim;
     if (volume === undefined) return [];
-    if (policy === "Retain") {
+    const isLeft = record !== undefined && isEvacuated(record, claim, nodes);
+    if (deletionPolicy === "Retain" && !isLeft) {
       if (volume.reclaimPolicy === "Retain") return [];
       const original = volume.originalReclaimPolicy ?? volume.reclaimPolicy;
-      return [{ kind: "set-reclaim-policy", volume: volume.name, policy, original }];
+      return [{ kind: "set-reclaim-policy", volume: volume.name, policy: "Retain", original }];
     }
     const original = volume.originalReclaimPolicy;
     if (original !== "Delete" || volume.reclaimPolicy === "Delete") return [];
     return [{ kind: "set-reclaim-policy", volume: volume.name, policy: "Delete", original: "" }];
   });
-}
-
-/**
- * The StatefulSet never restarts pods itself (OnDelete). A pod of an old revision that does not
- * serve anyway goes first; a serving one only while all others are there and serve, and nothing
- * else is under way. A pod of the new revision serves once its member has said so: what the new
- * program breaks stays at one pod. Of an old one that is not asked, it may be what is to be mended.
- */
-function planRestart(
-  observed: Observed,
-  troubles: readonly MemberTrouble[],
-  quiet: boolean,
-): readonly CollectionCall[] {
-  const revision = observed.set?.updateRevision;
-  if (revision === undefined) return [];
-  if (observed.pods.some((pod) => pod.deleting)) return [];
-  const old = observed.pods.filter((pod) => pod.revision !== revision);
-  const serves = (pod: ObservedPod): boolean => {
-    if (!pod.ready || troubles.some((trouble) => trouble.ordinal === pod.ordinal)) return false;
-    return pod.revision !== revision || observed.members.get(pod.ordinal)?.kind === "known";
-  };
-  const broken = old.find((pod) => !serves(pod));
-  const complete = observed.pods.length >= (observed.set?.replicas ?? 0);
-  const may = quiet && complete && observed.pods.every(serves);
-  const next: ObservedPod | undefined = broken ?? (may ? old.at(-1) : undefined);
-  if (next === undefined) return [];
-  return [{ kind: "restart-pod", name: next.name, uid: next.uid }];
 }

@@ -1,17 +1,20 @@
 // One member of a collection as the operator sees it: a watch on its status that reconnects by
-// itself, and the three calls that change something. No state but the last status that arrived.
+// itself, and the calls that change something. No state but the last status that arrived.
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { create } from "@bufbuild/protobuf";
 import type { ClientReadableStream, ServiceError } from "@grpc/grpc-js";
 import { Client, status as grpcStatus } from "@grpc/grpc-js";
 
-import type { MemberStatus } from "#api/gen/oaas-admin_pb.ts";
+import type { CollectionSpec, MemberStatus } from "#api/gen/oaas-admin_pb.ts";
 import {
+  AdoptRequestSchema,
   ApplyRequestSchema,
   FormatRequestSchema,
+  GetServedRequestSchema,
   GetStatusRequestSchema,
   OdgmAdmin,
   ProposeRequestSchema,
+  ResignRequestSchema,
 } from "#api/gen/oaas-admin_pb.ts";
 import type { Retry } from "#api/base/index.ts";
 import { PlatformError } from "#api/base/index.ts";
@@ -24,16 +27,23 @@ import { clientCredentials } from "./identity.ts";
 const getStatusWatch = methodDefinition(OdgmAdmin.method.watchStatus);
 const format = methodDefinition(OdgmAdmin.method.format);
 const propose = methodDefinition(OdgmAdmin.method.propose);
+const adopt = methodDefinition(OdgmAdmin.method.adopt);
 const apply = methodDefinition(OdgmAdmin.method.apply);
+const getServed = methodDefinition(OdgmAdmin.method.getServed);
+const resign = methodDefinition(OdgmAdmin.method.resign);
 
 const CALL_DEADLINE_MS = 10_000;
 const RECONNECT_MIN_MS = 250;
 const RECONNECT_MAX_MS = 10_000;
 
 /** Codes of {@link MemberError}. */
-export type MemberErrorCode = "MEMBER_UNREACHABLE" | "MEMBER_REFUSED" | "GENERATION_CONFLICT";
+export type MemberErrorCode =
+  "MEMBER_UNREACHABLE" | "MEMBER_REFUSED" | "GENERATION_CONFLICT" | "NOT_LEADER";
 
-/** A call to a member that failed; conflicts are answered by looking again, the rest by waiting. */
+/** Refusals that pass by themselves: what was seen is out of date, or an election is going on. */
+const PASSING: ReadonlySet<string> = new Set(["GENERATION_CONFLICT", "NOT_LEADER"]);
+
+/** A call to a member that failed; what is out of date is looked at again, the rest waits. */
 export class MemberError extends PlatformError {
   override readonly name = "MemberError";
   readonly code: MemberErrorCode;
@@ -102,6 +112,23 @@ export class MemberClient {
   async apply(request: MessageInitShape<typeof ApplyRequestSchema>): Promise<bigint> {
     const reply = await this.#call(apply, create(ApplyRequestSchema, request));
     return reply.generation;
+  }
+
+  /** Gives an empty meta group this generation; answers its number. Safe to repeat. */
+  async adopt(request: MessageInitShape<typeof AdoptRequestSchema>): Promise<bigint> {
+    const reply = await this.#call(adopt, create(AdoptRequestSchema, request));
+    return reply.generation;
+  }
+
+  /** The generation that the member serves; undefined before the first. */
+  async served(): Promise<CollectionSpec | undefined> {
+    const reply = await this.#call(getServed, create(GetServedRequestSchema));
+    return reply.spec;
+  }
+
+  /** Makes the member hand over what it leads and lead nothing for so long. Safe to repeat. */
+  async resign(request: MessageInitShape<typeof ResignRequestSchema>): Promise<void> {
+    await this.#call(resign, create(ResignRequestSchema, request));
   }
 
   /** Ends the watch and every call in flight. */
@@ -183,8 +210,9 @@ export class MemberClient {
     const text = `${this.target.address} ${path}: ${error.message}`;
     if (!("code" in error)) return new MemberError("MEMBER_UNREACHABLE", text, error);
     const reason = error.metadata?.get("oaas-reason")[0]?.toString();
-    if (reason === "GENERATION_CONFLICT")
-      return new MemberError("GENERATION_CONFLICT", text, error);
+    if (reason !== undefined && PASSING.has(reason)) {
+      return new MemberError(reason as "GENERATION_CONFLICT" | "NOT_LEADER", text, error);
+    }
     const away =
       error.code === grpcStatus.UNAVAILABLE ||
       error.code === grpcStatus.DEADLINE_EXCEEDED ||

@@ -134,6 +134,19 @@ class Members implements CollectionPort {
     return Promise.resolve();
   }
 
+  deleteClaim(claim: { namespace: string; name: string }): Promise<void> {
+    this.#server.userDelete(KINDS.PersistentVolumeClaim, claim);
+    return Promise.resolve();
+  }
+
+  adoptGeneration(): Promise<void> {
+    return Promise.reject(new Error("no store of this world is ever lost"));
+  }
+
+  resign(): Promise<void> {
+    return Promise.resolve();
+  }
+
   setReclaimPolicy(volume: string, policy: "Retain" | "Delete"): Promise<void> {
     const spec = { persistentVolumeReclaimPolicy: policy };
     this.#server.userPatch(KINDS.PersistentVolume, { namespace: "", name: volume }, { spec });

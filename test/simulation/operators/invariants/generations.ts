@@ -1,6 +1,6 @@
 // Per set of data (identity) generations only count up, and the owner of a partition stays, unless
 // that owner's own disk was replaced and its loss accepted: data is never re-placed automatically.
-// Left out is what scenarios/voter-disk.test.ts pins: a meta group whose only voter lost its disk.
+// Data of which no store is left that serves anything begins anew.
 import type { Invariant } from "#controllers/runtime/testing/index.ts";
 import type { World } from "../world/world.ts";
 import type { CollectionSpec } from "#api/gen/oaas-admin_pb.ts";
@@ -23,7 +23,7 @@ export const generations: Invariant<World> = {
     world.fleet.witness((deed) => {
       if (deed.kind !== "committed") return;
       const { identity } = deed.format;
-      if (world.fleet.lostVoters.has(identity)) return;
+      if (world.fleet.begunAnew.has(identity)) return;
       const { spec } = deed;
       const before = last.get(identity);
       last.set(identity, spec);

@@ -16,8 +16,6 @@ export const oneGeneration: Invariant<World> = {
       for (const voter of stores) {
         const { committed, format } = voter;
         if (committed === undefined || format === undefined) continue;
-        // See scenarios/voter-disk.test.ts.
-        if (world.fleet.lostVoters.has(format.identity)) continue;
         for (const { served, format: other } of stores) {
           if (other?.identity !== format.identity) continue;
           if (!committed.members.some((one) => one.incarnation === other.incarnation)) continue;

@@ -28,8 +28,8 @@ export interface PodAt {
 /** See the head of this file. */
 export class Fleet {
   readonly stores = new Map<string, MemberStore>();
-  /** Identities whose only voter has lost its disk. */
-  readonly lostVoters = new Set<string>();
+  /** Identities of which no store was left that served anything: their generations begin anew. */
+  readonly begunAnew = new Set<string>();
   /** True once any formatted store was lost. */
   hasLost = false;
   /** Addresses that nobody reaches for now. */
@@ -85,9 +85,15 @@ export class Fleet {
 
   /** What is on this volume is no more. */
   lose(volume: string): void {
-    const { format } = this.storeOf(volume);
-    if (format !== undefined) this.hasLost = true;
-    if (format?.ordinal === 0) this.lostVoters.add(format.identity);
+    const lost = this.storeOf(volume);
+    const { format } = lost;
+    if (format === undefined) return;
+    this.hasLost = true;
+    const others = [...this.stores.values()].filter((store) => store !== lost);
+    const isKept = others.some(
+      ({ format: other, served }) => other?.identity === format.identity && served !== undefined,
+    );
+    if (!isKept) this.begunAnew.add(format.identity);
   }
 
   /** As the member answers. Throws {@link MemberError} if it does not. */
@@ -111,6 +117,18 @@ export class Fleet {
     const { format, committed } = store;
     if (format === undefined || committed === undefined) return;
     this.#tell({ kind: "committed", format, spec: committed });
+    this.changed(address);
+  }
+
+  /** The meta group at `to` goes on from what `from` serves. */
+  adopt(from: string, to: string): void {
+    const { served } = this.#at(from).store;
+    if (served === undefined) throw new MemberError("NO_GENERATION");
+    if (this.#at(to).store.doAdopt(served)) this.changed(to);
+  }
+
+  resign(address: string, _seconds: number): void {
+    this.#at(address).store.resigned = true;
     this.changed(address);
   }
 

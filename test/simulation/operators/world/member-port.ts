@@ -15,7 +15,7 @@ import {
   CERTIFICATE_ANNOTATIONS,
   ORIGINAL_RECLAIM_POLICY,
 } from "#controllers/odgm-collection/port.ts";
-import type { Client } from "#controllers/runtime/index.ts";
+import type { Client, Kind } from "#controllers/runtime/index.ts";
 import { ApiError, KINDS, sleep } from "#controllers/runtime/index.ts";
 
 import type { Dice, Host, SimProcess } from "#controllers/runtime/testing/index.ts";
@@ -109,6 +109,14 @@ export class SimCollectionPort implements CollectionPort {
     await this.#call(() => this.#fleet.apply(target.address, spec));
   }
 
+  async adoptGeneration(from: MemberTarget, to: MemberTarget): Promise<void> {
+    await this.#call(() => this.#fleet.adopt(from.address, to.address));
+  }
+
+  async resign(target: MemberTarget, seconds: number): Promise<void> {
+    await this.#call(() => this.#fleet.resign(target.address, seconds));
+  }
+
   async issueCertificate(request: CertificateRequest): Promise<void> {
     const { namespace, secretName: name, labels, owner } = request;
     const annotations = {
@@ -131,9 +139,23 @@ export class SimCollectionPort implements CollectionPort {
     readonly name: string;
     readonly uid: string;
   }): Promise<void> {
-    const { namespace, name, uid } = pod;
+    await this.#deleteExactly(KINDS.Pod, pod);
+  }
+
+  async deleteClaim(claim: {
+    readonly namespace: string;
+    readonly name: string;
+    readonly uid: string;
+  }): Promise<void> {
+    await this.#deleteExactly(KINDS.PersistentVolumeClaim, claim);
+  }
+
+  async #deleteExactly(
+    kind: Kind,
+    { namespace, name, uid }: { namespace: string; name: string; uid: string },
+  ): Promise<void> {
     try {
-      await this.#kube.delete(KINDS.Pod, { namespace, name }, { uid });
+      await this.#kube.delete(kind, { namespace, name }, { uid });
     } catch (cause) {
       if (!(cause instanceof ApiError) || cause.status !== 409) throw cause;
     }

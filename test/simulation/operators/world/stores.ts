@@ -30,6 +30,8 @@ export class MemberStore {
   format: StoreFormat | undefined;
   served: CollectionSpec | undefined;
   committed: CollectionSpec | undefined;
+  /** Of the process, not of the disk: ends when its pod does. */
+  resigned = false;
 
   constructor(volume: string) {
     this.volume = volume;
@@ -86,6 +88,17 @@ export class MemberStore {
     }
     if (expected !== current) throw new MemberError(`GENERATION_CONFLICT ${current}`);
     this.committed = create(CollectionSpecSchema, { ...wanted, generation: current + 1n });
+    return true;
+  }
+
+  /** True if an empty log took this generation. */
+  doAdopt(spec: CollectionSpec): boolean {
+    const { format, committed } = this;
+    if (format === undefined) throw new MemberError("STORE_EMPTY");
+    if (format.ordinal !== 0) throw new MemberError("NOT_META_VOTER");
+    if (committed !== undefined && equals(CollectionSpecSchema, committed, spec)) return false;
+    if (committed !== undefined) throw new MemberError("GENERATION_CONFLICT");
+    this.committed = clone(CollectionSpecSchema, spec);
     return true;
   }
 
