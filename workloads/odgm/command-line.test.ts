@@ -27,9 +27,16 @@ describe("the command line", () => {
     }
   });
 
+  it("has a command that compacts a store", () => {
+    const result = parseCommandLine(["compact", "--data", "d"], { ODGM_DATA_DIR: "other" });
+    expect(result).toEqual({ kind: "compact", dataDir: "d" });
+  });
+
   const member = ["--member", "a.B", "--ordinal", "0", "--data", "x"];
   const refused: readonly { name: string; args: readonly string[]; want: RegExp }[] = [
     { name: "an unknown flag", args: ["--nothing"], want: /unknown option/ },
+    { name: "compact without a folder", args: ["compact"], want: /option '--data <folder>'/ },
+    { name: "another command", args: ["defrag"], want: /too many arguments/ },
     { name: "no data folder", args: [], want: /ODGM_DATA_DIR is required/ },
     { name: "a member without certificates", args: member, want: /ODGM_TLS_DIR is required/ },
     {

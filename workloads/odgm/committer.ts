@@ -3,13 +3,16 @@
 // before its transaction is durable.
 import type { Logger } from "#api/base/index.ts";
 import { errorMessage } from "#api/base/index.ts";
-import type { Store, StoreWrite } from "#workloads/core/store/index.ts";
+import type { CommitOptions, Store, StoreWrite } from "#workloads/core/store/index.ts";
 
 /** What takes part in a commit. */
 export interface CommitMember {
   /** The member's own records, asked for once just before its batch is committed. */
   sealBatch(batch: number): readonly StoreWrite[];
-  /** The batch is durable. Called before the waiters of the batch. */
+  /**
+   * The batch is durable, or can be read if nobody wanted it synced. Called before the waiters of
+   * the batch.
+   */
   batchDurable(batch: number): void;
 }
 
@@ -19,6 +22,8 @@ interface Batch {
   readonly members: Set<CommitMember>;
   readonly waiters: (() => void)[];
   bytes: number;
+  /** Somebody wants it on the disk. */
+  sync: boolean;
 }
 
 /** Numbers for the metrics of the program. */
@@ -61,9 +66,14 @@ export class Committer {
     return this.#open.bytes + (this.#inflight?.bytes ?? 0) > PENDING_BYTES_MAX;
   }
 
-  /** Adds writes of one operation; they stay together. Later writes of a key replace earlier. */
-  add(member: CommitMember, writes: readonly StoreWrite[]): void {
+  /**
+   * Adds writes of one operation; they stay together. Later writes of a key replace earlier. With
+   * `sync: false` they do not wait for the disk, unless others of their batch do: see
+   * {@link CommitOptions}.
+   */
+  add(member: CommitMember, writes: readonly StoreWrite[], options: CommitOptions = {}): void {
     const batch = this.#open;
+    if (options.sync !== false) batch.sync = true;
     batch.members.add(member);
     for (const write of writes) {
       batch.writes.set(keyText(write.key), write);
@@ -104,7 +114,7 @@ export class Committer {
     }
     const startedAt = performance.now();
     try {
-      await this.#store.commit([...batch.writes.values()]);
+      await this.#store.commit([...batch.writes.values()], { sync: batch.sync });
     } catch (cause: unknown) {
       // The store is over and its guard ends the process; nobody is answered.
       this.#failed = true;
@@ -120,7 +130,7 @@ export class Committer {
 }
 
 function newBatch(number: number): Batch {
-  return { number, writes: new Map(), members: new Set(), waiters: [], bytes: 0 };
+  return { number, writes: new Map(), members: new Set(), waiters: [], bytes: 0, sync: false };
 }
 
 function keyText(key: Uint8Array): string {

@@ -4,32 +4,28 @@ import { statfs } from "node:fs/promises";
 
 import type { Logger } from "#api/base/index.ts";
 import { errorMessage } from "#api/base/index.ts";
-import type { Store, StoreWrite } from "#workloads/core/store/index.ts";
+import type { KvEngine, Store, StoreWrite } from "#workloads/core/store/index.ts";
+
+import { Ballast } from "./ballast.ts";
 
 /**
- * The same store; `onFailure` is told of the first commit that fails, before its caller is, and
- * `onCommitted` of the bytes of every other.
+ * The same store; `onFailure` is told once if it fails, before any caller is, and `onCommitted` of
+ * the bytes of every commit.
  */
 export function guardStore(
-  store: Store,
+  store: KvEngine,
   onFailure: (cause: unknown) => void,
   onCommitted: (bytes: number) => void,
 ): Store {
-  let failed = false;
+  store.whenFailed(onFailure);
   return {
     get: (key) => store.get(key),
-    scan: (range) => store.scan(range),
+    scan: (range, options) => store.scan(range, options),
     usage: () => store.usage(),
     close: () => store.close(),
-    commit: async (writes) => {
-      try {
-        await store.commit(writes);
-        onCommitted(bytesOf(writes));
-      } catch (cause: unknown) {
-        if (!failed) onFailure(cause);
-        failed = true;
-        throw cause;
-      }
+    commit: async (writes, options) => {
+      await store.commit(writes, options);
+      onCommitted(bytesOf(writes));
     },
   };
 }
@@ -54,7 +50,8 @@ const SAMPLE_SHARE = 0.005;
 /** Says whether writes may make the store larger. Deletes always may run. */
 export class StorageGuard {
   readonly #folder: string;
-  readonly #store: Store;
+  readonly #store: KvEngine;
+  readonly #ballast: Ballast;
   readonly #limit: number;
   readonly #capacityBytes: number | undefined;
   readonly #log: Logger;
@@ -65,7 +62,7 @@ export class StorageGuard {
 
   constructor(options: {
     readonly folder: string;
-    readonly store: Store;
+    readonly store: KvEngine;
     /** Share of the capacity from which growth is refused. */
     readonly limit: number;
     /** Of the store alone; absent = the file system counts. */
@@ -74,6 +71,7 @@ export class StorageGuard {
   }) {
     this.#folder = options.folder;
     this.#store = options.store;
+    this.#ballast = new Ballast(options.folder, options.log);
     this.#limit = options.limit;
     this.#capacityBytes = options.capacityBytes;
     this.#log = options.log;
@@ -107,6 +105,8 @@ export class StorageGuard {
       return;
     }
     const full = isFull(this.#level, this.#limit);
+    if (full) this.#settle();
+    else await this.#ballast.load();
     if (full === this.#full) return;
     this.#full = full;
     const fields = { ...this.#level, limit: this.#limit };
@@ -118,16 +118,24 @@ export class StorageGuard {
     clearInterval(this.#timer);
   }
 
+  /** Deletes make room only once they have left the log. */
+  #settle(): void {
+    this.#store.checkpoint().catch((cause: unknown) => {
+      this.#log.warn("no checkpoint", { error: errorMessage(cause) });
+    });
+  }
+
   async #measure(): Promise<StorageLevel> {
     const { liveBytes, fileBytes } = this.#store.usage();
     if (this.#capacityBytes !== undefined) {
       return { capacityBytes: this.#capacityBytes, usedBytes: liveBytes };
     }
     const disk = await statfs(this.#folder);
-    const takenBytes = (disk.blocks - disk.bfree) * disk.bsize;
-    // What only root may use is not capacity. The file never shrinks; its free pages are room.
+    // What only root may use is not capacity. The file never shrinks; its free pages are room, and
+    // so is the ballast.
+    const takenBytes = (disk.blocks - disk.bfree) * disk.bsize - this.#ballast.bytes;
     return {
-      capacityBytes: takenBytes + disk.bavail * disk.bsize,
+      capacityBytes: takenBytes + this.#ballast.bytes + disk.bavail * disk.bsize,
       usedBytes: takenBytes - Math.max(0, fileBytes - liveBytes),
     };
   }

@@ -4,8 +4,9 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { errorMessage } from "#api/base/index.ts";
-import { createLogger, exitOnSignal } from "#workloads/platform/index.ts";
+import { createLogger, exitOnSignal, silentLogger } from "#workloads/platform/index.ts";
 
+import { compact, compactText } from "./compact.ts";
 import { DataDirError } from "./data-dir.ts";
 import { startOdgm } from "./odgm.ts";
 import { parseCommandLine } from "./options.ts";
@@ -18,6 +19,15 @@ if (commandLine.kind === "exit") {
   process.stdout.write(commandLine.out);
   process.stderr.write(commandLine.error);
   process.exitCode = commandLine.code;
+} else if (commandLine.kind === "compact") {
+  const { dataDir } = commandLine;
+  try {
+    const report = await compact(dataDir, silentLogger);
+    process.stdout.write(compactText(dataDir, report));
+  } catch (cause: unknown) {
+    process.stderr.write(`error: ${errorMessage(cause)}\n`);
+    process.exitCode = cause instanceof DataDirError ? 3 : 1;
+  }
 } else {
   const { config } = commandLine;
   const log = createLogger({

@@ -3,7 +3,7 @@
 import type { Hasher, Logger } from "#api/base/index.ts";
 import { assert, errorMessage } from "#api/base/index.ts";
 import type { CollectionSpec } from "#api/gen/oaas-admin_pb.ts";
-import type { Store } from "#workloads/core/store/index.ts";
+import type { KvEngine, Store } from "#workloads/core/store/index.ts";
 import { systemKey } from "#workloads/core/store/index.ts";
 import { xxh3 } from "#workloads/platform/hash/index.ts";
 
@@ -304,7 +304,7 @@ export class Member {
     this.#changed();
   }
 
-  async #openStore(format: FormatRecord, raw: Store): Promise<OpenStore> {
+  async #openStore(format: FormatRecord, raw: KvEngine): Promise<OpenStore> {
     const { log, metrics, dataDir, owner } = this.#options;
     const wrote = (bytes: number): void => this.#open?.guard.wrote(bytes);
     const store = guardStore(raw, this.#options.onStoreFailure, wrote);
@@ -317,7 +317,7 @@ export class Member {
     const host: CollectionHost = { store, committer, hasher, ordinal, incarnation, peers, log };
     const guard = new StorageGuard({
       folder: dataDir.path,
-      store,
+      store: raw,
       limit: this.#options.storageLimit,
       capacityBytes: this.#options.storageCapacityBytes,
       log,

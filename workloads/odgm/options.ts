@@ -10,6 +10,8 @@ import { errorMessage } from "#api/base/index.ts";
 /** What to do with a command line. */
 export type CommandLine =
   | { readonly kind: "run"; readonly config: OdgmConfig }
+  /** Make the file of a stopped member smaller. */
+  | { readonly kind: "compact"; readonly dataDir: string }
   /** Print and leave. */
   | { readonly kind: "exit"; readonly code: number; readonly out: string; readonly error: string };
 
@@ -102,22 +104,27 @@ export function parseCommandLine(
 ): CommandLine {
   let out = "";
   let error = "";
-  const command = buildCommand()
-    .exitOverride()
-    .configureOutput({ writeOut: (text) => (out += text), writeErr: (text) => (error += text) });
+  let compacted: string | undefined;
+  const command = buildCommand((dataDir) => (compacted = dataDir));
+  for (const each of [command, ...command.commands]) {
+    each
+      .exitOverride()
+      .configureOutput({ writeOut: (text) => (out += text), writeErr: (text) => (error += text) });
+  }
   try {
     command.parse(args, { from: "user" });
   } catch (cause: unknown) {
     if (!(cause instanceof CommanderError)) throw cause;
     return { kind: "exit", code: cause.exitCode === 0 ? 0 : 2, out, error };
   }
+  if (compacted !== undefined) return { kind: "compact", dataDir: compacted };
   const merged = mergeFlags(command.opts(), env);
   if (merged.kind === "invalid") return usage([merged.problem]);
   const result = parseOdgmEnv(merged.env);
   return result.kind === "ok" ? { kind: "run", config: result.config } : usage(result.problems);
 }
 
-function buildCommand(): Command {
+function buildCommand(compact: (dataDir: string) => void): Command {
   const command = new Command("odgm")
     .description("object data grid: objects of a class, durable, and calls of its functions")
     .helpOption("-h, --help", "show this")
@@ -126,6 +133,15 @@ function buildCommand(): Command {
       `JSON list of collections, for an empty folder only (${ODGM_ENV.collection}: the text)`,
     );
   for (const { flags, help, env } of FLAGS) command.option(flags, `${help} (${env})`);
+  // Without a subcommand the program runs; Commander would print its help. Options after one are its.
+  command.enablePositionalOptions().action(() => undefined);
+  command
+    .command("compact")
+    .description("make the file of a stopped member as small as what it holds")
+    .helpOption("-h, --help", "show this")
+    .requiredOption("--data <folder>", "folder of the store")
+    .helpCommand(false)
+    .action(({ data }: { readonly data: string }) => compact(data));
   return command.addHelpText("after", `\n${environmentHelp()}`);
 }
 

@@ -70,8 +70,10 @@ describe("the folder", () => {
     reader.close();
     await stopOdgm(other);
     expect(readdirSync(dataDir).sort()).toEqual([
+      "ballast",
       "format.json",
       "lock",
+      "log",
       "store.mdb",
       "store.mdb-lock",
     ]);

@@ -7,3 +7,5 @@ export type { LogStoreOptions } from "./log-store.ts";
 export { CHECKPOINT_FILE, LOG_FOLDER, openLogStore } from "./log-store.ts";
 export type { OpenOutcome } from "./open.ts";
 export { openEngine } from "./open.ts";
+export type { CompactReport } from "./compact.ts";
+export { clearCompaction, compactStore } from "./compact.ts";

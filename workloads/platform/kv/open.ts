@@ -1,8 +1,10 @@
 // Opens an engine on whatever ground: finds out where checkpoint and log stand, replays, cuts a torn
 // tail, and says so if something that was acknowledged is lost.
 import { errorMessage } from "#api/base/index.ts";
-import type { KvEngine, LogIdentity, LogRecord } from "#workloads/core/store/index.ts";
+import type { KvEngine, LogIdentity, LogRecord, StoreValue } from "#workloads/core/store/index.ts";
 import {
+  byteText,
+  openSealed,
   Overlay,
   placeOfPosition,
   positionOf,
@@ -27,6 +29,8 @@ export type OpenOutcome =
   | {
       readonly kind: "damaged";
       readonly message: string;
+      /** Reads what is left. */
+      readonly get: (key: Uint8Array) => StoreValue | undefined;
       /** Serves what is left; the damage is remembered until it is cleared. */
       readonly accept: () => Promise<KvEngine>;
     };
@@ -54,7 +58,8 @@ export async function openEngine(
     return { kind: "ready", engine: await openWell(opening) };
   }
   const message = found.damage;
-  return { kind: "damaged", message, accept: () => openDamaged(opening, message) };
+  const get = (key: Uint8Array): StoreValue | undefined => readLeft(opening, key);
+  return { kind: "damaged", message, get, accept: () => openDamaged(opening, message) };
 }
 
 interface Opening {
@@ -113,6 +118,13 @@ async function openDamaged(opening: Opening, damage: string): Promise<KvEngine> 
   // Everything that is left goes to the checkpoint, and the damaged log away.
   await engine.checkpoint();
   return engine;
+}
+
+function readLeft({ ground, overlay }: Opening, key: Uint8Array): StoreValue | undefined {
+  const record = overlay.get(byteText(key));
+  const sealed = record === undefined ? ground.checkpoint.get(key) : record.sealed?.slice();
+  const opened = sealed === undefined ? undefined : openSealed(ground.crc32, key, sealed);
+  return opened === undefined ? undefined : { value: opened.value, index: opened.index };
 }
 
 async function start(
