@@ -103,13 +103,15 @@ export function whenReadable(
   respond: Responder,
   read: () => readonly Uint8Array[],
 ): void {
-  shard.whenReadable(wish, (failure) => {
+  shard.whenReadable(wish, (failure, holds) => {
     if (failure !== undefined) {
       respond.fail(failure);
       return;
     }
     try {
-      respond.ok(read());
+      const responses = read();
+      if (holds?.() === false) whenReadable(shard, wish, respond, read);
+      else respond.ok(responses);
     } catch (cause: unknown) {
       respond.fail(toFailure(cause));
     }
@@ -118,13 +120,14 @@ export function whenReadable(
 
 function listLocal(shard: Shard, wish: ReadWish, page: Page): Promise<readonly ObjectItem[]> {
   return new Promise((resolve, reject) => {
-    shard.whenReadable(wish, (failure) => {
+    shard.whenReadable(wish, (failure, holds) => {
       if (failure !== undefined) {
         reject(failure);
         return;
       }
       try {
-        resolve(shard.listObjects(page));
+        const items = shard.listObjects(page);
+        resolve(holds?.() === false ? listLocal(shard, wish, page) : items);
       } catch (cause: unknown) {
         reject(toFailure(cause));
       }

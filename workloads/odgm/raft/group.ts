@@ -87,8 +87,8 @@ export type ReadReady =
   /** The state shows everything that was acknowledged before the read was asked for. Look now. */
   | {
       readonly kind: "ready";
-      /** To be asked after the state was read: false if the answer may be stale after all. */
-      readonly stillHolds: () => boolean;
+      /** If given, to be asked after the state was read: false if the answer may be old after all. */
+      readonly stillHolds: (() => boolean) | undefined;
     }
   | {
       readonly kind: "refused";
@@ -187,6 +187,8 @@ export interface GroupOptions {
   readonly settings?: Partial<GroupSettings>;
   /** Role, leader, term, configuration or standing changed. */
   readonly onChange?: () => void;
+  /** The state is that after this entry; a snapshot that was taken over counts. */
+  readonly onApplied?: (index: LogIndex) => void;
 }
 
 /** One replica, as its user holds it. */
@@ -196,6 +198,11 @@ export interface Group {
   readonly state: GroupReader;
   /** The leader as far as known here. */
   readonly leader: MemberId | undefined;
+  /** The state is that after this entry. */
+  readonly appliedIndex: LogIndex;
+  /** What keeps it from taking part, unless it is ready. */
+  readonly standing: GroupStanding;
+  readonly standingMessage: string;
   /** True once it leads and has committed something in its term. */
   readonly isLeading: boolean;
   /**

@@ -123,8 +123,8 @@ export class Replica implements Group {
   private ticks = 0;
   private transferredAtMs = 0;
   private knownLeader: MemberId | undefined;
-  private standing: GroupStanding = "joining";
-  private message = "waits for a snapshot of the leader";
+  standing: GroupStanding = "joining";
+  standingMessage = "waits for a snapshot of the leader";
   private isClosed = false;
   /** A snapshot is being taken over. */
   isRestoring = false;
@@ -157,6 +157,10 @@ export class Replica implements Group {
   /** The state, for snapshots. */
   get applied(): GroupState {
     return this.current;
+  }
+
+  get appliedIndex(): LogIndex {
+    return this.current.applied;
   }
 
   get leader(): MemberId | undefined {
@@ -216,7 +220,7 @@ export class Replica implements Group {
     const commit = isLost ? 0 : Math.min(hard.commit, log.lastIndex());
     this.hard = { ...hard, commit, logEpoch: hard.logEpoch + 1, suspect: true };
     this.standing = "rebuilding";
-    this.message = `the log was damaged at entry ${damagedAt}`;
+    this.standingMessage = `the log was damaged at entry ${damagedAt}`;
     this.host.commit(log.cutWrites(this.hard));
     if (!isLost) return;
     this.host.commit(log.forget(this.hard));
@@ -286,7 +290,7 @@ export class Replica implements Group {
       status: this.raft?.status(),
       state: this.current,
       standing: this.standing,
-      message: this.message,
+      message: this.standingMessage,
       wanted: this.wanted,
       isConfigKnown: this.isConfigKnown,
       caughtUpAt: this.samples[0],
@@ -382,6 +386,7 @@ export class Replica implements Group {
     this.host.sweep(before);
     const { index } = persist.snapshot.base;
     this.log.info("snapshot taken over", { index, bytes: this.current.bytes });
+    this.options.onApplied?.(index);
     for (const [at, { waiters }] of this.waiting) {
       if (at > index) continue;
       this.waiting.delete(at);
@@ -449,9 +454,8 @@ export class Replica implements Group {
     if (outcome.kind === "ready") {
       const { leaseUntilMs } = outcome;
       const { clock } = this.host.world;
-      const stillHolds = (): boolean =>
-        leaseUntilMs === undefined || clock.monotonicMs() < leaseUntilMs;
-      done({ kind: "ready", stillHolds });
+      const isWithin = (): boolean => clock.monotonicMs() < (leaseUntilMs ?? 0);
+      done({ kind: "ready", stillHolds: leaseUntilMs === undefined ? undefined : isWithin });
       return;
     }
     const isNobody = outcome.reason === "not-leader" && outcome.leader === undefined;
@@ -470,6 +474,7 @@ export class Replica implements Group {
     }
     this.current.flush();
     this.step({ kind: "applied", index: this.current.applied });
+    this.options.onApplied?.(this.current.applied);
     this.compactIfDue();
   }
 
@@ -559,7 +564,7 @@ export class Replica implements Group {
     const status = this.raft?.status();
     if (status === undefined || status.suspect || membersOf(status.config).length === 0) return;
     this.standing = "ready";
-    this.message = "";
+    this.standingMessage = "";
     this.options.onChange?.();
   }
 
@@ -581,7 +586,7 @@ export class Replica implements Group {
     this.log.error("replica is rebuilt", { why });
     this.endCore("not-leader");
     this.standing = "rebuilding";
-    this.message = why;
+    this.standingMessage = why;
     const { logEpoch } = this.hard;
     this.hard = { ...this.hard, commit: 0, logEpoch: logEpoch + 1, suspect: true };
     this.host.commit(this.records.forget(this.hard));
@@ -594,7 +599,7 @@ export class Replica implements Group {
     this.log.error("replica failed", { why });
     this.endCore("failed");
     this.standing = "failed";
-    this.message = why;
+    this.standingMessage = why;
     this.options.onChange?.();
   }
 

@@ -44,6 +44,12 @@ export interface ReadWish extends ReadDemand {
 }
 
 /**
+ * Hears once whether a shard may be read. If `holds` is given, ask it after the state was read: false
+ * means that what was read may be old after all, and that `whenReadable` is to be asked again.
+ */
+export type WhenReadable = (failure: GrpcFailure | undefined, holds?: () => boolean) => void;
+
+/**
  * Who takes writes of the partition: this replica, the one of this incarnation, or nobody that is
  * known.
  */
@@ -88,7 +94,7 @@ export interface Shard {
    * Calls back once, in this turn or later, when a read may look at the shard: all that it has to
    * see is there. With a failure if that cannot be said, or not in time.
    */
-  whenReadable(wish: ReadWish, done: (failure: GrpcFailure | undefined) => void): void;
+  whenReadable(wish: ReadWish, done: WhenReadable): void;
   /** Runs a write; `done` is called once, when the outcome and all that it rests on are durable. */
   write(write: ObjectWrite, options: WriteOptions, done: (outcome: WriteOutcome) => void): void;
   /** Opens a client session or keeps it open; see {@link RequestIdentity}. */
