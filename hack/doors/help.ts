@@ -27,6 +27,8 @@ export const COMMANDS: Readonly<Record<string, string>> = {
   bench: "measure one part, JSON lines; -- NAME",
   workload: "run one program without Kubernetes: odgm, gateway, ost; -- NAME --help",
   convert: "turn upstream documents into objects of this project",
+  operator:
+    "a folder for an operator of your own (docs/guides/first-operator.md); -- init KIND FOLDER",
 };
 
 /** The lines of the help text in the order given; a script without a text still has a line. */

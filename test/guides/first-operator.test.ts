@@ -16,8 +16,8 @@ import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { openCluster } from "#hack/cluster/index.ts";
 import type { Cluster } from "#hack/cluster/index.ts";
 
-import { filesOf, normalized, readBlocks, stepsOf } from "./guide.ts";
-import type { Step } from "./guide.ts";
+import { filesOf, normalized, readBlocks, stepsOf } from "#hack/operator/guide.ts";
+import type { Step } from "#hack/operator/guide.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 const BLOCKS = readBlocks(readFileSync(join(ROOT, "docs/guides/first-operator.md"), "utf8"));
@@ -41,16 +41,7 @@ beforeAll(async () => {
   const base = await mkdtemp(join(tmpdir(), "first-operator-"));
   folder = join(base, "my-operator");
   await symlink(ROOT, join(base, "oaas-operator"));
-  const modules = join(folder, "node_modules");
-  await mkdir(join(modules, ".bin"), { recursive: true });
-  await mkdir(join(modules, "@types"));
-  for (const name of DEPENDENCIES) {
-    const target = name === "oaas-operator" ? join(base, name) : join(ROOT, "node_modules", name);
-    await symlink(target, join(modules, name));
-  }
-  for (const [name, path] of Object.entries(PROGRAMS)) {
-    await symlink(join("..", path), join(modules, ".bin", name));
-  }
+  await link(folder);
   for (const [name, text] of filesOf(BLOCKS)) await writeFile(join(folder, name), text);
 });
 
@@ -59,6 +50,21 @@ afterAll(async () => {
   await (await cluster).down();
   await rm(dirname(folder), { recursive: true });
 });
+
+/** What `npm install` would do. */
+async function link(into: string): Promise<void> {
+  const modules = join(into, "node_modules");
+  await mkdir(join(modules, ".bin"), { recursive: true });
+  await mkdir(join(modules, "@types"));
+  for (const name of DEPENDENCIES) {
+    const clone = join(dirname(into), name);
+    const target = name === "oaas-operator" ? clone : join(ROOT, "node_modules", name);
+    await symlink(target, join(modules, name));
+  }
+  for (const [name, path] of Object.entries(PROGRAMS)) {
+    await symlink(join("..", path), join(modules, ".bin", name));
+  }
+}
 
 /** Everything that the commands of a block need to run. */
 async function environment(): Promise<NodeJS.ProcessEnv> {
@@ -75,11 +81,11 @@ interface Ran {
   readonly stderr: string;
 }
 
-async function shell(text: string): Promise<Ran> {
+async function shell(text: string, cwd = folder): Promise<Ran> {
   const env = await environment();
   return new Promise((resolve) => {
     const args = ["-euo", "pipefail", "-c", text];
-    execFile("bash", args, { cwd: folder, env, timeout: 120_000 }, (error, stdout, stderr) => {
+    execFile("bash", args, { cwd, env, timeout: 120_000 }, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : Number(error.code ?? -1), stdout, stderr });
     });
   });
@@ -171,5 +177,17 @@ describe("the guide", () => {
   it("ends with an operator that stops in good order", async () => {
     expect(operator).toBeDefined();
     await stopInBackground();
+  });
+});
+
+describe("the command that writes the guide's files for another kind", () => {
+  it("writes some that compile and pass their unit tests", async () => {
+    const other = join(dirname(folder), "site-operator");
+    const made = await shell(`node ${join(ROOT, "hack/operator/main.ts")} init Site ${other}`);
+    expect(made).toMatchObject({ code: 0, stderr: "" });
+    await link(other);
+    expect(
+      await shell("node_modules/.bin/tsc && node --test controller.test.ts", other),
+    ).toMatchObject({ code: 0 });
   });
 });
