@@ -169,9 +169,9 @@ export class MeteredCaller implements Caller {
     const note = (fault: CallFault | undefined): void =>
       this.#metrics.call(call, fault, (performance.now() - startedMs) / 1000);
     return this.#caller.call(call, {
-      reply: (response, more) => {
+      reply: (response, more, about) => {
         if (!more) note(undefined);
-        sink.reply(response, more);
+        sink.reply(response, more, about);
       },
       fail: (fault) => {
         note(fault);

@@ -12,6 +12,8 @@ export const RESULT_PREFIX = "x-oprc-h-";
 export const TIMEOUT_HEADER = "x-oprc-timeout-ms";
 /** Id of the invocation, on the response. */
 export const INVOCATION_HEADER = "x-oprc-invocation-id";
+/** "true" on the answer of a request that had been carried out before under its idempotency key. */
+export const REPEATED_HEADER = "idempotent-replayed";
 /** Machine code of a function's own failure, beside its own payload. */
 export const STATUS_HEADER = "x-oprc-status";
 

@@ -10,6 +10,7 @@ export {
   parseBodyFormat,
   parseTimeoutMs,
   payloadContentType,
+  REPEATED_HEADER,
   RESULT_PREFIX,
   resultHeaders,
   STATUS_HEADER,

@@ -121,6 +121,7 @@ class Listing {
         fn: "",
         request: toBinary(ListObjectsRequestSchema, page),
         timeoutMs: Math.max(1, this.#deadlineAtMs - performance.now()),
+        headers: call.headers,
       },
       {
         reply: (response, more) => {

@@ -80,8 +80,8 @@ export class MemberPool {
           // A pod that moved has a new address at once, and a node that is gone sends no reset.
           "grpc.dns_min_time_between_resolutions_ms": 500,
           "grpc.max_reconnect_backoff_ms": 1000,
-          "grpc.keepalive_time_ms": 5000,
-          "grpc.keepalive_timeout_ms": 2000,
+          "grpc.keepalive_time_ms": 1000,
+          "grpc.keepalive_timeout_ms": 1000,
         },
       },
     });

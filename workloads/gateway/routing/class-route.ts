@@ -21,6 +21,13 @@ export interface FunctionTarget {
   readonly immutable: boolean;
 }
 
+/** A member that holds a partition. */
+export interface ReplicaLink {
+  readonly member: bigint;
+  /** host:port */
+  readonly address: string;
+}
+
 /** One class as it is served. */
 export interface ClassRoute {
   readonly name: string;
@@ -30,6 +37,10 @@ export interface ClassRoute {
   readonly slots: SlotTable | undefined;
   /** host:port of the link of each partition's owner. */
   readonly links: readonly string[];
+  /** Every member that holds a partition, by partition; empty where the table names none. */
+  readonly replicas: readonly (readonly ReplicaLink[])[];
+  /** Whether a partition's replicas have a leader that takes the writes. */
+  readonly hasLeaders: boolean;
   /** host:port of a link that answers for every partition. */
   readonly anyLink: string;
   /** URI SAN of the members. */
@@ -62,6 +73,11 @@ export function indexClass(entry: ClsRouting): IndexResult {
     const owner = entry.routing[partition]?.data?.linkAddress ?? "";
     return owner === "" ? entry.linkAddress : owner;
   });
+  const replicas = Array.from({ length: partitionCount }, (_, partition) =>
+    (entry.routing[partition]?.replicas ?? [])
+      .filter(({ linkAddress }) => linkAddress !== "")
+      .map(({ member, linkAddress }) => ({ member, address: linkAddress })),
+  );
   return {
     kind: "ok",
     route: {
@@ -70,6 +86,8 @@ export function indexClass(entry: ClsRouting): IndexResult {
       partitionCount,
       slots,
       links,
+      replicas,
+      hasLeaders: entry.shardType === "Raft",
       anyLink: entry.linkAddress,
       linkIdentity: entry.linkIdentity,
       disabled: entry.disabled,

@@ -7,7 +7,7 @@ import type { CallFault } from "#workloads/core/rest/index.ts";
 import { GrpcCode, parseObjectId } from "#workloads/core/rest/index.ts";
 import { slotOf } from "#workloads/core/slots/index.ts";
 
-import type { ClassRoute, FunctionTarget } from "./class-route.ts";
+import type { ClassRoute, FunctionTarget, ReplicaLink } from "./class-route.ts";
 import type { Routes } from "./table.ts";
 
 /** A call before it is routed. */
@@ -32,6 +32,10 @@ export interface MemberDestination {
   readonly generation: bigint;
   /** A link that answers for every partition, or hands on to another replica; may be empty. */
   readonly anyAddress: string;
+  /** Every member that holds the partition, as far as the table says. */
+  readonly replicas: readonly ReplicaLink[];
+  /** One of them leads and takes the writes. */
+  readonly hasLeader: boolean;
   /** Where to turn once if the owner has changed; undefined = the caller chose the partition. */
   readonly reroute: string | undefined;
   /** The function that will run, for its limits. */
@@ -66,6 +70,8 @@ export function resolveStandalone(address: string, subject: CallSubject): Destin
     identity: "",
     generation: 0n,
     anyAddress: "",
+    replicas: [],
+    hasLeader: false,
     reroute: undefined,
     fn: undefined,
   };
@@ -126,7 +132,9 @@ function resolveOwner(
     const message = `class "${route.name}" has partitions 0 to ${route.partitionCount - 1}`;
     return refuse(GrpcCode.notFound, "NO_PARTITION", message);
   }
-  if (subject.method === Method.INVOKE_FN) return destination(route, given ?? 0, given, fn);
+  if (subject.method === Method.INVOKE_FN || subject.method === Method.OPEN_SESSION) {
+    return destination(route, given ?? 0, given, fn);
+  }
   if (subject.method === Method.LIST_OBJECTS) {
     if (given !== undefined) return destination(route, given, given, undefined);
     if (route.slots !== undefined) return { kind: "every-partition", route };
@@ -176,6 +184,8 @@ function destination(
     identity: route.linkIdentity,
     generation: route.generation,
     anyAddress: route.anyLink,
+    replicas: route.replicas[partition] ?? [],
+    hasLeader: route.hasLeaders,
     reroute: given === undefined ? (route.anyLink === "" ? address : route.anyLink) : undefined,
     fn,
   };

@@ -69,6 +69,12 @@ function routed(options: GrpcServicesOptions, method: Method): GrpcMethod {
         call.fail({ code: GrpcCode.invalidArgument, reason: "MALFORMED_REQUEST", message });
         return;
       }
+      const { said } = call;
+      if (said.kind === "invalid") {
+        const { reason, message } = said;
+        call.fail({ code: GrpcCode.invalidArgument, reason, message });
+        return;
+      }
       const cancel = options.caller.call(
         {
           method,
@@ -76,6 +82,7 @@ function routed(options: GrpcServicesOptions, method: Method): GrpcMethod {
           zeroIsNone: true,
           request,
           timeoutMs: call.timeoutMs,
+          headers: said.headers,
         },
         streaming ? new StreamSink(call) : call,
       );

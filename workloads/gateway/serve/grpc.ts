@@ -4,19 +4,23 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import { constants } from "node:http2";
 
+import type { CallHeadersResult } from "#workloads/core/demand/index.ts";
+import { readCallHeaders, SESSION_HEADER } from "#workloads/core/demand/index.ts";
 import type { CallFault } from "#workloads/core/rest/index.ts";
-import { GrpcCode, TIMEOUT_MS_MAX } from "#workloads/core/rest/index.ts";
+import { GrpcCode, REPEATED_HEADER, TIMEOUT_MS_MAX } from "#workloads/core/rest/index.ts";
 import { REASON_TRAILER } from "#workloads/platform/grpc/index.ts";
 
-import type { CallSink } from "../calls/call.ts";
+import type { CallSink, ReplyAbout } from "../calls/call.ts";
 import { frameMessage, MessageReader } from "./message-reader.ts";
 
 /** One call as a method sees it: answer through the sink, at most once to its end. */
 export interface GrpcServerCall extends CallSink {
   /** Milliseconds that the caller waits; undefined = it did not say. */
   readonly timeoutMs: number | undefined;
+  /** What the caller says beside the request, in its metadata. */
+  readonly said: CallHeadersResult;
   /** Ends with OK after the messages so far. */
-  finish(): void;
+  finish(about?: ReplyAbout): void;
   /** Called if the caller cancels or goes away before the end. */
   onGone(listener: () => void): void;
 }
@@ -96,7 +100,11 @@ export function serveGrpc(
   const path = String(headers[":path"] ?? "");
   const timeoutText = headers["grpc-timeout"];
   const timeoutMs = parseGrpcTimeout(typeof timeoutText === "string" ? timeoutText : undefined);
-  const call = new StreamCall(stream, { path, timeoutMs, onEnd: options.onEnd });
+  const said = readCallHeaders((name) => {
+    const value = headers[name];
+    return typeof value === "string" ? value : value?.[0];
+  });
+  const call = new StreamCall(stream, { path, timeoutMs, said, onEnd: options.onEnd });
   const method = options.methods.get(path);
   if (headers[":method"] !== "POST" || method === undefined) {
     call.fail(failure(GrpcCode.unimplemented, `unknown method ${path}`));
@@ -155,6 +163,7 @@ function receive(
 
 class StreamCall implements GrpcServerCall {
   readonly timeoutMs: number | undefined;
+  readonly said: CallHeadersResult;
   readonly #stream: ServerHttp2Stream;
   readonly #path: string;
   readonly #onEnd: OnGrpcEnd | undefined;
@@ -168,12 +177,14 @@ class StreamCall implements GrpcServerCall {
     about: {
       readonly path: string;
       readonly timeoutMs: number | undefined;
+      readonly said: CallHeadersResult;
       readonly onEnd: OnGrpcEnd | undefined;
     },
   ) {
     this.#stream = stream;
     this.#path = about.path;
     this.timeoutMs = about.timeoutMs;
+    this.said = about.said;
     this.#onEnd = about.onEnd;
     stream.on("error", () => undefined);
     stream.on("close", () => {
@@ -192,18 +203,23 @@ class StreamCall implements GrpcServerCall {
     this.#onGone = listener;
   }
 
-  reply(response: Uint8Array, more: boolean): void {
+  reply(response: Uint8Array, more: boolean, about?: ReplyAbout): void {
     if (this.#ended) return;
     this.#sendHead();
     this.#stream.write(frameMessage(response));
-    if (!more) this.finish();
+    if (!more) this.finish(about);
   }
 
-  finish(): void {
+  finish(about?: ReplyAbout): void {
     if (this.#ended) return;
     this.#sendHead();
     this.#note(GrpcCode.ok);
-    this.#stream.on("wantTrailers", () => this.#stream.sendTrailers({ "grpc-status": "0" }));
+    const trailers = {
+      "grpc-status": "0",
+      ...(about?.sessionToken === undefined ? {} : { [SESSION_HEADER]: about.sessionToken }),
+      ...(about?.repeated === true ? { [REPEATED_HEADER]: "true" } : {}),
+    };
+    this.#stream.on("wantTrailers", () => this.#stream.sendTrailers(trailers));
     this.#stream.end();
   }
 

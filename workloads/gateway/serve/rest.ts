@@ -13,6 +13,8 @@ import {
   InvocationResponseSchema,
   ObjectInvocationRequestSchema,
 } from "#api/gen/oprc-invoke_pb.ts";
+import type { CallHeaders } from "#workloads/core/demand/index.ts";
+import { readCallHeaders, SESSION_HEADER } from "#workloads/core/demand/index.ts";
 import type { CallFault, RestFault, RestRoute } from "#workloads/core/rest/index.ts";
 import {
   INVOCATION_HEADER,
@@ -22,6 +24,7 @@ import {
   parseTimeoutMs,
   payloadContentType,
   renderFault,
+  REPEATED_HEADER,
   restFault,
   restFromCall,
   restFromResponseStatus,
@@ -29,7 +32,7 @@ import {
   STATUS_HEADER,
 } from "#workloads/core/rest/index.ts";
 
-import type { Caller } from "../calls/call.ts";
+import type { Caller, ReplyAbout } from "../calls/call.ts";
 import type { Exchange } from "./exchange.ts";
 
 /** What the REST edge works with. */
@@ -69,21 +72,29 @@ export class RestCall {
   /** undefined = the caller said nothing. */
   readonly timeoutMs: number | undefined;
   readonly template: string;
+  /** What the caller says beside the request. */
+  readonly headers: CallHeaders | undefined;
   readonly #startedMs = performance.now();
+  #about: ReplyAbout | undefined;
 
   constructor(
     exchange: Exchange,
     options: RestOptions,
-    about: { readonly template: string; readonly timeoutMs: number | undefined },
+    about: {
+      readonly template: string;
+      readonly timeoutMs: number | undefined;
+      readonly headers: CallHeaders | undefined;
+    },
   ) {
     this.exchange = exchange;
     this.options = options;
     this.template = about.template;
     this.timeoutMs = about.timeoutMs;
+    this.headers = about.headers;
   }
 
   respond(status: number, headers: Headers = NO_HEADERS, body?: Uint8Array): void {
-    this.exchange.respond(status, headers, body);
+    this.exchange.respond(status, { ...headers, ...aboutHeaders(this.#about) }, body);
     this.options.onResponse?.({
       method: this.exchange.method,
       template: this.template,
@@ -160,9 +171,11 @@ export class RestCall {
         fn: what.fn ?? "",
         request: toBinary(input, create(input, what.request)),
         timeoutMs: this.timeoutMs,
+        headers: this.headers,
       },
       {
-        reply: (response, more) => {
+        reply: (response, more, said) => {
+          this.#about = said;
           try {
             if (!streaming || response.length > 0) responses.push(fromBinary(output, response));
           } catch (cause: unknown) {
@@ -192,7 +205,9 @@ export function serveRest(
   const template = match.kind === "route" ? match.route.template : match.template;
   const wish = parseTimeoutMs(exchange.headers);
   const timeoutMs = wish.kind === "ok" ? wish.timeoutMs : undefined;
-  const call = new RestCall(exchange, options, { template, timeoutMs });
+  const said = readCallHeaders((name) => headerOf(exchange, name));
+  const headers = said.kind === "ok" ? said.headers : undefined;
+  const call = new RestCall(exchange, options, { template, timeoutMs, headers });
   if (match.kind === "fault") {
     call.fault(match.fault);
     return;
@@ -213,8 +228,21 @@ export function serveRest(
     );
     return;
   }
+  if (said.kind === "invalid") {
+    call.fault(restFault(400, said.reason, said.message));
+    return;
+  }
   if (route.kind === "invoke-class" || route.kind === "invoke-object") serveInvoke(call, route);
   else serveObjects(call, route);
+}
+
+function aboutHeaders(about: ReplyAbout | undefined): Headers {
+  if (about === undefined) return NO_HEADERS;
+  const { sessionToken, repeated } = about;
+  return {
+    ...(sessionToken === undefined ? {} : { [SESSION_HEADER]: sessionToken }),
+    ...(repeated === true ? { [REPEATED_HEADER]: "true" } : {}),
+  };
 }
 
 function serveInvoke(

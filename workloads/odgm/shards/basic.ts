@@ -38,7 +38,7 @@ import type { GrpcFailure } from "#workloads/platform/index.ts";
 import type { Committer, CommitMember } from "../committer.ts";
 import { refuse } from "../errors.ts";
 import { ExclusiveTokens } from "./exclusive.ts";
-import type { DecidedOutcome, KeyedIdentity } from "./remembered.ts";
+import type { DecidedOutcome, KeyedIdentity, Remembered } from "./remembered.ts";
 import { RememberedRequests } from "./remembered.ts";
 import type {
   Lead,
@@ -160,18 +160,14 @@ export class BasicShard implements Shard, CommitMember {
   }
 
   write(write: ObjectWrite, options: WriteOptions, done: (outcome: WriteOutcome) => void): void {
-    const { identity, token } = options;
-    if (token !== undefined && this.#tokens.isStale(write.id, token)) {
-      const failure = refuse("TOKEN_STALE", `a later exclusive call of "${write.id}" has begun`);
-      done({ kind: "refused", failure });
-      return;
-    }
+    const { identity } = options;
     if (identity?.kind === "session") {
       done({ kind: "refused", failure: refuse("UNSUPPORTED", "Raft shards keep sessions") });
       return;
     }
-    if (identity === undefined) this.#write(write, options, undefined, done);
-    else this.#writeOnce(write, options, identity, done);
+    const known = identity === undefined ? undefined : this.#remembered.find(identity.key);
+    if (identity === undefined || known === undefined) this.#write(write, options, done);
+    else this.#answerAgain(identity, known, done);
   }
 
   /** The object, or undefined if it does not exist. */
@@ -261,10 +257,14 @@ export class BasicShard implements Shard, CommitMember {
 
   #write(
     write: ObjectWrite,
-    { mayGrow, view }: WriteOptions,
-    identity: KeyedIdentity | undefined,
+    { mayGrow, view, identity, token }: WriteOptions,
     done: (outcome: WriteOutcome) => void,
   ): void {
+    if (token !== undefined && this.#tokens.isStale(write.id, token)) {
+      const failure = refuse("TOKEN_STALE", `a later exclusive call of "${write.id}" has begun`);
+      done({ kind: "refused", failure });
+      return;
+    }
     const plan = planWrite(this.#reader, write);
     const grows = plan.kind === "planned" && plan.grows;
     if (!mayGrow && (grows || identity !== undefined)) {
@@ -284,31 +284,23 @@ export class BasicShard implements Shard, CommitMember {
             version: plan.version,
             object: view ? this.#newestObject(write.id) : undefined,
           };
-    if (identity !== undefined) this.#remember(identity, outcome);
+    if (identity?.kind === "key") this.#remember(identity, outcome);
     this.#committer.whenDurable(() => done(outcome));
   }
 
-  /** Answers a request that came before as it was answered then. */
-  #writeOnce(
-    write: ObjectWrite,
-    options: WriteOptions,
+  /** A request that came before is answered as it was answered then. */
+  #answerAgain(
     identity: KeyedIdentity,
+    { fingerprint, outcome }: Remembered,
     done: (outcome: WriteOutcome) => void,
   ): void {
-    const known = this.#remembered.find(identity.key);
-    if (known === undefined) {
-      this.#write(write, options, identity, done);
-      return;
-    }
-    if (known.fingerprint !== identity.fingerprint) {
+    if (fingerprint !== identity.fingerprint) {
       const text = `idempotency key "${identity.key}" came with another request before`;
       done({ kind: "refused", failure: refuse("KEY_REUSED", text) });
       return;
     }
-    const { outcome } = known;
-    this.#committer.whenDurable(() =>
-      done(outcome.kind === "done" ? { ...outcome, repeated: true } : outcome),
-    );
+    const again = outcome.kind === "done" ? { ...outcome, repeated: true } : outcome;
+    this.#committer.whenDurable(() => done(again));
   }
 
   #remember(identity: KeyedIdentity, outcome: DecidedOutcome): void {

@@ -68,6 +68,8 @@ export interface WireCall extends CallExtras {
   readonly generation: bigint;
   readonly forwarded: boolean;
   readonly headers: Readonly<Record<string, string>>;
+  /** More of the request follows; see pieces.ts. */
+  readonly partial?: boolean | undefined;
 }
 
 /** One reply on the wire. `code` is gRPC's number. */
@@ -82,6 +84,24 @@ export interface WireReply extends ReplyExtras {
   readonly generation: bigint;
   /** With NOT_LEADER. */
   readonly leader?: LeaderHint | undefined;
+  /** More of the response follows; see pieces.ts. */
+  readonly partial?: boolean | undefined;
+}
+
+/** About the bytes that a call takes in a batch. */
+export function callBytes({ request, headers, identity, demand }: WireCall): number {
+  let bytes = request.byteLength;
+  for (const name in headers) bytes += name.length + (headers[name]?.length ?? 0) + 8;
+  if (identity?.kind === "session") bytes += identity.session.length + 32;
+  else if (identity !== undefined) bytes += identity.key.length + 8;
+  for (const mark of demand?.marks ?? []) bytes += mark.incarnation.length + 16;
+  return bytes;
+}
+
+/** About the bytes that a reply takes in a batch. */
+export function replyBytes({ response, message, mark, leader }: WireReply): number {
+  const beside = (mark?.incarnation.length ?? 0) + (leader?.address.length ?? 0);
+  return response.byteLength + message.length + beside;
 }
 
 /** The encoded oaas.CallBatch. */
@@ -111,6 +131,7 @@ function messageOf(call: WireCall): Call {
   const message = create(CallSchema, { ...base, headers: { ...call.headers } });
   const { identity, demand, token } = call;
   if (call.wantsHint === true) message.wantsHint = true;
+  if (call.partial === true) message.partial = true;
   if (identity !== undefined) message.identity = identityMessageOf(identity);
   if (demand !== undefined) message.demand = demandMessageOf(demand);
   if (token !== undefined) {
@@ -146,9 +167,10 @@ function demandMessageOf({ strong, boundMs, marks }: ReadDemand): ReadDemandMess
 
 function callOf(message: Call): WireCall {
   const { method, request, deadlineMs, generation, forwarded, headers, wantsHint } = message;
-  const { identity, demand, token } = message;
+  const { identity, demand, token, partial } = message;
   const id = Number(message.id);
-  const call = { id, method, request, deadlineMs, generation, forwarded, headers, wantsHint };
+  const routed = { deadlineMs, generation, forwarded, headers, wantsHint };
+  const call = { id, method, request, partial, ...routed };
   if (identity === undefined && demand === undefined && token === undefined) return call;
   return {
     ...call,
@@ -194,6 +216,7 @@ function replyMessageOf(reply: WireReply): Reply {
   const message = create(ReplySchema, { ...fields, id: BigInt(id) });
   const { leader, mark } = reply;
   if (reply.repeated === true) message.repeated = true;
+  if (reply.partial === true) message.partial = true;
   if (leader !== undefined) {
     const hint = { member: leader.member, linkAddress: leader.address };
     message.leader = create(LeaderHintSchema, hint);
@@ -208,8 +231,9 @@ function replyMessageOf(reply: WireReply): Reply {
 function replyOf(message: Reply): WireReply {
   const { code, message: text, response, more, reason, rightPartition, generation } = message;
   const id = Number(message.id);
-  const reply = { id, code, message: text, response, more, reason, rightPartition, generation };
-  const { leader, mark, repeated } = message;
+  const { leader, mark, repeated, partial } = message;
+  const failure = { code, message: text, reason, rightPartition, generation };
+  const reply = { id, response, more, partial, ...failure };
   if (leader === undefined && mark === undefined && !repeated) return reply;
   return {
     ...reply,

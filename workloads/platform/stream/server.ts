@@ -3,13 +3,21 @@
 import type { Server, ServerDuplexStream } from "@grpc/grpc-js";
 import { status } from "@grpc/grpc-js";
 
-import { errorMessage } from "#api/base/index.ts";
+import { assertNever, errorMessage } from "#api/base/index.ts";
 import { DataStream, Link, Method } from "#api/gen/oaas-stream_pb.ts";
 
-import { GrpcFailure, rawDefinition, shuttingDown, toStatus, whenClosing } from "../grpc/index.ts";
+import {
+  GRPC_MESSAGE_BYTES_MAX,
+  GrpcFailure,
+  rawDefinition,
+  shuttingDown,
+  toStatus,
+  whenClosing,
+} from "../grpc/index.ts";
 import type { ReplyExtras, WireCall, WireReply } from "./codec.ts";
-import { decodeCalls, encodeReplies } from "./codec.ts";
+import { decodeCalls, encodeReplies, replyBytes } from "./codec.ts";
 import { Outbox } from "./outbox.ts";
+import { Assemblies, piecesOf } from "./pieces.ts";
 
 /** Ends one call: all responses in order, or a failure. Only the first use counts. */
 export interface Responder {
@@ -25,8 +33,21 @@ export type StreamHandler = (call: WireCall, respond: Responder) => (() => void)
 
 /** Calls in flight on one stream before reading pauses. */
 const INFLIGHT_MAX = 4096;
+/** Bytes of their requests before reading pauses. */
+const INFLIGHT_BYTES_MAX = 16 * 1024 * 1024;
 /** Reply bytes that the peer has not taken before reading pauses. */
 const UNSENT_BYTES_MAX = 16 * 1024 * 1024;
+/** Bytes of requests whose last piece has not come; a stream with more is ended. */
+const PARTIAL_BYTES_MAX = 2 * GRPC_MESSAGE_BYTES_MAX;
+/** Deadlines are looked at this often. */
+const SWEEP_MS = 25;
+
+interface Running {
+  cancel: (() => void) | undefined;
+  readonly bytes: number;
+  /** Infinity = the caller named no deadline. */
+  readonly deadlineAtMs: number;
+}
 
 /** Adds the service to a server that does not listen yet. */
 export function addExchange(
@@ -47,7 +68,10 @@ export function addExchange(
 class Exchange {
   readonly #stream: ServerDuplexStream<Buffer, Buffer>;
   readonly #handler: StreamHandler;
-  readonly #inflight = new Map<number, (() => void) | undefined>();
+  readonly #inflight = new Map<number, Running>();
+  readonly #assemblies = new Assemblies(GRPC_MESSAGE_BYTES_MAX);
+  #inflightBytes = 0;
+  #sweeper: NodeJS.Timeout | undefined;
   readonly #outbox: Outbox<WireReply>;
   #ended = false;
   #draining = false;
@@ -58,7 +82,7 @@ class Exchange {
     this.#handler = handler;
     this.#outbox = new Outbox({
       encode: encodeReplies,
-      sizeOf: (reply) => reply.response.byteLength + reply.message.length,
+      sizeOf: replyBytes,
       onDrain: () => this.#afterProgress(),
     });
   }
@@ -89,15 +113,41 @@ class Exchange {
       calls = decodeCalls(frame);
     } catch (cause: unknown) {
       const text = `not a CallBatch: ${errorMessage(cause)}`;
-      const refusal = new GrpcFailure(status.INVALID_ARGUMENT, "MALFORMED_BATCH", text);
-      this.#stream.emit("error", toStatus(refusal));
+      this.#end(new GrpcFailure(status.INVALID_ARGUMENT, "MALFORMED_BATCH", text));
       return;
     }
     for (const call of calls) {
       if (call.method === Method.CANCEL) this.#cancel(call.id);
-      else this.#handle(call);
+      else this.#take(call);
+    }
+    if (this.#assemblies.bytes > PARTIAL_BYTES_MAX) {
+      const text = "too many requests are in pieces at once";
+      this.#end(new GrpcFailure(status.RESOURCE_EXHAUSTED, "LINK_BUSY", text));
     }
     this.#pauseIfBusy();
+  }
+
+  #end(refusal: GrpcFailure): void {
+    this.#stream.emit("error", toStatus(refusal));
+  }
+
+  #take(call: WireCall): void {
+    const assembled = this.#assemblies.take(call.id, call.request, call.partial === true);
+    switch (assembled.kind) {
+      case "partial":
+        return;
+      case "whole":
+        this.#handle({ ...call, request: assembled.bytes });
+        return;
+      case "too-large": {
+        const text = `the request is over ${GRPC_MESSAGE_BYTES_MAX} bytes`;
+        const failure = new GrpcFailure(status.RESOURCE_EXHAUSTED, "REQUEST_TOO_LARGE", text);
+        this.#reply(failureReply(call.id, failure));
+        return;
+      }
+      default:
+        assertNever(assembled);
+    }
   }
 
   #handle(call: WireCall): void {
@@ -110,8 +160,14 @@ class Exchange {
       this.#reply(failureReply(call.id, shuttingDown()));
       return;
     }
-    this.#inflight.set(call.id, undefined);
-    const cancel = this.#handler(call, {
+    const { deadlineMs } = call;
+    const deadlineAtMs =
+      deadlineMs === 0 ? Number.POSITIVE_INFINITY : performance.now() + deadlineMs;
+    const running: Running = { cancel: undefined, bytes: call.request.byteLength, deadlineAtMs };
+    this.#inflight.set(call.id, running);
+    this.#inflightBytes += running.bytes;
+    this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_MS);
+    running.cancel = this.#handler(call, {
       ok: (responses, extras) => {
         if (this.#finish(call.id)) this.#replyAll(call.id, responses, extras);
       },
@@ -119,21 +175,58 @@ class Exchange {
         if (this.#finish(call.id)) this.#reply(failureReply(call.id, failure));
       },
     });
-    if (cancel !== undefined && this.#inflight.has(call.id)) this.#inflight.set(call.id, cancel);
   }
 
   #finish(id: number): boolean {
-    return this.#inflight.delete(id) && !this.#gone;
+    return this.#remove(id) !== undefined && !this.#gone;
+  }
+
+  #remove(id: number): Running | undefined {
+    const running = this.#inflight.get(id);
+    if (running === undefined) return undefined;
+    this.#inflight.delete(id);
+    this.#inflightBytes -= running.bytes;
+    if (this.#inflight.size === 0) this.#stopSweeping();
+    return running;
+  }
+
+  /** Ends what the caller has given up by its own deadline. */
+  #sweep(): void {
+    const nowMs = performance.now();
+    for (const [id, { deadlineAtMs }] of this.#inflight) {
+      if (deadlineAtMs > nowMs) continue;
+      const running = this.#remove(id);
+      const failure = new GrpcFailure(
+        status.DEADLINE_EXCEEDED,
+        "DEADLINE_EXCEEDED",
+        "no answer in time",
+      );
+      this.#reply(failureReply(id, failure));
+      running?.cancel?.();
+    }
+  }
+
+  #stopSweeping(): void {
+    clearInterval(this.#sweeper);
+    this.#sweeper = undefined;
   }
 
   /** What goes beside the responses goes with the last one. */
   #replyAll(id: number, responses: readonly Uint8Array[], extras: ReplyExtras | undefined): void {
     const last = responses.length - 1;
-    if (last < 0) this.#reply({ ...okReply(id, new Uint8Array(0), false), ...extras });
+    if (last < 0) this.#replyInPieces({ ...okReply(id, new Uint8Array(0), false), ...extras });
     responses.forEach((response, at) => {
       const reply = okReply(id, response, at < last);
-      this.#reply(at === last && extras !== undefined ? { ...reply, ...extras } : reply);
+      this.#replyInPieces(at === last && extras !== undefined ? { ...reply, ...extras } : reply);
     });
+  }
+
+  #replyInPieces(reply: WireReply): void {
+    const pieces = piecesOf(reply.response);
+    for (const response of pieces.slice(0, -1)) {
+      this.#reply({ ...okReply(reply.id, response, true), partial: true });
+    }
+    this.#reply({ ...reply, response: pieces.at(-1) ?? reply.response });
   }
 
   #reply(reply: WireReply): void {
@@ -141,9 +234,10 @@ class Exchange {
   }
 
   #cancel(id: number): void {
-    const cancel = this.#inflight.get(id);
-    if (!this.#inflight.delete(id)) return;
-    cancel?.();
+    this.#assemblies.drop(id);
+    const running = this.#remove(id);
+    if (running === undefined) return;
+    running.cancel?.();
     this.#afterProgress();
   }
 
@@ -161,7 +255,11 @@ class Exchange {
   }
 
   #isBusy(): boolean {
-    return this.#inflight.size >= INFLIGHT_MAX || this.#outbox.queuedBytes > UNSENT_BYTES_MAX;
+    return (
+      this.#inflight.size >= INFLIGHT_MAX ||
+      this.#inflightBytes > INFLIGHT_BYTES_MAX ||
+      this.#outbox.queuedBytes > UNSENT_BYTES_MAX
+    );
   }
 
   #leave(): void {
@@ -171,7 +269,8 @@ class Exchange {
     this.#outbox.takeAll();
     const open = [...this.#inflight.values()];
     this.#inflight.clear();
-    for (const cancel of open) cancel?.();
+    this.#stopSweeping();
+    for (const { cancel } of open) cancel?.();
   }
 }
 
