@@ -69,8 +69,12 @@ function identityHash(identity: ChildIdentity): string {
     identity.parentName,
     identity.childKey,
   ];
-  const input = parts.map((part) => `${utf8Encode(part).length}:${part}`).join(",");
+  const input = parts.map((part) => `${byteLength(part)}:${part}`).join(",");
   return sha256Hex(utf8Encode(input)).slice(0, HASH_DIGITS);
+}
+
+function byteLength(text: string): number {
+  return /[^\0-\x7f]/.test(text) ? utf8Encode(text).length : text.length;
 }
 
 /** At most `max` characters of `text` as the start of a DNS label; `x` if nothing is left. */

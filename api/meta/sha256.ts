@@ -2,26 +2,35 @@
 // in a browser. Not for secrets (not constant time). Source: FIPS 180-4, sections 4.1.2 to 6.2.2.
 
 const K = Uint32Array.from(constants());
+const INITIAL = Uint32Array.of(
+  ...[0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a],
+  ...[0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19],
+);
+/** Scratch of one call, which nothing can interrupt. */
+const SCHEDULE = new Uint32Array(64);
 
 /** The 32 bytes of SHA-256 over `data`. */
 export function sha256(data: Uint8Array): Uint8Array {
-  const state = Uint32Array.from([
-    0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19,
-  ]);
-  const padded = pad(data);
-  const schedule = new Uint32Array(64);
-  for (let offset = 0; offset < padded.length; offset += 64) {
-    compress(state, new DataView(padded.buffer, offset, 64), schedule);
-  }
   const out = new Uint8Array(32);
   const view = new DataView(out.buffer);
-  state.forEach((word, index) => view.setUint32(index * 4, word));
+  digest(data).forEach((word, index) => view.setUint32(index * 4, word));
   return out;
 }
 
 /** SHA-256 over `data` in lower-case hexadecimal, 64 characters. */
 export function sha256Hex(data: Uint8Array): string {
-  return Array.from(sha256(data), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  let text = "";
+  for (const word of digest(data)) text += word.toString(16).padStart(8, "0");
+  return text;
+}
+
+/** The eight words of the digest. */
+function digest(data: Uint8Array): Uint32Array {
+  const state = INITIAL.slice();
+  const padded = pad(data);
+  const view = new DataView(padded.buffer);
+  for (let offset = 0; offset < padded.length; offset += 64) compress(state, view, offset);
+  return state;
 }
 
 /** Message, 0x80, zeros, bit length as u64 big-endian; a multiple of 64 bytes. */
@@ -36,8 +45,9 @@ function pad(data: Uint8Array): Uint8Array<ArrayBuffer> {
   return padded;
 }
 
-function compress(state: Uint32Array, block: DataView, w: Uint32Array): void {
-  for (let t = 0; t < 16; t++) w[t] = block.getUint32(t * 4);
+function compress(state: Uint32Array, blocks: DataView, offset: number): void {
+  const w = SCHEDULE;
+  for (let t = 0; t < 16; t++) w[t] = blocks.getUint32(offset + t * 4);
   for (let t = 16; t < 64; t++) {
     const w15 = at(w, t - 15);
     const w2 = at(w, t - 2);
@@ -67,9 +77,14 @@ function compress(state: Uint32Array, block: DataView, w: Uint32Array): void {
     b = a;
     a = (t1 + t2) | 0;
   }
-  [a, b, c, d, e, f, g, h].forEach((word, index) => {
-    state[index] = at(state, index) + word;
-  });
+  state[0] = at(state, 0) + a;
+  state[1] = at(state, 1) + b;
+  state[2] = at(state, 2) + c;
+  state[3] = at(state, 3) + d;
+  state[4] = at(state, 4) + e;
+  state[5] = at(state, 5) + f;
+  state[6] = at(state, 6) + g;
+  state[7] = at(state, 7) + h;
 }
 
 function rotr(word: number, bits: number): number {

@@ -97,6 +97,7 @@ export class FakeApiServer implements Transport {
   readonly #streamingLists: boolean;
   readonly #watches = new Set<FakeWatch>();
   readonly #snapshots = new Map<number, readonly Stored[]>();
+  readonly #targets = new Map<string, Target>();
 
   constructor(options: FakeApiServerOptions) {
     this.#clock = options.clock;
@@ -415,7 +416,17 @@ export class FakeApiServer implements Transport {
       (field === null || stored.object.metadata.name === field[1]);
   }
 
+  /** What a path is about; read once, for a client asks for the same ones again and again. */
   #target(path: string): Target {
+    let target = this.#targets.get(path);
+    if (target === undefined) {
+      target = this.#parse(path);
+      this.#targets.set(path, target);
+    }
+    return target;
+  }
+
+  #parse(path: string): Target {
     const parts = path.split("/").slice(1).map(decodeURIComponent);
     const [group, version] = parts[0] === "api" ? ["", parts[1]] : [parts[1], parts[2]];
     const rest = parts.slice(parts[0] === "api" ? 2 : 3);

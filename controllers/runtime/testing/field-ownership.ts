@@ -5,14 +5,11 @@
 // test/conformance/apiserver.
 
 import { isAtomicMap, isSet, listKeys } from "../apply/list-keys.ts";
+import type { FieldSet } from "./field-set.ts";
+import { abandoned, difference, EMPTY, intersection, isEmpty, LEAF } from "./field-set.ts";
+import { sameFields, union } from "./field-set.ts";
 import type { Json } from "./json.ts";
 import { frozen, isMap, sameJson } from "./json.ts";
-
-/** Which places are owned: this one (`self`), and what is below. */
-export interface FieldSet {
-  readonly self: boolean;
-  readonly parts: ReadonlyMap<string, FieldSet>;
-}
 
 /** One writer's fields in one part of the object. */
 export interface ManagerFields {
@@ -48,10 +45,6 @@ const STRUCTURES = new Set([
   "template",
   "updateStrategy",
 ]);
-
-const NOTHING: ReadonlyMap<string, FieldSet> = new Map();
-const LEAF: FieldSet = { self: true, parts: NOTHING };
-const EMPTY: FieldSet = { self: false, parts: NOTHING };
 
 /** Metadata that the server alone sets and that nobody owns. */
 const SYSTEM_METADATA = new Set([
@@ -92,15 +85,12 @@ export function applyFields(
     .flatMap((one) =>
       conflicts.length === 0 ? one : keepIfAny(one, difference(one.fields, contested)),
     );
-  const entry: ManagerFields = {
-    manager: options.manager,
-    operation: "Apply",
-    subresource: options.subresource,
-    fields: wanted,
-  };
+  const { manager, subresource } = options;
+  const mine = managers.find(isMine);
+  const entry = entryOf({ manager, operation: "Apply", subresource, fields: wanted }, mine);
   const left = others.reduce(
     (fields, one) => abandoned(fields, one.fields),
-    abandoned(managers.find(isMine)?.fields ?? EMPTY, wanted),
+    abandoned(mine?.fields ?? EMPTY, wanted),
   );
   const merged = mergeFields(live, desired, "", true);
   const object = isEmpty(left) ? merged : (removeFields(merged, left) ?? {});
@@ -134,11 +124,16 @@ export function updateFields(
   const others = managers
     .filter((one) => !isMine(one))
     .flatMap((one) => keepIfAny(one, difference(difference(one.fields, changed), removed)));
-  const kept = difference(managers.find(isMine)?.fields ?? EMPTY, removed);
-  const fields = union(kept, changed);
+  const mine = managers.find(isMine);
+  const fields = union(difference(mine?.fields ?? EMPTY, removed), changed);
   if (isEmpty(fields)) return others;
   const { manager, subresource } = options;
-  return [...others, { manager, subresource, operation: "Update", fields }];
+  return [...others, entryOf({ manager, subresource, operation: "Update", fields }, mine)];
+}
+
+/** `entry`, or the one that was there if it says the same: its document is made already. */
+function entryOf(entry: ManagerFields, before: ManagerFields | undefined): ManagerFields {
+  return before !== undefined && sameFields(before.fields, entry.fields) ? before : entry;
 }
 
 /** As `metadata.managedFields` shows it, without times. */
@@ -146,15 +141,23 @@ export function managedFieldsOf(
   apiVersion: string,
   managers: readonly ManagerFields[],
 ): readonly Json[] {
-  return managers.map((one) => ({
-    manager: one.manager,
-    operation: one.operation,
-    apiVersion,
-    ...(one.subresource === "" ? {} : { subresource: one.subresource }),
-    fieldsType: "FieldsV1",
-    fieldsV1: documentOf(one.fields),
-  }));
+  return managers.map((one) => {
+    const made = shown.get(one);
+    if (made?.["apiVersion"] === apiVersion) return made;
+    const entry = frozen({
+      manager: one.manager,
+      operation: one.operation,
+      apiVersion,
+      ...(one.subresource === "" ? {} : { subresource: one.subresource }),
+      fieldsType: "FieldsV1",
+      fieldsV1: documentOf(one.fields),
+    });
+    shown.set(one, entry);
+    return entry;
+  });
 }
+
+const shown = new WeakMap<ManagerFields, Json>();
 
 /** Inverse of what {@link managedFieldsOf} writes into `fieldsV1`. */
 export function parseFields(document: Json): FieldSet {
@@ -165,17 +168,6 @@ export function parseFields(document: Json): FieldSet {
     else parts.set(step, parseFields(below as Json));
   }
   return parts.size === 0 ? LEAF : { self, parts };
-}
-
-/** True if both own the same places. */
-export function sameFields(a: FieldSet, b: FieldSet): boolean {
-  if (a === b) return true;
-  if (a.self !== b.self || a.parts.size !== b.parts.size) return false;
-  for (const [step, below] of a.parts) {
-    const other = b.parts.get(step);
-    if (other === undefined || !sameFields(below, other)) return false;
-  }
-  return true;
 }
 
 /** The top of an object: type and what the server sets in metadata are nobody's. */
@@ -367,7 +359,21 @@ function changedElement(
 
 /** Places of `before` that are not there any more. */
 function removedFields(before: Json, after: Json): FieldSet {
+  if (hasAllOf(after, before)) return EMPTY;
   return difference(fieldsWithParents(before), fieldsWithParents(after));
+}
+
+/** True if `after` surely has every place of `before`; lists that differ are not looked into. */
+function hasAllOf(after: unknown, before: unknown): boolean {
+  if (after === before) return true;
+  if (isMap(before)) {
+    if (!isMap(after)) return false;
+    for (const name in before) {
+      if (!(name in after) || !hasAllOf(after[name], before[name])) return false;
+    }
+    return true;
+  }
+  return Array.isArray(before) ? sameJson(before, after) : !isMap(after) && !Array.isArray(after);
 }
 
 /** As {@link fieldsOf}, and every map and list on the way too. */
@@ -388,50 +394,6 @@ function withoutStructures(fields: FieldSet, name: string): FieldSet {
     parts.set(step, withoutStructures(below, step.slice(2)));
   }
   return { self: fields.self && !(STRUCTURES.has(name) && fields.parts.size > 0), parts };
-}
-
-function union(a: FieldSet, b: FieldSet): FieldSet {
-  if (isEmpty(a)) return b;
-  if (isEmpty(b) || a === b) return a;
-  const parts = new Map(a.parts);
-  for (const [step, below] of b.parts) {
-    const mine = parts.get(step);
-    parts.set(step, mine === undefined ? below : union(mine, below));
-  }
-  return { self: a.self || b.self, parts };
-}
-
-function difference(a: FieldSet, b: FieldSet): FieldSet {
-  if (isEmpty(b)) return a;
-  const parts = new Map<string, FieldSet>();
-  for (const [step, below] of a.parts) {
-    const other = b.parts.get(step);
-    const left = other === undefined ? below : difference(below, other);
-    if (!isEmpty(left)) parts.set(step, left);
-  }
-  return { self: a.self && !b.self, parts };
-}
-
-function intersection(a: FieldSet, b: FieldSet): FieldSet {
-  const parts = new Map<string, FieldSet>();
-  for (const [step, below] of a.parts) {
-    const other = b.parts.get(step);
-    if (other === undefined) continue;
-    const both = intersection(below, other);
-    if (!isEmpty(both)) parts.set(step, both);
-  }
-  return { self: a.self && b.self, parts };
-}
-
-/** What `mine` holds and `other` does not touch at all: a place with something of theirs stays. */
-function abandoned(mine: FieldSet, other: FieldSet): FieldSet {
-  const parts = new Map<string, FieldSet>();
-  for (const [step, below] of mine.parts) {
-    const theirs = other.parts.get(step);
-    const left = theirs === undefined ? below : abandoned(below, theirs);
-    if (!isEmpty(left)) parts.set(step, left);
-  }
-  return { self: mine.self && isEmpty(other), parts };
 }
 
 /** `value` without these places; undefined if nothing is left of it. */
@@ -459,10 +421,6 @@ function removeElements(list: readonly unknown[], fields: FieldSet, name: string
     return next === undefined ? [] : [next];
   });
   return result.length === 0 ? undefined : result;
-}
-
-function isEmpty(fields: FieldSet): boolean {
-  return !fields.self && fields.parts.size === 0;
 }
 
 function keepIfAny(one: ManagerFields, fields: FieldSet): readonly ManagerFields[] {

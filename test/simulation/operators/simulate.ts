@@ -32,14 +32,20 @@ const STANDBY_EVERY = 3;
 /** One seed of so many has a package of two members. */
 const PAIR_EVERY = 4;
 
+/** One seed of so many renews its lease as often as the runtime does if it is told nothing. */
+const EAGER_EVERY = 7;
+/** The others renew as seldom as the deadline allows: every renewal is one more request. */
+const SELDOM = { retryPeriodMs: 5_000 } as const;
+
 /** Runs one seed. */
 export function simulate(options: RunOptions): Promise<SimulationReport> {
   const { seed } = options;
   if (seed % BIG_EVERY === 0) return run(oaasSimulation({ steps: BIG_STEPS, ...options }));
   const processes = seed % STANDBY_EVERY === 0 ? 2 : 1;
+  const common = { processes, lease: seed % EAGER_EVERY === 0 ? {} : SELDOM };
   if (seed % SHARES < RAWSTOR_SHARE) {
-    return run(rawstorSimulation({ steps: RAWSTOR_STEPS, processes, ...options }));
+    return run(rawstorSimulation({ steps: RAWSTOR_STEPS, ...common, ...options }));
   }
   const packages = [seed % PAIR_EVERY === 0 ? ("p1" as const) : ("p0" as const)];
-  return run(oaasSimulation({ packages, steps: SMALL_STEPS, processes, ...options }));
+  return run(oaasSimulation({ packages, steps: SMALL_STEPS, ...common, ...options }));
 }

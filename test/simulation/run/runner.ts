@@ -6,6 +6,9 @@ import { Worker } from "node:worker_threads";
 
 import type { SeedOptions, SeedReport } from "./suite.ts";
 
+/** A run makes much that is garbage at once; a larger nursery is emptied less often. */
+const LIMITS = { maxYoungGenerationSizeMb: 96 } as const;
+
 /** What to run. */
 export interface RunOptions extends Omit<SeedOptions, "seed"> {
   /** A key of SUITES. */
@@ -65,7 +68,7 @@ async function work(
   see: (report: SeedReport) => void,
 ): Promise<void> {
   const path = fileURLToPath(new URL("worker.ts", import.meta.url));
-  const worker = new Worker(path, { workerData: { suite } });
+  const worker = new Worker(path, { workerData: { suite }, resourceLimits: LIMITS });
   try {
     await new Promise<void>((resolve, reject) => {
       const give = (): void => {

@@ -25,3 +25,10 @@ export interface Sabotage {
   /** No lease: every process leads. */
   readonly withoutLease?: boolean;
 }
+
+/** How often the leader renews and how long others wait for it, in milliseconds. */
+export interface LeaseTimes {
+  readonly leaseDurationMs?: number;
+  readonly renewDeadlineMs?: number;
+  readonly retryPeriodMs?: number;
+}

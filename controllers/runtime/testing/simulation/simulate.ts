@@ -45,8 +45,8 @@ class Run<W> {
 
   constructor(simulation: Simulation<W>) {
     this.#simulation = simulation;
-    const { seed, kinds, sabotage, setup, invariants = [] } = simulation;
-    const sim = new SimWorld(seed, kinds, sabotage);
+    const { seed, kinds, sabotage = {}, lease = {}, setup, invariants = [] } = simulation;
+    const sim = new SimWorld({ seed, kinds, sabotage, lease });
     this.#sim = sim;
     this.#trace = new Trace(() => sim.clock.monotonicMs(), simulation.traceAll);
     // Without a world of one's own the simulator's is the world.

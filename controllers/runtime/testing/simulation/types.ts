@@ -4,10 +4,10 @@ import type { KindId } from "#api/meta/index.ts";
 
 import type { AnyController } from "../../controller/types.ts";
 import type { Dice } from "./dice.ts";
-import type { Host, Sabotage } from "./host.ts";
+import type { Host, LeaseTimes, Sabotage } from "./host.ts";
 import type { SimWorld } from "./world.ts";
 
-export type { Host, Sabotage } from "./host.ts";
+export type { Host, LeaseTimes, Sabotage } from "./host.ts";
 
 /** Something that people, or machines, may do at any time. */
 export interface Action<W> {
@@ -55,6 +55,8 @@ export interface Simulation<W> {
   readonly steps?: number;
   /** Operator processes beside each other, with leader election; 2 if not given. */
   readonly processes?: number;
+  /** Times of the leader election; those of the runtime if not given. */
+  readonly lease?: LeaseTimes;
   /** False: nothing fails; true if not given. */
   readonly faults?: boolean;
   /** Instead of drawn steps: exactly this. For named scenarios. */

@@ -12,7 +12,7 @@ import { memoryLogger } from "../memory-logger.ts";
 import { Dice } from "./dice.ts";
 import { FaultInjector } from "./faults.ts";
 import { SimProcess } from "./process.ts";
-import type { Host, Sabotage } from "./host.ts";
+import type { Host, LeaseTimes, Sabotage } from "./host.ts";
 
 /** Something that watches controllers from inside a process. */
 export type Probe = (controller: AnyController, process: SimProcess) => AnyController;
@@ -22,6 +22,15 @@ export const SIM_LEASE = { namespace: "sim-system", name: "sim-operator" } as co
 
 /** Wall clocks of processes are wrong by at most this much. */
 const SKEW_MS_MAX = 30_000;
+
+/** What a world is made of. */
+export interface SimWorldOptions {
+  readonly seed: number;
+  readonly kinds: readonly KindId[];
+  readonly sabotage?: Sabotage;
+  /** Times of the leader election; the runtime's own if not given. */
+  readonly lease?: LeaseTimes;
+}
 
 /** See the head of this file. */
 export class SimWorld {
@@ -39,12 +48,15 @@ export class SimWorld {
   /** As declared, of the last process that was started. */
   controllers: readonly AnyController[] = [];
   readonly #sabotage: Sabotage;
+  readonly #lease: LeaseTimes;
   #make: (host: Host<SimWorld>) => readonly AnyController[] = () => [];
   #started = 0;
   #acting = 0;
 
-  constructor(seed: number, kinds: readonly KindId[], sabotage: Sabotage = {}) {
+  constructor(options: SimWorldOptions) {
+    const { seed, kinds, sabotage = {}, lease = {} } = options;
     this.#sabotage = sabotage;
+    this.#lease = lease;
     this.kinds = kinds;
     this.dice = new Dice(seed);
     this.server = new FakeApiServer({ clock: this.clock, kinds });
@@ -102,7 +114,7 @@ export class SimWorld {
       freezeObjects: true,
       ...(this.#sabotage.withoutLease === true
         ? {}
-        : { leaderElection: { leaseName, leaseNamespace } }),
+        : { leaderElection: { ...this.#lease, leaseName, leaseNamespace } }),
     });
     process.manager = manager;
     const host = { world: this, process, client: manager.client, dice };
