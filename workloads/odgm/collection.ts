@@ -7,6 +7,7 @@ import type {
   CollectionMember,
   CollectionSpec,
 } from "#api/gen/oaas-admin_pb.ts";
+import { PARTITIONS_MAX } from "#workloads/core/meta/index.ts";
 import type { SlotTable } from "#workloads/core/slots/index.ts";
 import { makeSlotTable, slotOf } from "#workloads/core/slots/index.ts";
 import type { Store } from "#workloads/core/store/index.ts";
@@ -20,7 +21,7 @@ import { BasicShard } from "./shards/basic.ts";
 import { MstShard } from "./shards/mst.ts";
 import { mstSettings } from "./shards/mst-settings.ts";
 import type { Shard } from "./shards/shard.ts";
-import { contentDigest, PARTITIONS_MAX } from "./spec.ts";
+import { contentDigest } from "./spec.ts";
 
 /** Who answers for a partition. */
 export type Owner =

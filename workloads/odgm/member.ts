@@ -3,6 +3,7 @@
 import type { Hasher, Logger } from "#api/base/index.ts";
 import { assert, errorMessage } from "#api/base/index.ts";
 import type { CollectionSpec } from "#api/gen/oaas-admin_pb.ts";
+import { checkSpec } from "#workloads/core/meta/index.ts";
 import type { KvEngine, Store } from "#workloads/core/store/index.ts";
 import { systemKey } from "#workloads/core/store/index.ts";
 import { xxh3 } from "#workloads/platform/hash/index.ts";
@@ -18,7 +19,7 @@ import { SingleVoterMetaLog } from "./meta-log.ts";
 import type { OdgmMetrics } from "./metrics.ts";
 import type { Peers } from "./peers.ts";
 import { loadDocuments } from "./shards/documents.ts";
-import { checkSpec, contentDigest, decodeSpec, encodeSpec } from "./spec.ts";
+import { contentDigest, decodeSpec, encodeSpec } from "./spec.ts";
 
 /** What a member is made of. */
 export interface MemberOptions {

@@ -1,18 +1,12 @@
 // Who decides what the next generation is. Later a Raft group of 1, 3 or 5 voters; for now one
 // voter, the member of ordinal 0, with a durable record in its store and the final messages.
 import type { CollectionSpec } from "#api/gen/oaas-admin_pb.ts";
+import type { SpecProblem } from "#workloads/core/meta/index.ts";
+import { checkSpec, checkTransition } from "#workloads/core/meta/index.ts";
 import type { Store } from "#workloads/core/store/index.ts";
 import { systemKey } from "#workloads/core/store/index.ts";
 
-import type { SpecProblem } from "./spec.ts";
-import {
-  checkSpec,
-  checkTransition,
-  contentDigest,
-  decodeSpec,
-  encodeSpec,
-  withGeneration,
-} from "./spec.ts";
+import { contentDigest, decodeSpec, encodeSpec, withGeneration } from "./spec.ts";
 
 /** How a proposal ended. */
 export type ProposeOutcome =

@@ -1,68 +1,11 @@
-// The content of a generation, checked: what this program can serve and what it refuses. What is
-// refused here was never served, so nothing that holds data can be lost by it.
+// The content of a generation as it is stored and compared; what may be in it is in
+// workloads/core/meta.
 import { createHash } from "node:crypto";
 
 import { clone, create, fromBinary, toBinary, toJson } from "@bufbuild/protobuf";
 
 import type { CollectionSpec } from "#api/gen/oaas-admin_pb.ts";
 import { CollectionSpecSchema } from "#api/gen/oaas-admin_pb.ts";
-import { ODGM_SLOTS } from "#api/workload/odgm.ts";
-import { makeSlotTable } from "#workloads/core/slots/index.ts";
-
-import type { Reason } from "./errors.ts";
-
-/** Partitions of one collection; the shard number in the store's keys leaves room for these. */
-export const PARTITIONS_MAX = 1 << 20;
-
-/** Why a generation is not taken. */
-export interface SpecProblem {
-  readonly reason: Extract<Reason, "INVALID_SPEC" | "UNSUPPORTED">;
-  readonly message: string;
-}
-
-/** undefined if this program can serve it. */
-export function checkSpec(spec: CollectionSpec): SpecProblem | undefined {
-  const count = spec.partitions.length;
-  if (spec.collection === "") return invalid("collection is empty");
-  if (spec.shardType !== "Basic" && spec.shardType !== "Mst") {
-    return unsupported(`shard type "${spec.shardType}"`);
-  }
-  if (count === 0 || count > PARTITIONS_MAX) return invalid(`${count} partitions`);
-  return checkMembers(spec) ?? checkPartitions(spec) ?? checkSlots(spec) ?? checkFunctions(spec);
-}
-
-/**
- * undefined if the data of `current` stays where it is under `wanted`. Moving a partition or a slot
- * needs a copy of what is there, which is not served yet.
- */
-export function checkTransition(
-  current: CollectionSpec,
-  wanted: CollectionSpec,
-): SpecProblem | undefined {
-  if (wanted.collection !== current.collection) return invalid("the collection has another name");
-  if (wanted.shardType !== current.shardType) return unsupported("changing the shard type");
-  if (wanted.partitioning !== current.partitioning) return unsupported("changing the partitioning");
-  if (wanted.partitions.length < current.partitions.length) {
-    return unsupported("removing partitions");
-  }
-  for (const { partition, members } of current.partitions) {
-    const next = wanted.partitions.find((candidate) => candidate.partition === partition);
-    const stays = members.some((id) => {
-      const before = ordinalOf(current, id);
-      return next?.members.some((other) => ordinalOf(wanted, other) === before) === true;
-    });
-    // Basic has one member, so it stays; of several one must stay from which the new ones learn.
-    if (!stays) return unsupported(`moving partition ${partition} to other members at once`);
-  }
-  if (wanted.partitioning !== "Hashed") return undefined;
-  const before = makeSlotTable(current.slots, current.partitions.length);
-  const after = makeSlotTable(wanted.slots, wanted.partitions.length);
-  const same =
-    before.kind === "ok" &&
-    after.kind === "ok" &&
-    before.table.every((partition, slot) => after.table[slot] === partition);
-  return same ? undefined : unsupported("moving slots between partitions");
-}
 
 /** SHA-256 (hex) of the content without its generation number; the order of maps is no content. */
 export function contentDigest(spec: CollectionSpec): string {
@@ -87,73 +30,9 @@ export function decodeSpec(bytes: Uint8Array): CollectionSpec {
   return fromBinary(CollectionSpecSchema, bytes);
 }
 
-function checkMembers(spec: CollectionSpec): SpecProblem | undefined {
-  const ids = new Set(spec.members.map((member) => member.id));
-  const ordinals = new Set(spec.members.map((member) => member.ordinal));
-  if (spec.members.length === 0) return invalid("no members");
-  if (ids.size !== spec.members.length) return invalid("two members have one id");
-  if (ordinals.size !== spec.members.length) return invalid("two members have one ordinal");
-  const replicated = new Set(
-    spec.partitions.flatMap(({ members }) => (members.length > 1 ? members : [])),
-  );
-  const nameless = spec.members.find(
-    ({ id, incarnation }) => replicated.has(id) && incarnation === "",
-  );
-  if (nameless !== undefined) {
-    return invalid(`member ${nameless.ordinal} holds replicas and has no incarnation`);
-  }
-  return undefined;
-}
-
-function checkPartitions(spec: CollectionSpec): SpecProblem | undefined {
-  const ids = new Set(spec.members.map((member) => member.id));
-  const seen = new Set<number>();
-  for (const { partition, members } of spec.partitions) {
-    if (partition >= spec.partitions.length) return invalid(`partition ${partition} leaves a gap`);
-    if (seen.has(partition)) return invalid(`partition ${partition} is assigned twice`);
-    seen.add(partition);
-    if (members.length === 0) return invalid(`partition ${partition} has no member`);
-    if (members.length > 1 && spec.shardType === "Basic") {
-      return unsupported(`partition ${partition} has more than one replica`);
-    }
-    if (new Set(members).size !== members.length) {
-      return invalid(`partition ${partition} has a replica twice`);
-    }
-    const unknown = members.find((id) => !ids.has(id));
-    if (unknown !== undefined) return invalid(`partition ${partition}: no member ${unknown}`);
-  }
-  return undefined;
-}
-
-function checkSlots(spec: CollectionSpec): SpecProblem | undefined {
-  if (spec.partitioning === "Explicit") return undefined;
-  if (spec.partitioning !== "Hashed") return unsupported(`partitioning "${spec.partitioning}"`);
-  if (spec.hashVersion !== ODGM_SLOTS.hashVersion)
-    return unsupported(`hash version ${spec.hashVersion}`);
-  const table = makeSlotTable(spec.slots, spec.partitions.length);
-  return table.kind === "ok" ? undefined : invalid(table.message);
-}
-
-function checkFunctions(spec: CollectionSpec): SpecProblem | undefined {
-  const names = new Set(spec.functions.map((fn) => fn.name));
-  return names.size === spec.functions.length ? undefined : invalid("two functions have one name");
-}
-
-function ordinalOf(spec: CollectionSpec, id: bigint | undefined): number | undefined {
-  return spec.members.find((member) => member.id === id)?.ordinal;
-}
-
 function sortKeys(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sortKeys);
   if (typeof value !== "object" || value === null) return value;
   const sorted = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
   return Object.fromEntries(sorted.map(([key, item]) => [key, sortKeys(item)]));
-}
-
-function invalid(message: string): SpecProblem {
-  return { reason: "INVALID_SPEC", message };
-}
-
-function unsupported(what: string): SpecProblem {
-  return { reason: "UNSUPPORTED", message: `${what} is not served` };
 }

@@ -5,8 +5,7 @@ import { create } from "@bufbuild/protobuf";
 import type { CollectionSpec } from "#api/gen/oaas-admin_pb.ts";
 import { CollectionSpecSchema } from "#api/gen/oaas-admin_pb.ts";
 import { PlatformError } from "#api/base/index.ts";
-
-import { PARTITIONS_MAX } from "./spec.ts";
+import { PARTITIONS_MAX } from "#workloads/core/meta/index.ts";
 
 /** The JSON is not what it should be; the message names the path. */
 export class CollectionsError extends PlatformError {
