@@ -1,5 +1,5 @@
-// A folder for an operator of one's own: the files of docs/guides/first-operator.md, whose kind gets
-// another name. What a test follows line by line is what people start from. Pure.
+// A folder for an operator of one's own: the files of docs/guides/first-operator.md, whose kind
+// gets another name. What a test follows line by line is what people start from. Pure.
 
 import { filesOf, readBlocks } from "./guide.ts";
 

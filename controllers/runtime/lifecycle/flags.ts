@@ -48,7 +48,7 @@ function parseNamespaces(text: string): readonly string[] {
 }
 
 /** `i/n`, such as `0/3`. Throws InvalidArgumentError unless 0 <= i < n. */
-export function parseShard(text: string): ShardOptions {
+function parseShard(text: string): ShardOptions {
   const [, index, count] = /^(\d{1,4})\/(\d{1,4})$/.exec(text) ?? [];
   const shard = { index: Number(index), count: Number(count) };
   if (!(shard.index < shard.count)) throw new InvalidArgumentError("expected I/N with I below N");
