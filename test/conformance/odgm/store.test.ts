@@ -1,17 +1,26 @@
-// The store engine behind the port of workloads/core/store, and what the program does when its
-// disk fills, lies or is damaged.
-import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
+// What the program does when its disk fills, fails or is damaged, and with stores of other formats.
+// The engine by itself is in test/conformance/kv.
+import {
+  closeSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 
 import { afterAll, describe, expect, it } from "@jest/globals";
 import { status } from "@grpc/grpc-js";
 
-import type { Store } from "#workloads/core/store/index.ts";
-import { compareBytes, StoreError } from "#workloads/core/store/index.ts";
+import { systemKey } from "#workloads/core/store/index.ts";
 import { openLmdbStore } from "#workloads/platform/kv/index.ts";
 import { waitUntil } from "#test/support/wait.ts";
 
 import { DataClient, failureOf } from "./data-client.ts";
+import type { Ended } from "./odgm-process.ts";
 import {
   clearAll,
   launch,
@@ -22,86 +31,7 @@ import {
   stopOdgm,
 } from "./odgm-process.ts";
 
-const engines: readonly { name: string; open: (folder: string) => Store }[] = [
-  { name: "LMDB", open: (folder) => openLmdbStore(join(folder, "store.mdb")) },
-];
-const bytes = (text: string): Uint8Array => Buffer.from(text, "latin1");
-const put = (key: string, value: string, index = 1) => ({
-  key: bytes(key),
-  value: bytes(value),
-  index,
-});
-const everything = { start: bytes("\u0000"), end: bytes("\u00ff\u00ff") };
-
-function keys(store: Store, range = everything): readonly string[] {
-  return [...store.scan(range)].map((item) => Buffer.from(item.key).toString("latin1"));
-}
-
 afterAll(clearAll);
-
-describe.each(engines)("the engine $name", ({ open }) => {
-  it("gives back values with their index, and nothing for what is removed", async () => {
-    const store = open(scratch());
-    await store.commit([put("a", "1", 7), put("b", "2"), put("empty", "")]);
-    await store.commit([{ key: bytes("b"), value: undefined, index: 8 }]);
-    expect(store.get(bytes("a"))).toMatchObject({ index: 7 });
-    expect(Buffer.from(store.get(bytes("a"))?.value ?? []).toString()).toBe("1");
-    expect(store.get(bytes("empty"))?.value.byteLength).toBe(0);
-    expect(store.get(bytes("b"))).toBeUndefined();
-    await store.close();
-  });
-
-  it("scans in byte order, from start to before end", async () => {
-    const store = open(scratch());
-    const given = ["b", "a", "a\u0000", "\u0080", "ab", "\u0001", "a\u00ff"];
-    await store.commit(given.map((key) => put(key, key)));
-    const sorted = [...given].sort((a, b) => compareBytes(bytes(a), bytes(b)));
-    expect(keys(store)).toEqual(sorted);
-    const some = keys(store, { start: bytes("a"), end: bytes("ab") });
-    expect(some).toEqual(["a", "a\u0000"]);
-    await store.close();
-  });
-
-  it("shows a commit whole, and only once it is durable", async () => {
-    const store = open(scratch());
-    await store.commit([put("a", "1"), put("b", "1")]);
-    const commit = store.commit([put("a", "2"), put("b", "2"), put("a", "3")]);
-    const before = Buffer.from(store.get(bytes("a"))?.value ?? []).toString();
-    await commit;
-    expect(before).toBe("1");
-    expect(Buffer.from(store.get(bytes("a"))?.value ?? []).toString()).toBe("3");
-    expect(Buffer.from(store.get(bytes("b"))?.value ?? []).toString()).toBe("2");
-    await store.close();
-  });
-
-  it("keeps everything over a close, and takes the longest key", async () => {
-    const folder = scratch();
-    const first = open(folder);
-    const long = "k".repeat(4 + 160 + 2 + 1024);
-    await first.commit([put(long, "v"), put("x".repeat(20), "y".repeat(300_000))]);
-    const { liveBytes, fileBytes } = first.usage();
-    expect(liveBytes).toBeGreaterThan(300_000);
-    expect(fileBytes).toBeGreaterThanOrEqual(liveBytes);
-    await first.close();
-    const second = open(folder);
-    expect(keys(second)).toEqual([long, "x".repeat(20)]);
-    expect(second.get(bytes("x".repeat(20)))?.value.byteLength).toBe(300_000);
-    await second.close();
-  });
-
-  it("notices a damaged value", async () => {
-    const folder = scratch();
-    const first = open(folder);
-    await first.commit([put("good", "fine"), put("bad", "precious-content")]);
-    await first.close();
-    damage(join(folder, "store.mdb"), "precious-content");
-    const second = open(folder);
-    expect(second.get(bytes("good"))).toBeDefined();
-    expect(() => second.get(bytes("bad"))).toThrow(StoreError);
-    expect(() => [...second.scan(everything)]).toThrow(/checksum/);
-    await second.close();
-  });
-});
 
 /** Changes one byte of this text wherever it lies in the file. */
 function damage(path: string, text: string): void {
@@ -115,6 +45,39 @@ function damage(path: string, text: string): void {
 
 const cls = "example.record";
 
+/** Runs `odgm compact` to its end. */
+function compact(dataDir: string): Promise<Ended> {
+  return launch({ args: ["compact", "--data", dataDir] }).ended;
+}
+
+/** Paths and contents of the folder's files, but for the lock files of running programs. */
+function filesOf(dataDir: string): ReadonlyMap<string, string> {
+  const names = readdirSync(dataDir, { recursive: true, encoding: "utf8" });
+  const kept = names.filter((name) => !/lock$|^log$|^ballast$/.test(name)).sort();
+  return new Map(kept.map((name) => [name, readFileSync(join(dataDir, name), "latin1")]));
+}
+
+/** A stopped program's folder with these objects. */
+async function stopped(objects: Readonly<Record<string, string>>): Promise<string> {
+  const dataDir = scratch();
+  const odgm = await startStandalone([{ name: cls }], { dataDir });
+  const client = new DataClient(odgm.at("grpc"), cls);
+  for (const [id, k] of Object.entries(objects)) await client.set(id, { k });
+  client.close();
+  await stopOdgm(odgm);
+  return dataDir;
+}
+
+/** How a read of a program on this folder fails. */
+async function refusalOf(dataDir: string): Promise<unknown> {
+  const odgm = await startStandalone([{ name: cls }], { dataDir });
+  const client = new DataClient(odgm.at("grpc"), cls);
+  const failure = await failureOf(client.get("a"));
+  client.close();
+  await stopOdgm(odgm);
+  return failure;
+}
+
 describe("a program on a bad disk", () => {
   it("answers DATA_LOSS for a damaged value, never the value", async () => {
     const dataDir = scratch();
@@ -124,6 +87,8 @@ describe("a program on a bad disk", () => {
     await writer.set("good", { k: "v" });
     writer.close();
     await stopOdgm(first);
+    // What compacts the file brings everything there first.
+    expect(await compact(dataDir)).toMatchObject({ code: 0 });
     damage(join(dataDir, "store.mdb"), "precious-content");
     const second = await startStandalone([{ name: cls }], { dataDir });
     const reader = new DataClient(second.at("grpc"), cls);
@@ -199,3 +164,104 @@ describe("a program on a bad disk", () => {
     reader.close();
   });
 });
+
+describe("a program and stores of other formats", () => {
+  it("opens a store of version 1, which had no log, and makes it one of version 2", async () => {
+    const dataDir = await stopped({ a: "1", b: "2" });
+    expect(await compact(dataDir)).toMatchObject({ code: 0 });
+    await makeVersion1(dataDir);
+    const odgm = await startStandalone([{ name: cls }], { dataDir });
+    const client = new DataClient(odgm.at("grpc"), cls);
+    expect([await client.get("a"), await client.get("b")]).toEqual([{ k: "1" }, { k: "2" }]);
+    await client.set("a", { k: "3" });
+    client.close();
+    await stopOdgm(odgm);
+    expect(readFormat(dataDir)).toMatchObject({ formatVersion: 2 });
+    const again = await startStandalone([{ name: cls }], { dataDir });
+    const reader = new DataClient(again.at("grpc"), cls);
+    expect(await reader.get("a")).toEqual({ k: "3" });
+    reader.close();
+  });
+
+  it("refuses a newer one by its number and changes nothing", async () => {
+    const dataDir = await stopped({ a: "1" });
+    const format = { ...readFormat(dataDir), formatVersion: 3 };
+    writeFileSync(join(dataDir, "format.json"), JSON.stringify(format));
+    const before = filesOf(dataDir);
+    expect(await refusalOf(dataDir)).toMatchObject({
+      code: "STORE_REFUSED",
+      message: expect.stringMatching(/format version 3; this program knows up to 2/),
+    });
+    expect(await compact(dataDir)).toMatchObject({
+      code: 3,
+      log: expect.stringMatching(/version 3/),
+    });
+    expect(filesOf(dataDir)).toEqual(before);
+  });
+});
+
+describe("a program and a damaged log", () => {
+  it("refuses a store without replicas, says where, and changes nothing", async () => {
+    const dataDir = await stopped({ a: "precious-content", b: "2" });
+    const [segment = ""] = readdirSync(join(dataDir, "log"));
+    damage(join(dataDir, "log", segment), "precious-content");
+    const before = filesOf(dataDir);
+    expect(await refusalOf(dataDir)).toMatchObject({
+      code: "STORE_REFUSED",
+      message: expect.stringMatching(
+        /the log is damaged at 00000001\.seg:\d+ and was durable up to/,
+      ),
+    });
+    expect(await compact(dataDir)).toMatchObject({ code: 3 });
+    expect(filesOf(dataDir)).toEqual(before);
+  });
+});
+
+describe("odgm compact", () => {
+  it("makes the file small and loses nothing; a running program is left alone", async () => {
+    const value = "x".repeat(50_000);
+    const many = Object.fromEntries(Array.from({ length: 60 }, (_, at) => [`o${at}`, value]));
+    const dataDir = await stopped({ ...many, keep: "1" });
+    expect(await compact(dataDir)).toMatchObject({ code: 0 });
+    const large = statSync(join(dataDir, "store.mdb")).size;
+    const odgm = await startStandalone([{ name: cls }], { dataDir });
+    const client = new DataClient(odgm.at("grpc"), cls);
+    expect(await compact(dataDir)).toMatchObject({ code: 3, log: expect.stringMatching(/in use/) });
+    for (const id of Object.keys(many)) await client.delete(id);
+    client.close();
+    await stopOdgm(odgm);
+    // As if an earlier one had been killed.
+    writeFileSync(join(dataDir, "store.mdb.compact"), "half");
+    const { code, log } = await compact(dataDir);
+    expect([code, log]).toEqual([
+      0,
+      expect.stringMatching(/MiB -> .* MiB, \d+ records, all whole/),
+    ]);
+    expect(statSync(join(dataDir, "store.mdb")).size).toBeLessThan(large / 10);
+    expect(readdirSync(dataDir).filter((name) => name.includes("compact"))).toEqual([]);
+    const again = await startStandalone([{ name: cls }], { dataDir });
+    const reader = new DataClient(again.at("grpc"), cls);
+    expect(await reader.get("keep")).toEqual({ k: "1" });
+    expect(await reader.listObjects({ limit: 100 })).toHaveLength(1);
+    reader.close();
+  });
+});
+
+function readFormat(dataDir: string): Readonly<Record<string, unknown>> {
+  return JSON.parse(readFileSync(join(dataDir, "format.json"), "utf8")) as Record<string, unknown>;
+}
+
+/** Takes away what version 2 added; everything has been brought to LMDB before. */
+async function makeVersion1(dataDir: string): Promise<void> {
+  rmSync(join(dataDir, "log"), { recursive: true });
+  const format = { ...readFormat(dataDir), formatVersion: 1 };
+  const old = openLmdbStore(join(dataDir, "store.mdb"));
+  const value = Buffer.from(JSON.stringify(format));
+  const mark = Buffer.concat([Buffer.alloc(8, 0xff), Buffer.from("log")]);
+  await old.commit([
+    { key: systemKey("format"), value, index: 0 },
+    { key: mark, value: undefined, index: 0 },
+  ]);
+  await old.close();
+  writeFileSync(join(dataDir, "format.json"), JSON.stringify(format));
+}

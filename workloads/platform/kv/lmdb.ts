@@ -111,11 +111,6 @@ export class LmdbFile implements Checkpoint {
     return this.#reader === undefined ? 0 : nowMs - this.#reader.sinceMs;
   }
 
-  /** Writes what is live to another file, without free pages. It is not synced. */
-  copyTo(path: string): Promise<void> {
-    return this.#db.backup(path, true);
-  }
-
   /**
    * On a full disk LMDB writes a part, calls that EIO and is over. So there must be room for all
    * the pages that the transaction may add before it begins.
