@@ -15,11 +15,13 @@ import type { Cancel, DataCall } from "./forward.ts";
 import { forward, toLeader } from "./forward.ts";
 import type { FunctionPool } from "./functions.ts";
 import { answerGroup } from "./group.ts";
+import type { InvokeHost } from "./invoke.ts";
 import { answerInvoke } from "./invoke.ts";
 import { answerObjectList, answerStats, whenReadable, wishOf } from "./listings.ts";
 import type { Member } from "./member.ts";
 import { decodeSessionRequest, identityOf, tokenOf } from "./request-identity.ts";
 import type { Shard } from "./shards/shard.ts";
+import { Turns } from "./turns.ts";
 
 /** How calls are treated. */
 export interface CallSettings extends NameSettings {
@@ -31,12 +33,12 @@ export interface CallSettings extends NameSettings {
 export class Calls {
   readonly #member: Member;
   readonly #settings: CallSettings;
-  readonly #functions: FunctionPool;
+  readonly #invoking: InvokeHost;
 
   constructor(member: Member, settings: CallSettings, functions: FunctionPool) {
     this.#member = member;
     this.#settings = settings;
-    this.#functions = functions;
+    this.#invoking = { member, functions, turns: new Turns() };
   }
 
   /** Answers through `respond`; returns what cancels it. Never throws. */
@@ -73,7 +75,7 @@ export class Calls {
         return undefined;
       case Method.INVOKE_FN:
       case Method.INVOKE_OBJ:
-        return answerInvoke(this.#member, this.#functions, { call, ...this.#settings }, respond);
+        return answerInvoke(this.#invoking, { call, ...this.#settings }, respond);
       case Method.OPEN_SESSION:
       case Method.CLOSE_SESSION:
         return this.#session(call, respond);

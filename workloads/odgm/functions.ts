@@ -5,6 +5,7 @@ import type { Client, ClientUnaryCall, ServiceError } from "@grpc/grpc-js";
 import { Metadata, status } from "@grpc/grpc-js";
 
 import { OprcFunction } from "#api/gen/oprc-invoke_pb.ts";
+import { EXCLUSIVE_HEADER } from "#workloads/core/demand/index.ts";
 import { GrpcFailure, methodPath, openChannel, same } from "#workloads/platform/index.ts";
 
 import { refuse } from "./errors.ts";
@@ -16,7 +17,7 @@ export interface FunctionCall {
   /** Encoded request of that method. */
   readonly request: Uint8Array;
   readonly timeoutMs: number;
-  /** W3C trace context, handed on. */
+  /** W3C trace context and the token of an exclusive call, handed on. */
   readonly headers: Readonly<Record<string, string>>;
 }
 
@@ -25,7 +26,7 @@ const CONNECTIONS_PER_URL = 4;
 /** Calls on one connection before the next is used. */
 const CALLS_PER_CONNECTION = 16;
 const UNUSED_MS = 60_000;
-const TRACE_HEADERS = ["traceparent", "tracestate"];
+const HEADERS = ["traceparent", "tracestate", EXCLUSIVE_HEADER];
 
 interface Connection {
   readonly client: Client;
@@ -58,7 +59,7 @@ export class FunctionPool {
     connection.inflight += 1;
     endpoint.lastUsedMs = performance.now();
     const metadata = new Metadata();
-    for (const name of TRACE_HEADERS) {
+    for (const name of HEADERS) {
       const value = call.headers[name];
       if (value !== undefined) metadata.set(name, value);
     }
