@@ -15,11 +15,14 @@ import type { GrpcFailure } from "#workloads/platform/index.ts";
 
 import type { Committer } from "./committer.ts";
 import { refuse } from "./errors.ts";
+import type { GroupHost } from "./raft/host.ts";
 import { replicaGroup, replicasOf } from "./replicas.ts";
 import type { Peers } from "./peers.ts";
 import { BasicShard } from "./shards/basic.ts";
 import { MstShard } from "./shards/mst.ts";
 import { mstSettings } from "./shards/mst-settings.ts";
+import type { RaftShard } from "./shards/raft.ts";
+import { openRaftShard, raftSettings } from "./shards/raft-settings.ts";
 import type { Shard } from "./shards/shard.ts";
 import { contentDigest } from "./spec.ts";
 
@@ -46,6 +49,10 @@ export interface CollectionHost {
   readonly incarnation: string;
   readonly peers: Peers;
   readonly log: Logger;
+  /** The Raft groups of this member. */
+  readonly groups: GroupHost;
+  /** A shard has another leader or standing. */
+  readonly onChange: () => void;
 }
 
 /** One collection. Generations only go forward. */
@@ -54,6 +61,7 @@ export class ServedCollection {
   /** Position among the collections of the store; part of shard numbers. */
   readonly #position: number;
   readonly #shards = new Map<number, Shard>();
+  readonly #raftShards = new Map<number, RaftShard>();
   #spec: CollectionSpec;
   #digest: string;
   #owners: readonly Owner[] = [];
@@ -90,6 +98,17 @@ export class ServedCollection {
     return [...this.#shards.values()].sort((a, b) => a.partition - b.partition);
   }
 
+  /** Shards that this member answers for. */
+  get ownShards(): readonly Shard[] {
+    return this.#owners.flatMap((owner) => (owner.kind === "local" ? [owner.shard] : []));
+  }
+
+  /** Other members of the generation. */
+  get members(): readonly CollectionMember[] {
+    const { ordinal } = this.#host;
+    return this.#spec.members.filter((member) => member.ordinal !== ordinal);
+  }
+
   /** Other members that hold a partition. */
   get peers(): readonly CollectionMember[] {
     const holding = new Set(this.#spec.partitions.flatMap(({ members }) => members));
@@ -111,6 +130,7 @@ export class ServedCollection {
     this.#digest = contentDigest(spec);
     this.#slots = slots;
     this.#functions = new Map(spec.functions.map((fn) => [fn.name, fn]));
+    this.#host.peers.learn(spec.members);
     const owners: Owner[] = [];
     for (const { partition } of spec.partitions) {
       owners[partition] = this.#ownerFor(partition);
@@ -162,8 +182,49 @@ export class ServedCollection {
     const { ordinal } = this.#host;
     const isHere =
       ordinal === undefined || [member, ...others].some((replica) => replica.ordinal === ordinal);
-    if (!isHere) return { kind: "remote", member, others, partition };
-    return { kind: "local", shard: this.#shardFor(partition) };
+    if (this.#spec.shardType === "Raft") {
+      const shard = this.#raftShardFor(partition, isHere);
+      if (shard !== undefined) return { kind: "local", shard };
+    } else if (isHere) {
+      return { kind: "local", shard: this.#shardFor(partition) };
+    }
+    return { kind: "remote", member, others, partition };
+  }
+
+  /**
+   * A replica that is here although the generation names others stays until its group has let go of
+   * it: it may be the one that leads them there.
+   */
+  #raftShardFor(partition: number, isHere: boolean): RaftShard | undefined {
+    const { groups, incarnation, hasher, ordinal } = this.#host;
+    const known = this.#raftShards.get(partition);
+    const self = ordinal === undefined ? incarnation : undefined;
+    const settings = raftSettings(this.#spec, partition, self);
+    if (known !== undefined) {
+      known.configure(settings);
+      return isHere || known.takesPart ? known : undefined;
+    }
+    if (!isHere) return undefined;
+    const shard = openRaftShard(groups, {
+      name: `${this.name}/${partition}`,
+      partition,
+      number: this.#position * PARTITIONS_MAX + partition,
+      settings,
+      hasher,
+      onChange: () => this.#raftChanged(partition),
+    });
+    this.#raftShards.set(partition, shard);
+    this.#shards.set(partition, shard);
+    return shard;
+  }
+
+  #raftChanged(partition: number): void {
+    const owner = this.#owners[partition];
+    const shard = this.#raftShards.get(partition);
+    // The group of a partition that is not this member's any more has let go of it.
+    const isOver = owner?.kind === "local" && shard?.takesPart === false;
+    if (isOver) this.#owners = this.#owners.with(partition, this.#ownerFor(partition));
+    this.#host.onChange();
   }
 
   /** A shard, made when first needed; one that is there learns of the generation. */

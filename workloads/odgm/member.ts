@@ -6,6 +6,8 @@ import type { CollectionSpec } from "#api/gen/oaas-admin_pb.ts";
 import { checkSpec } from "#workloads/core/meta/index.ts";
 import type { KvEngine, Store } from "#workloads/core/store/index.ts";
 import { systemKey } from "#workloads/core/store/index.ts";
+import type { MemberId } from "#workloads/core/raft/index.ts";
+import { systemClock, systemRng } from "#workloads/platform/clock/index.ts";
 import { xxh3 } from "#workloads/platform/hash/index.ts";
 
 import type { CollectionHost } from "./collection.ts";
@@ -13,11 +15,15 @@ import { ServedCollection } from "./collection.ts";
 import { Committer } from "./committer.ts";
 import type { DataDir, DataDirState, FormatRecord, Owner } from "./data-dir.ts";
 import { refuse } from "./errors.ts";
+import { groupLinks } from "./group-links.ts";
 import { guardStore, StorageGuard } from "./guard.ts";
 import type { MetaLog, ProposeOutcome } from "./meta-log.ts";
 import { SingleVoterMetaLog } from "./meta-log.ts";
 import type { OdgmMetrics } from "./metrics.ts";
 import type { Peers } from "./peers.ts";
+import type { HostStats } from "./raft/host.ts";
+import { GroupHost } from "./raft/host.ts";
+import { nodeTimers } from "./timers.ts";
 import { loadDocuments } from "./shards/documents.ts";
 import { contentDigest, decodeSpec, encodeSpec } from "./spec.ts";
 
@@ -146,7 +152,7 @@ export class Member {
   /** Objects per shard of this member. Shard ids count from 1, as upstream's do. */
   stats() {
     return this.collections.flatMap((collection, position) =>
-      collection.shards.map((shard) => ({
+      collection.ownShards.map((shard) => ({
         collection: collection.name,
         partition: shard.partition,
         shardId: position * 2 ** 20 + shard.partition + 1,
@@ -209,6 +215,7 @@ export class Member {
   /** Takes no leadership of a Raft group for so long, and gives away what it has; 0 ends that. */
   resign(forMs: number): void {
     this.#resignedUntilMs = performance.now() + forMs;
+    this.#open?.host.groups.resign(forMs);
     this.#changed();
   }
 
@@ -272,6 +279,18 @@ export class Member {
     });
   }
 
+  /** A message of another member for the Raft groups here. Throws the refusal. */
+  receiveForGroups(from: string, payload: Uint8Array, answer: (bytes: Uint8Array) => void): void {
+    if (this.#closing) throw refuse("SHUTTING_DOWN", "this member is shutting down");
+    // The link admits members of the collection only.
+    this.#requireStore().host.groups.receive(from as MemberId, payload, answer);
+  }
+
+  /** Numbers of the Raft groups here; undefined before the store is open. */
+  get groupStats(): HostStats | undefined {
+    return this.#open?.host.groups.stats();
+  }
+
   /** Calls back whenever generation or store state have changed; returns what ends that. */
   watch(callback: () => void): () => void {
     this.#watchers.add(callback);
@@ -283,6 +302,7 @@ export class Member {
     this.#closing = true;
     await this.#changing.catch(() => undefined);
     for (const collection of this.collections) collection.close();
+    this.#open?.host.groups.close();
     await this.#open?.host.committer.drain();
     this.#open?.guard.close();
     await this.#options.dataDir.close();
@@ -315,7 +335,22 @@ export class Member {
     const { incarnation } = format;
     const { peers } = this;
     const hasher = this.#hasher;
-    const host: CollectionHost = { store, committer, hasher, ordinal, incarnation, peers, log };
+    // The incarnation names the member in all its groups.
+    const groups = new GroupHost(incarnation as MemberId, {
+      store,
+      committer,
+      links: groupLinks(peers, incarnation as MemberId),
+      clock: systemClock,
+      timers: nodeTimers,
+      rng: systemRng,
+      hasher,
+      log,
+      observer: metrics,
+    });
+    const host: CollectionHost = {
+      ...{ store, committer, hasher, ordinal, incarnation, peers, log, groups },
+      onChange: () => this.#changed(),
+    };
     const guard = new StorageGuard({
       folder: dataDir.path,
       store: raw,
@@ -343,7 +378,7 @@ export class Member {
       const position = this.#collections.size;
       this.#collections.set(spec.collection, new ServedCollection(host, position, spec));
     }
-    this.peers.retain(this.collections.flatMap((collection) => collection.peers));
+    this.peers.retain(this.collections.flatMap((collection) => collection.members));
     this.#options.log.info("generation in force", {
       collection: spec.collection,
       generation: String(spec.generation),

@@ -155,13 +155,14 @@ async function prepareStandalone(
 function observeMember(metrics: OdgmMetrics, member: Member): void {
   metrics.observe(() => ({
     shards: member.collections.flatMap((collection) =>
-      collection.shards.map(({ partition, objects }) => {
+      collection.ownShards.map(({ partition, objects }) => {
         return { collection: collection.name, partition, objects };
       }),
     ),
     storage: member.storageLevel,
     generation: member.collections[0]?.spec.generation ?? 0n,
     full: member.storeView.kind === "ready" && !member.mayGrow,
+    groups: member.groupStats,
   }));
 }
 

@@ -203,6 +203,8 @@ export interface Group {
   /** What keeps it from taking part, unless it is ready. */
   readonly standing: GroupStanding;
   readonly standingMessage: string;
+  /** False if the configuration, as far as known here, is without this member. */
+  readonly takesPart: boolean;
   /** True once it leads and has committed something in its term. */
   readonly isLeading: boolean;
   /**

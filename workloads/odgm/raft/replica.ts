@@ -167,6 +167,11 @@ export class Replica implements Group {
     return this.knownLeader;
   }
 
+  get takesPart(): boolean {
+    const members = membersOf(this.raft?.status().config ?? makeConfiguration([]));
+    return members.length === 0 || members.includes(this.host.self);
+  }
+
   get isLeading(): boolean {
     return this.raft?.isEstablished === true;
   }

@@ -86,29 +86,29 @@ export class SnapshotSender {
     state.follower = (keys) => {
       for (const key of keys) changed.add(key);
     };
+    let bytes = 0;
     try {
       if (!(await this.host.ask(request.to, { kind: "begin", ...name }))) return undefined;
-      const send = (items: readonly SnapshotItem[]): Promise<boolean> =>
-        this.host.ask(request.to, { kind: "chunk", ...name, items });
-      let bytes = 0;
-      for (const part of this.records(state.number)) {
-        if (!this.isCurrent(replica, request, state)) return undefined;
-        if (!(await send(part))) return undefined;
-        bytes += part.reduce((sum, item) => sum + itemBytes(item), 0);
-      }
+      const send = async (parts: Iterable<readonly SnapshotItem[]>): Promise<boolean> => {
+        for (const items of parts) {
+          if (!this.isCurrent(replica, request, state)) return false;
+          if (!(await this.host.ask(request.to, { kind: "chunk", ...name, items }))) return false;
+          bytes += items.reduce((sum, item) => sum + itemBytes(item), 0);
+        }
+        return true;
+      };
+      if (!(await send(this.records(state.number)))) return undefined;
       for (let round = 0; round < ROUNDS_MAX && changed.size > LAST_KEYS_MAX; round += 1) {
         const keys = [...changed];
         changed.clear();
-        for (const part of this.valuesOf(keys, state.number)) {
-          if (!(await send(part))) return undefined;
-        }
+        if (!(await send(this.valuesOf(keys, state.number)))) return undefined;
       }
       // Entries that changed nothing have left no trace in the record yet, such as the one by which
       // the other side became a member.
       await state.settle();
       if (!this.isCurrent(replica, request, state)) return undefined;
       const last = this.lastTurn(replica, request, { changed, snapshot });
-      for (const part of last.parts) if (!(await send(part))) return undefined;
+      if (!(await send(last.parts))) return undefined;
       const { record, frame, index } = last;
       if (!(await this.host.ask(request.to, { kind: "end", ...name, record, frame }))) {
         return undefined;

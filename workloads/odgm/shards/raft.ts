@@ -121,6 +121,11 @@ export class RaftShard implements Shard {
     return { incarnation: this.options.history, index: this.group.appliedIndex };
   }
 
+  /** False once its group, as far as known here, has let go of it. */
+  get takesPart(): boolean {
+    return this.group.takesPart;
+  }
+
   /** The replica, for status and metrics. */
   view(): GroupView {
     return this.group.view();
