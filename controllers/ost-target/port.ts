@@ -13,7 +13,7 @@ export interface TargetPort {
   seen(name: string, statusUrl: string | undefined): OstSeen | Promise<OstSeen>;
   /** Wakes targets by name. */
   start(wake: (name: string) => void): () => void;
-  /** True once {@link restartPod} has deleted the pod of this uid. */
+  /** True once {@link restartPod} has seen to it that the pod of this uid goes. */
   restarted(podUid: string): boolean;
   /** Deletes a pod if it still is this one. */
   restartPod(pod: {

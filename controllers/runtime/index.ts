@@ -73,6 +73,8 @@ export type {
   ManagedFields,
   ManagedFieldsEntry,
 } from "./client/client.ts";
+export { deleteExactly } from "./client/delete-exactly.ts";
+export type { ExactObject } from "./client/delete-exactly.ts";
 export { useOf } from "./client/request-use.ts";
 export type { ResourceUse } from "./client/request-use.ts";
 export {

@@ -12,12 +12,12 @@ import type {
   Trust,
 } from "#controllers/odgm-collection/port.ts";
 import { ORIGINAL_RECLAIM_POLICY } from "#controllers/odgm-collection/port.ts";
-import type { Client, Kind } from "#controllers/runtime/index.ts";
-import { ApiError, KINDS } from "#controllers/runtime/index.ts";
+import type { Client, ExactObject } from "#controllers/runtime/index.ts";
+import { deleteExactly, KINDS } from "#controllers/runtime/index.ts";
 
 import type { CertificateKeeper } from "./certificates/keeper.ts";
 import type { MemberClient } from "./grpc/member-client.ts";
-import type { MemberPool } from "./grpc/member-pool.ts";
+import type { MemberPool, PooledMember } from "./grpc/member-pool.ts";
 
 /**
  * How long a pass waits for a member that was never heard: an operator that has just started must
@@ -31,16 +31,23 @@ class NotReadyError extends PlatformError {
   readonly code = "NOT_READY";
 }
 
+/** A connection to one member, as the port uses it. */
+export type PortMember = PooledMember &
+  Pick<MemberClient, "format" | "propose" | "apply" | "served" | "adopt" | "resign">;
+
+/** Who knows the CA and issues certificates, as the port uses it. */
+export type PortKeeper = Pick<CertificateKeeper, "trust" | "issue" | "lead">;
+
 /** See the head of this file. */
 export class OperatorCollectionPort implements CollectionPort {
-  readonly #pool: MemberPool<MemberClient>;
-  readonly #keeper: CertificateKeeper;
+  readonly #pool: MemberPool<PortMember>;
+  readonly #keeper: PortKeeper;
   readonly #client: Client;
   readonly #wakes = new Set<(key: CollectionKey) => void>();
   /** Collections that were observed and must hear of a new CA. */
   readonly #keys = new Map<string, CollectionKey>();
 
-  constructor(pool: MemberPool<MemberClient>, keeper: CertificateKeeper, client: Client) {
+  constructor(pool: MemberPool<PortMember>, keeper: PortKeeper, client: Client) {
     this.#pool = pool;
     this.#keeper = keeper;
     this.#client = client;
@@ -117,32 +124,12 @@ export class OperatorCollectionPort implements CollectionPort {
     await this.#keeper.issue(request);
   }
 
-  async restartPod(pod: {
-    readonly namespace: string;
-    readonly name: string;
-    readonly uid: string;
-  }): Promise<void> {
-    await this.#deleteExactly(KINDS.Pod, pod);
+  async restartPod(pod: ExactObject): Promise<void> {
+    await deleteExactly(this.#client, KINDS.Pod, pod);
   }
 
-  async deleteClaim(claim: {
-    readonly namespace: string;
-    readonly name: string;
-    readonly uid: string;
-  }): Promise<void> {
-    await this.#deleteExactly(KINDS.PersistentVolumeClaim, claim);
-  }
-
-  async #deleteExactly(
-    kind: Kind,
-    { namespace, name, uid }: { namespace: string; name: string; uid: string },
-  ): Promise<void> {
-    try {
-      await this.#client.delete(kind, { namespace, name }, { uid });
-    } catch (cause) {
-      // Another one of that name is there already: what was asked for has happened.
-      if (!(cause instanceof ApiError) || cause.status !== 409) throw cause;
-    }
+  async deleteClaim(claim: ExactObject): Promise<void> {
+    await deleteExactly(this.#client, KINDS.PersistentVolumeClaim, claim);
   }
 
   async setReclaimPolicy(

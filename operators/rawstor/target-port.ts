@@ -1,13 +1,19 @@
 // The OstTarget controller's port to the world: asks every target's program for its status, and
 // deletes pods. Polling stays between the operator and the pods; the API server hears only of
 // changes.
-import type { Logger } from "#api/base/index.ts";
+import type { Clock, Logger } from "#api/base/index.ts";
 import { errorMessage } from "#api/base/index.ts";
 import type { OstStatus } from "#api/workload/ost.ts";
 import type { OstSeen } from "#controllers/ost-target/plan/plan.ts";
 import type { TargetPort } from "#controllers/ost-target/port.ts";
-import type { Client } from "#controllers/runtime/index.ts";
-import { ApiError, KINDS, sleep, systemTimers } from "#controllers/runtime/index.ts";
+import type { CancelTimer, Client, ExactObject, Timers } from "#controllers/runtime/index.ts";
+import {
+  deleteExactly,
+  KINDS,
+  sleep,
+  systemClock,
+  systemTimers,
+} from "#controllers/runtime/index.ts";
 import { LRUCache } from "lru-cache";
 
 const POLL_MS = 2_000;
@@ -25,40 +31,62 @@ interface Polled {
   told: OstSeen;
   toldAtMs: number;
   stopped: boolean;
+  /** The next question. */
+  cancel: CancelTimer;
 }
+
+/** Where time and the programs' answers come from. */
+export interface TargetWorld {
+  readonly clock: Clock;
+  readonly timers: Timers;
+  /** Asks a program for its status; never rejects. */
+  readonly ask: (url: string) => Promise<OstSeen>;
+}
+
+const REAL_WORLD: TargetWorld = { clock: systemClock, timers: systemTimers, ask };
 
 /** See the head of this file. */
 export class OperatorTargetPort implements TargetPort {
   readonly #client: Client;
   readonly #log: Logger;
+  readonly #world: TargetWorld;
   readonly #polled = new Map<string, Polled>();
   /** Uids of deleted pods, latest last; a pod is away long before it leaves the list. */
   readonly #restarted = new LRUCache<string, true>({ max: RESTARTED_MAX });
   #wake: ((name: string) => void) | undefined;
 
-  constructor(client: Client, log: Logger) {
+  constructor(client: Client, log: Logger, world: TargetWorld = REAL_WORLD) {
     this.#client = client;
     this.#log = log;
+    this.#world = world;
   }
 
   seen(name: string, statusUrl: string | undefined): OstSeen | Promise<OstSeen> {
     const present = this.#polled.get(name);
     if (present !== undefined && present.url === statusUrl) return present.seen;
-    if (present !== undefined) present.stopped = true;
+    if (present !== undefined) stop(present);
     this.#polled.delete(name);
     if (statusUrl === undefined) return { kind: "absent" };
     const unknown: OstSeen = { kind: "unreachable", message: "not asked yet" };
-    const fresh = { url: statusUrl, seen: unknown, told: unknown, toldAtMs: 0, stopped: false };
+    const fresh: Polled = {
+      url: statusUrl,
+      seen: unknown,
+      told: unknown,
+      toldAtMs: 0,
+      stopped: false,
+      cancel: () => undefined,
+    };
     this.#polled.set(name, fresh);
-    return firstOf(this.#poll(name, fresh), FIRST_ANSWER_MS).then(() => fresh.seen);
+    const first = this.#poll(name, fresh);
+    return firstOf(this.#world.timers, first, FIRST_ANSWER_MS).then(() => fresh.seen);
   }
 
   start(wake: (name: string) => void): () => void {
+    this.#forgetAll();
     this.#wake = wake;
     return () => {
       this.#wake = undefined;
-      for (const polled of this.#polled.values()) polled.stopped = true;
-      this.#polled.clear();
+      this.#forgetAll();
     };
   }
 
@@ -66,26 +94,22 @@ export class OperatorTargetPort implements TargetPort {
     return this.#restarted.has(podUid);
   }
 
-  async restartPod(pod: {
-    readonly namespace: string;
-    readonly name: string;
-    readonly uid: string;
-  }): Promise<void> {
-    const { namespace, name, uid } = pod;
-    try {
-      await this.#client.delete(KINDS.Pod, { namespace, name }, { uid });
-      this.#restarted.set(uid, true);
-    } catch (cause) {
-      // Another pod of that name is there already: what was asked for has happened.
-      if (!(cause instanceof ApiError) || cause.status !== 409) throw cause;
-    }
+  async restartPod(pod: ExactObject): Promise<void> {
+    await deleteExactly(this.#client, KINDS.Pod, pod);
+    this.#restarted.set(pod.uid, true);
+  }
+
+  #forgetAll(): void {
+    for (const polled of this.#polled.values()) stop(polled);
+    this.#polled.clear();
   }
 
   async #poll(name: string, polled: Polled): Promise<void> {
     if (polled.stopped) return;
+    const { clock, timers, ask } = this.#world;
     polled.seen = await ask(polled.url);
     if (polled.stopped) return;
-    const nowMs = performance.now();
+    const nowMs = clock.monotonicMs();
     const word = changeBetween(polled.told, polled.seen);
     if (word === "much" || (word === "counts" && nowMs - polled.toldAtMs >= COUNTS_MS)) {
       polled.told = polled.seen;
@@ -93,15 +117,22 @@ export class OperatorTargetPort implements TargetPort {
       this.#log.debug("target changed", { target: name, seen: polled.seen.kind });
       this.#wake?.(name);
     }
-    setTimeout(() => void this.#poll(name, polled), POLL_MS).unref();
+    // A pass of a term that is over may still ask; nobody hears the answers after that.
+    if (this.#wake === undefined) return;
+    polled.cancel = timers.schedule(POLL_MS, () => void this.#poll(name, polled));
   }
 }
 
+function stop(polled: Polled): void {
+  polled.stopped = true;
+  polled.cancel();
+}
+
 /** Resolves with the answer, or after this long without one. */
-async function firstOf(answer: Promise<void>, limitMs: number): Promise<void> {
+async function firstOf(timers: Timers, answer: Promise<void>, limitMs: number): Promise<void> {
   const limit = new AbortController();
   const { signal } = limit;
-  const waited = sleep(systemTimers, limitMs, signal);
+  const waited = sleep(timers, limitMs, signal);
   await Promise.race([answer, waited]);
   limit.abort();
 }

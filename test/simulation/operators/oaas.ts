@@ -7,7 +7,7 @@ import type { Action, Simulation } from "#controllers/runtime/testing/index.ts";
 
 import { INVARIANTS } from "./invariants/index.ts";
 import { OWN_KINDS, SYSTEM_NAMESPACE } from "./world/kinds.ts";
-import { SimCollectionPort } from "./world/member-port.ts";
+import { simCollectionPort } from "./world/member-port.ts";
 import type { Shape } from "./world/users.ts";
 import { World } from "./world/world.ts";
 
@@ -52,7 +52,7 @@ export function oaasSimulation(options: OaasOptions): Simulation<World> {
     kinds: OWN_KINDS,
     setup: (sim, dice) => new World(sim, dice, packages),
     controllers(host) {
-      const port = new SimCollectionPort(host, host.world.fleet, host.world.network);
+      const port = simCollectionPort(host, host.world.fleet, host.world.network);
       return [
         environmentController({ operatorVersion: "sim" }),
         opackageController(),

@@ -35,7 +35,6 @@ export class Disks {
   readonly byPath = new Map<string, Disk>();
   readonly #sim: SimWorld;
   readonly #dice: Dice;
-  readonly #listeners = new Set<() => void>();
   readonly #witnesses: ((formatted: Formatted) => void)[] = [];
   #scheduled = false;
   #addresses = 0;
@@ -47,12 +46,6 @@ export class Disks {
     sim.server.storage.subscribe(({ kind }) => {
       if (WORKLOADS.has(kind.plural)) this.#soon(dice.int(50, 600));
     });
-  }
-
-  /** Told whenever what programs say may have changed. */
-  subscribe(listener: () => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
   }
 
   /** Told of every superblock that is written. */
@@ -106,15 +99,9 @@ export class Disks {
     return found?.spec?.local?.path;
   }
 
-  /** Says that what programs say may have changed. */
-  changed(): void {
-    for (const listener of [...this.#listeners]) listener();
-  }
-
   /** Pods die and come again. */
   killPod(key: ObjectKey): void {
     this.#sim.server.userDelete(KINDS.Pod, key, "Background", KCM);
-    this.changed();
   }
 
   #soon(delayMs: number): void {
@@ -131,7 +118,6 @@ export class Disks {
     for (const service of all(server, KINDS.Service)) this.#address(service);
     for (const set of all(server, KINDS.StatefulSet)) this.#keepPod(set);
     for (const pod of all(server, KINDS.Pod)) this.#run(pod);
-    this.changed();
   }
 
   #address(service: Live<Service>): void {

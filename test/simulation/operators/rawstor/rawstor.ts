@@ -19,7 +19,7 @@ import { conditionsOf, troubleOf } from "#controllers/runtime/testing/index.ts";
 
 import { all, one } from "../world/look.ts";
 import { Disks } from "./disks.ts";
-import { SimTargetPort } from "./port.ts";
+import { simTargetPort } from "./port.ts";
 
 const TARGETS = defineKind<OstTarget>(OST_TARGET);
 const VOLUMES = defineKind<RawstorVolume>(RAWSTOR_VOLUME);
@@ -108,7 +108,6 @@ const ACTIONS: readonly Action<RawstorWorld>[] = [
         return "nothing";
       }
       disk.objects = dice.pick([0, 1, 5]);
-      disks.changed();
       return `${disk.objects}`;
     },
   },
@@ -229,7 +228,6 @@ function mend(world: RawstorWorld, round: number): readonly string[] {
     const disk = disks.at(`${PREFIX}/${name}`);
     if (metadata.deletionTimestamp !== undefined) {
       disk.objects = 0;
-      disks.changed();
       const key = { namespace: NAMESPACE, name: targetNames(name).identity };
       const incarnation = one(sim.server, KINDS.ConfigMap, key)?.data?.["incarnation"];
       if (incarnation === undefined || round < 3) continue;
@@ -270,7 +268,7 @@ export function rawstorSimulation(
           clusterUid: "sim-cluster",
           allowedPathPrefixes: [PREFIX],
         },
-        new SimTargetPort(host, host.world.disks),
+        simTargetPort(host, host.world.disks),
       ),
       rawstorVolumeController(),
     ],

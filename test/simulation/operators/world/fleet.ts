@@ -101,30 +101,39 @@ export class Fleet {
     return this.#at(address).store.status;
   }
 
-  format(address: string, collection: string, identity: string, ordinal: number): void {
+  /** Answers the incarnation of the store. */
+  format(address: string, collection: string, identity: string, ordinal: number): string {
     const { store, pod } = this.#at(address);
     this.#incarnations += 1;
     const incarnation = `inc-${this.#incarnations}-${this.#dice.int(0, 0xffff).toString(16)}`;
     const format = { collection, ordinal, identity, incarnation };
-    if (!store.doFormat(format)) return;
+    if (!store.doFormat(format)) return store.format?.incarnation ?? "";
     this.#tell({ kind: "formatted", format, pod });
     this.changed(address);
+    return incarnation;
   }
 
-  propose(address: string, expected: bigint, wanted: CollectionSpec): void {
+  /** Answers the committed generation. */
+  propose(address: string, expected: bigint, wanted: CollectionSpec): bigint {
     const { store } = this.#at(address);
-    if (!store.doPropose(expected, wanted)) return;
+    const isNew = store.doPropose(expected, wanted);
     const { format, committed } = store;
-    if (format === undefined || committed === undefined) return;
-    this.#tell({ kind: "committed", format, spec: committed });
-    this.changed(address);
+    if (isNew && format !== undefined && committed !== undefined) {
+      this.#tell({ kind: "committed", format, spec: committed });
+      this.changed(address);
+    }
+    return committed?.generation ?? 0n;
   }
 
-  /** The meta group at `to` goes on from what `from` serves. */
-  adopt(from: string, to: string): void {
-    const { served } = this.#at(from).store;
-    if (served === undefined) throw new MemberError("NO_GENERATION");
-    if (this.#at(to).store.doAdopt(served)) this.changed(to);
+  /** The generation that a member serves. */
+  served(address: string): CollectionSpec | undefined {
+    return this.#at(address).store.served;
+  }
+
+  /** The meta group goes on from this generation. */
+  adopt(address: string, spec: CollectionSpec): bigint {
+    if (this.#at(address).store.doAdopt(spec)) this.changed(address);
+    return spec.generation;
   }
 
   resign(address: string, _seconds: number): void {
@@ -132,8 +141,11 @@ export class Fleet {
     this.changed(address);
   }
 
-  apply(address: string, spec: CollectionSpec): void {
-    if (this.#at(address).store.doApply(spec)) this.changed(address);
+  /** Answers the generation that the member serves. */
+  apply(address: string, spec: CollectionSpec): bigint {
+    const { store } = this.#at(address);
+    if (store.doApply(spec)) this.changed(address);
+    return store.served?.generation ?? 0n;
   }
 
   /** Says that a member's status may have changed. */
