@@ -77,6 +77,10 @@ function committed(outcome: ProposeOutcome): bigint {
       });
     case "refused":
       throw refuse(outcome.problem.reason, outcome.problem.message);
+    case "not-leader": {
+      const who = outcome.leader === "" ? "nobody is known to lead" : `${outcome.leader} leads`;
+      throw refuse("NOT_LEADER", `${who} the meta group`);
+    }
     default:
       return assertNever(outcome);
   }

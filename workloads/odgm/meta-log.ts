@@ -12,7 +12,9 @@ import { contentDigest, decodeSpec, encodeSpec, withGeneration } from "./spec.ts
 export type ProposeOutcome =
   | { readonly kind: "committed"; readonly generation: bigint }
   | { readonly kind: "conflict"; readonly current: bigint }
-  | { readonly kind: "refused"; readonly problem: SpecProblem };
+  | { readonly kind: "refused"; readonly problem: SpecProblem }
+  /** Nothing is known to be done: another voter leads, or nobody for now. */
+  | { readonly kind: "not-leader"; readonly leader: string };
 
 /** The log of generations of one collection. */
 export interface MetaLog {

@@ -47,7 +47,11 @@ export function metaSeen(observed: Observed, record: IdentityRecord | undefined)
     ([ordinal, { kind }]) => kind !== "formatted" || known.some((one) => one.ordinal === ordinal),
   );
   const founder = known.find(({ ordinal }) => ordinal === FOUNDER)?.target;
-  if (!isComplete || founder === undefined) return NOTHING;
+  // Who follows in a group may know less than its log: only a leader has all of it.
+  const isFollowed = known.some(
+    ({ status: { meta } }) => meta !== undefined && meta.role !== RaftRole.LEADER,
+  );
+  if (!isComplete || isFollowed || founder === undefined) return NOTHING;
   const serving = newest(known, ({ status }) => status.generation);
   if (serving === undefined || serving.status.generation === 0n) {
     return { ...NOTHING, target: founder, isNew: true };
