@@ -116,7 +116,21 @@ export class Applier {
         changeSet: finish(progress, false),
       };
     }
-    return this.#prune({ parent, planned, names, doomed: () => true }, progress, signal);
+    const set: PruneSet = { parent, planned, names, doomed: () => true };
+    const result = await this.#prune(set, progress, signal);
+    if (result.kind === "done") this.#retain(parent, planned);
+    return result;
+  }
+
+  /** Children that were kept, given away or taken by others are no longer of interest. */
+  #retain(parent: Parent, planned: readonly Planned[]): void {
+    for (const { name, memory } of this.#options.targets.all()) {
+      const here = planned.filter(({ child }) => child.cluster === name);
+      memory.retain(
+        parent.object.metadata.uid,
+        here.map(({ child }) => child.object),
+      );
+    }
   }
 
   /** Deletes what may be deleted, out of reach of the garbage collector or all. */

@@ -1,7 +1,7 @@
 // What is remembered between passes about children that we have applied. Losing it costs at most
 // one apply per child that the server stores otherwise than we wrote it; nothing else rests on it.
 
-import type { Live } from "../kinds/kind.ts";
+import type { KubeObject, Live } from "../kinds/kind.ts";
 import { keyOf, keyText } from "../kinds/kind.ts";
 import type { Difference } from "./match.ts";
 
@@ -16,7 +16,7 @@ interface Remembered {
 
 const NONE: ReadonlyMap<string, string> = new Map();
 
-/** By uid of the parent, then by kind and key of the child. Bounded by what was ever rendered. */
+/** By uid of the parent, then by kind and key of the child. Bounded by twice what is rendered. */
 export class ApplyMemory {
   readonly #byParent = new Map<string, Map<string, Remembered>>();
 
@@ -66,6 +66,14 @@ export class ApplyMemory {
     this.#byParent.get(parentUid)?.delete(place(live));
   }
 
+  /** These are all children now: about others, no more is remembered than there are of these. */
+  retain(parentUid: string, wanted: readonly KubeObject[]): void {
+    const children = this.#byParent.get(parentUid);
+    if (children === undefined || children.size <= wanted.length) return;
+    const places = new Set(wanted.map(place));
+    for (const known of [...children.keys()]) if (!places.has(known)) children.delete(known);
+  }
+
   /** Drops everything about a parent. */
   forget(parentUid: string): void {
     this.#byParent.delete(parentUid);
@@ -92,6 +100,6 @@ export class ApplyMemory {
   }
 }
 
-function place(live: Live): string {
-  return `${live.kind} ${keyText(keyOf(live))}`;
+function place(child: KubeObject): string {
+  return `${child.kind} ${keyText(keyOf(child))}`;
 }

@@ -4,8 +4,9 @@
 
 import { afterEach, describe, expect, it } from "@jest/globals";
 
+import type { Rendered } from "../controller/types.ts";
 import { KINDS } from "../kinds/builtin.ts";
-import type { RunningManager, WidgetWorld } from "../testing/widgets.ts";
+import type { Observed, RunningManager, WidgetWorld } from "../testing/widgets.ts";
 import { inShop, WIDGET, widget, widgetWorld } from "../testing/widgets.ts";
 
 const LONG_MS = 1_800_000;
@@ -116,6 +117,31 @@ describe("objects that come and go", () => {
     await world.clock.advance(LONG_MS);
     const after = { sizes: sizes(), timers: world.clock.waiting, series: await series(manager) };
     expect(after).toEqual(before);
+  });
+
+  it("leave nothing behind as children of one that stays", async () => {
+    const world = widgetWorld();
+    const render = ({ widget: { spec } }: Observed): Rendered => {
+      const metadata = { namespace: "shop", name: spec.text };
+      return [{ object: { apiVersion: "v1", kind: "ConfigMap", metadata }, prune: "Keep" }];
+    };
+    const turn = async (text: string): Promise<void> => {
+      world.server.userApply(WIDGET, widget("w", { text }));
+      await world.clock.advance(2_000);
+      for (const { metadata } of world.server.readAll(KINDS.ConfigMap)) {
+        if (metadata.name !== text) world.server.userDelete(KINDS.ConfigMap, inShop(metadata.name));
+      }
+      await world.clock.advance(LONG_MS);
+    };
+    const sizes = await collections(async () => {
+      running = world.start({}, { render });
+      await world.clock.advance(1_000);
+      await turn("a");
+    });
+    await turn("b");
+    const before = sizes();
+    for (const text of ["c", "d", "e"]) await turn(text);
+    expect(sizes()).toEqual(before);
   });
 
   it("leave nothing behind either if they go while another process leads", async () => {
