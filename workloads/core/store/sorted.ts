@@ -119,12 +119,17 @@ const SPREAD = 4_096;
 
 /** One character per byte. */
 export function byteText(bytes: Uint8Array): string {
-  if (bytes.byteLength <= SPREAD) return String.fromCharCode(...bytes);
+  if (bytes.byteLength <= SPREAD) return spread(bytes);
   let text = "";
   for (let at = 0; at < bytes.byteLength; at += SPREAD) {
-    text += String.fromCharCode(...bytes.subarray(at, at + SPREAD));
+    text += spread(bytes.subarray(at, at + SPREAD));
   }
   return text;
+}
+
+/** An array-like will do for `apply`, and is several times faster than going through an iterator. */
+function spread(bytes: Uint8Array): string {
+  return String.fromCharCode.apply(undefined, bytes as unknown as number[]);
 }
 
 /** The inverse of {@link byteText}. */

@@ -9,7 +9,6 @@ import type {
   KvEngine,
   KvStats,
   Layer,
-  LogRecord,
   ScanOptions,
   ScrubReport,
   StoreCondition,
@@ -414,7 +413,8 @@ export class LogEngine implements KvEngine {
     if (this.#active.size > 0 || this.#frozen !== undefined) {
       const text = byteText(key);
       const record = this.#active.get(text) ?? this.#frozen?.get(text);
-      if (record !== undefined) return copyOf(record);
+      if (record?.sealed !== undefined) return readSealed(record.sealed);
+      if (record !== undefined) return undefined;
     }
     const sealed = this.#parts.checkpoint.get(key);
     return sealed === undefined ? undefined : this.#unseal({ key, sealed });
@@ -492,9 +492,4 @@ function note(accepted: Map<string, number | undefined>, writes: readonly StoreW
   for (const { key, value, index } of writes) {
     accepted.set(byteText(key), value === undefined ? undefined : index);
   }
-}
-
-/** Bytes in memory may be shared with other records of their frame. */
-function copyOf(record: LogRecord): ReturnType<typeof readSealed> | undefined {
-  return record.sealed === undefined ? undefined : readSealed(record.sealed.slice());
 }

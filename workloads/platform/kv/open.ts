@@ -122,7 +122,7 @@ async function openDamaged(opening: Opening, damage: string): Promise<KvEngine> 
 
 function readLeft({ ground, overlay }: Opening, key: Uint8Array): StoreValue | undefined {
   const record = overlay.get(byteText(key));
-  const sealed = record === undefined ? ground.checkpoint.get(key) : record.sealed?.slice();
+  const sealed = record === undefined ? ground.checkpoint.get(key) : record.sealed;
   const opened = sealed === undefined ? undefined : openSealed(ground.crc32, key, sealed);
   return opened === undefined ? undefined : { value: opened.value, index: opened.index };
 }
