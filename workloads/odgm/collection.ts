@@ -8,6 +8,7 @@ import type {
   CollectionSpec,
 } from "#api/gen/oaas-admin_pb.ts";
 import { PARTITIONS_MAX } from "#workloads/core/meta/index.ts";
+import type { GroupId } from "#workloads/core/raft/index.ts";
 import type { SlotTable } from "#workloads/core/slots/index.ts";
 import { makeSlotTable, slotOf } from "#workloads/core/slots/index.ts";
 import type { Store } from "#workloads/core/store/index.ts";
@@ -202,13 +203,18 @@ export class ServedCollection {
     const settings = raftSettings(this.#spec, partition, self);
     if (known !== undefined) {
       known.configure(settings);
-      return isHere || known.takesPart ? known : undefined;
+      if (isHere || known.takesPart) return known;
+      this.#raftShards.delete(partition);
+      this.#shards.delete(partition);
+      known.remove();
+      return undefined;
     }
-    if (!isHere) return undefined;
+    const number = this.#position * PARTITIONS_MAX + partition;
+    if (!isHere && !groups.holds(number as GroupId)) return undefined;
     const shard = openRaftShard(groups, {
       name: `${this.name}/${partition}`,
       partition,
-      number: this.#position * PARTITIONS_MAX + partition,
+      number,
       settings,
       hasher,
       onChange: () => this.#raftChanged(partition),
@@ -223,7 +229,13 @@ export class ServedCollection {
     const shard = this.#raftShards.get(partition);
     // The group of a partition that is not this member's any more has let go of it.
     const isOver = owner?.kind === "local" && shard?.takesPart === false;
-    if (isOver) this.#owners = this.#owners.with(partition, this.#ownerFor(partition));
+    if (isOver) {
+      // Not while the group is telling of it.
+      setImmediate(() => {
+        this.#owners = this.#owners.with(partition, this.#ownerFor(partition));
+        this.#host.onChange();
+      });
+    }
     this.#host.onChange();
   }
 

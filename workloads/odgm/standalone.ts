@@ -13,8 +13,11 @@ export class CollectionsError extends PlatformError {
   override readonly code = "ODGM_COLLECTIONS";
 }
 
-/** Upstream's names of the shard type without replicas. */
-const BASIC_NAMES: ReadonlySet<string> = new Set(["", "basic", "none", "single"]);
+/** Upstream's names of shard types that one replica can be of. */
+const SHARD_TYPES: ReadonlyMap<string, "Basic" | "Raft"> = new Map([
+  ...["", "basic", "none", "single"].map((name) => [name, "Basic"] as const),
+  ["raft", "Raft"],
+]);
 /** Options that mean something here; values are texts, as upstream's. */
 const OPTIONS: ReadonlySet<string> = new Set([
   "invoke_only_primary",
@@ -55,22 +58,25 @@ function parseCollection(value: unknown, path: string): CollectionSpec {
   if (replicas > 1) {
     throw new CollectionsError(`${path}.replica_count: ${replicas} replicas are not served alone`);
   }
-  const shardType = asText(item["shard_type"] ?? "", `${path}.shard_type`);
-  if (!BASIC_NAMES.has(shardType)) {
-    throw new CollectionsError(`${path}.shard_type: "${shardType}" is not served alone`);
+  const typeName = asText(item["shard_type"] ?? "", `${path}.shard_type`);
+  const shardType = SHARD_TYPES.get(typeName);
+  if (shardType === undefined) {
+    throw new CollectionsError(`${path}.shard_type: "${typeName}" is not served alone`);
   }
   return create(CollectionSpecSchema, {
     collection,
     package: collection.includes(".") ? collection.slice(0, collection.lastIndexOf(".")) : "",
     generation: 1n,
     partitioning: "Explicit",
-    shardType: "Basic",
+    shardType,
     persistent: true,
     options: parseOptions(item["options"], `${path}.options`),
     members: [{ id: 1n, ordinal: 0 }],
     partitions: Array.from({ length: partitions }, (_, partition) => ({
       partition,
       members: [1n],
+      // The store of the program, whatever its incarnation will be.
+      founders: shardType === "Raft" ? ["alone"] : [],
     })),
     functions: parseFunctions(item["invocations"], `${path}.invocations`),
   });

@@ -4,6 +4,7 @@
 //
 //   message  | version u8 | kind u8 | note u8 | body |
 //   answer   | version u8 | note u8 | taken u8 |
+//   removed  | group varint |
 //   begin    | group varint | snapshot text |
 //   chunk    | group varint | snapshot text | { key bytes, flag u8, index varint, value bytes } |
 //   end      | group varint | snapshot text | record bytes | frame bytes |
@@ -14,7 +15,7 @@ import { ByteReader, ByteWriter, GROUP_ID_MAX } from "#workloads/core/raft/index
 export const FRAME_BYTES_MAX = 256 << 10;
 
 const VERSION = 1;
-const KINDS = ["frame", "ping", "begin", "chunk", "end"] as const;
+const KINDS = ["frame", "ping", "removed", "begin", "chunk", "end"] as const;
 const KEY_BYTES_MAX = 2048;
 const NAME_BYTES_MAX = 64;
 const RESIGNED = 1;
@@ -43,6 +44,8 @@ export type HostMessage =
   /** Messages of the core, as `encodeFrame` made them. */
   | { readonly kind: "frame"; readonly frame: Uint8Array }
   | { readonly kind: "ping" }
+  /** Has the group, which you lead, let go of me? "Taken" means yes. */
+  | { readonly kind: "removed"; readonly group: GroupId }
   | ({ readonly kind: "begin" } & SnapshotName)
   | ({ readonly kind: "chunk"; readonly items: readonly SnapshotItem[] } & SnapshotName)
   /** `record` is that of the state; `frame` holds the core's message, to be taken last. */
@@ -63,6 +66,9 @@ export function encodeMessage(message: HostMessage, note: PeerNote): Uint8Array 
       break;
     case "frame":
       writer.bytes(message.frame);
+      break;
+    case "removed":
+      writer.varint(message.group);
       break;
     case "begin":
       writeName(writer, message);
@@ -124,6 +130,8 @@ function readBody(reader: ByteReader, kind: HostMessage["kind"]): HostMessage | 
       return { kind };
     case "frame":
       return { kind, frame: reader.bytes(reader.remaining) };
+    case "removed":
+      return { kind, group: readGroup(reader) };
     case "begin":
       return { kind, ...readName(reader) };
     case "chunk": {
@@ -145,11 +153,15 @@ function writeName(writer: ByteWriter, { group, snapshot }: SnapshotName): void 
   writer.text(snapshot);
 }
 
-function readName(reader: ByteReader): SnapshotName {
+function readGroup(reader: ByteReader): GroupId {
   const group = reader.varint();
   if (group > GROUP_ID_MAX) reader.fail();
   // Checked just above.
-  return { group: group as GroupId, snapshot: reader.text(NAME_BYTES_MAX) };
+  return group as GroupId;
+}
+
+function readName(reader: ByteReader): SnapshotName {
+  return { group: readGroup(reader), snapshot: reader.text(NAME_BYTES_MAX) };
 }
 
 function writeItem(writer: ByteWriter, { key, index, value }: SnapshotItem): void {

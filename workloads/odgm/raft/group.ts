@@ -203,7 +203,7 @@ export interface Group {
   /** What keeps it from taking part, unless it is ready. */
   readonly standing: GroupStanding;
   readonly standingMessage: string;
-  /** False if the configuration, as far as known here, is without this member. */
+  /** False if the group, as far as known here, has no part for this member. */
   readonly takesPart: boolean;
   /** True once it leads and has committed something in its term. */
   readonly isLeading: boolean;
@@ -220,6 +220,11 @@ export interface Group {
   /** The leader brings the configuration there by itself, one change at a time. */
   setWanted(wanted: WantedGroup): void;
   view(): GroupView;
+  /**
+   * Ends the replica here and deletes what it holds, for a member that takes no part. What it has
+   * promised stays known, so that it can join again.
+   */
+  remove(): void;
   /** Ends the replica here; the group goes on elsewhere, and here when it is opened again. */
   close(): void;
 }

@@ -297,6 +297,32 @@ describe("the members of a group", () => {
     await town.everywhere("with", "d", [A, B, D]);
   });
 
+  it("that have left are told so, or ask; what they hold is deleted, what they promised is not", async () => {
+    for (const isAway of [false, true]) {
+      const town = await threeOf(18);
+      await town.led(A);
+      await town.set("k=v");
+      const { disk } = town.grid.members.get(C) ?? {};
+      assert(disk !== undefined, "it has a disk");
+      const wanted = { generation: 2n, members: [A, B] };
+      if (isAway) town.grid.isolate(C, true);
+      for (const id of ABC) town.group(id).setWanted(wanted);
+      await town.grid.time.until(() => town.group(A).view().reachedGeneration === 2n, "left");
+      town.grid.isolate(C, false);
+      await town.grid.time.until(() => !town.group(C).takesPart, "it knows");
+      town.group(C).remove();
+      await town.grid.time.until(() => disk.values.size === 2, "hard state and base are left");
+      expect(town.grid.members.get(C)?.host.holds(GROUP)).toBe(false);
+      // It comes back as one that has everything to learn.
+      const again = { generation: 3n, members: ABC };
+      for (const id of [A, B]) town.group(id).setWanted(again);
+      town.kill(C);
+      town.open(C, { wanted: again });
+      await town.grid.time.until(() => town.group(A).view().reachedGeneration === 3n, "back");
+      await town.everywhere("k", "v");
+    }
+  });
+
   it("stay as they are while a new one is not there", async () => {
     const town = await threeOf(9);
     await town.led(A);

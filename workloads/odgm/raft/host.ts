@@ -32,6 +32,7 @@ import {
 } from "./frames.ts";
 import type { Group, GroupOptions } from "./group.ts";
 import type { StatePlace } from "./log.ts";
+import { GroupLog } from "./log.ts";
 import type { GroupCommitMember, GroupWorld, Lane, StopTimer } from "./ports.ts";
 import type { ReplicaHost } from "./replica.ts";
 import { Replica } from "./replica.ts";
@@ -48,6 +49,8 @@ const TURN_MS = 8;
 const STEER_TICKS = 4;
 /** Ticks between two samples of how far groups have got. */
 const SAMPLE_TICKS = 20;
+/** Ticks between two questions of a replica that nobody seems to need. */
+const ADRIFT_TICKS = 40;
 
 /** Numbers of the groups together. */
 export interface HostStats {
@@ -112,6 +115,11 @@ export class GroupHost implements ReplicaHost, GroupCommitMember {
     this.configChanged();
     this.schedule();
     return replica;
+  }
+
+  /** True if the store holds a replica of this group, open or not. Throws STORE_DAMAGED. */
+  holds(id: GroupId): boolean {
+    return this.replicas.has(id) || GroupLog.isThere(this.world.store, id);
   }
 
   /** The replica of this group, if it is open. */
@@ -358,6 +366,12 @@ export class GroupHost implements ReplicaHost, GroupCommitMember {
       case "frame":
         done(this.receiveFrame(from, message.frame));
         return;
+      case "removed": {
+        const replica = this.replicas.get(message.group);
+        if (replica === undefined) done(false);
+        else replica.hasLetGoOf(from, done);
+        return;
+      }
       case "begin":
       case "chunk":
         this.receiver.receive(this.replicas.get(message.group), message, done);
@@ -416,7 +430,19 @@ export class GroupHost implements ReplicaHost, GroupCommitMember {
     if (this.ticks % STEER_TICKS === 0) {
       for (const replica of this.restless) if (!replica.steer()) this.restless.delete(replica);
     }
+    if (this.ticks % ADRIFT_TICKS === 0) this.askForTheAdrift();
     this.schedule();
+  }
+
+  private askForTheAdrift(): void {
+    for (const replica of this.replicas.values()) {
+      if (!replica.isAdrift) continue;
+      for (const member of replica.wantedMembers) {
+        this.speak(member, "control", { kind: "removed", group: replica.id }, (isSo) => {
+          if (isSo === true) replica.letGo();
+        });
+      }
+    }
   }
 
   private lookAround(nowMs: number, lateMs: number): void {

@@ -37,10 +37,13 @@ export interface StatePlace {
   readonly side: 0 | 1;
   /** What is there must not be used; a snapshot will take its place. */
   readonly isVoid: boolean;
+  /** The replica was removed; only what it had promised is kept. */
+  readonly isGone: boolean;
 }
 
-const FIRST_PLACE: StatePlace = { side: 0, isVoid: false };
+const FIRST_PLACE: StatePlace = { side: 0, isVoid: false, isGone: false };
 const VOID = 2;
+const GONE = 4;
 
 /** The reading side of the store. */
 export type LogStore = Pick<Store, "get" | "scan">;
@@ -226,8 +229,17 @@ export class GroupLog implements LogView {
     if (persist.base !== undefined) this.moveStart(persist.base);
   }
 
-  /** Nothing of it can be relied on: begins anew as one that waits for a snapshot. */
-  forget(hard: HardState): readonly StoreWrite[] {
+  /** True if the store holds a replica of the group. Throws STORE_DAMAGED. */
+  static isThere(store: LogStore, group: GroupId): boolean {
+    const base = store.get(baseKey(group));
+    return base !== undefined && !decodePlace(base.value[0] ?? 0).isGone;
+  }
+
+  /**
+   * Nothing of it is of use: begins anew as one that waits for a snapshot, now or, if it `isGone`,
+   * when the group takes it in again.
+   */
+  forget(hard: HardState, isGone: boolean): readonly StoreWrite[] {
     const writes: StoreWrite[] = [];
     this.removeEntries(writes, this.queued.first, this.queued.last);
     const base = joiningBase();
@@ -236,7 +248,7 @@ export class GroupLog implements LogView {
     this.last = 0;
     this.bytes = 0;
     this.forgetRecent();
-    this.place = { ...this.place, isVoid: true };
+    this.place = { side: this.place.side, isVoid: true, isGone };
     writes.push(this.baseWrite(base), this.hardWrite(hard));
     return writes;
   }
@@ -315,7 +327,8 @@ export class GroupLog implements LogView {
   private baseWrite(base: LogBase): StoreWrite {
     const record = encodeRecord(this.group, { ...NOTHING, base });
     const value = new Uint8Array(record.byteLength + 1);
-    value[0] = this.place.side | (this.place.isVoid ? VOID : 0);
+    const { side, isVoid, isGone } = this.place;
+    value[0] = side | (isVoid ? VOID : 0) | (isGone ? GONE : 0);
     value.set(record, 1);
     return { key: baseKey(this.group), value, index: base.index };
   }
@@ -347,7 +360,11 @@ function decodeEntry(index: LogIndex, value: Uint8Array): Entry | undefined {
 }
 
 function decodePlace(byte: number): StatePlace {
-  return { side: (byte & 1) === 1 ? 1 : 0, isVoid: (byte & VOID) > 0 };
+  return {
+    side: (byte & 1) === 1 ? 1 : 0,
+    isVoid: (byte & VOID) > 0,
+    isGone: (byte & GONE) > 0,
+  };
 }
 
 function decoded(bytes: Uint8Array) {

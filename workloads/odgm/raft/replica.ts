@@ -126,6 +126,8 @@ export class Replica implements Group {
   standing: GroupStanding = "joining";
   standingMessage = "waits for a snapshot of the leader";
   private isClosed = false;
+  /** The leader has said that the group is without this member. */
+  private isLetGo = false;
   /** A snapshot is being taken over. */
   isRestoring = false;
   /** Commit index at the last two samples, a second apart. */
@@ -168,8 +170,11 @@ export class Replica implements Group {
   }
 
   get takesPart(): boolean {
+    if (this.isLetGo) return false;
+    const { self } = this.host;
+    const isWanted = this.wanted.members.includes(self);
     const members = membersOf(this.raft?.status().config ?? makeConfiguration([]));
-    return members.length === 0 || members.includes(this.host.self);
+    return members.length === 0 ? isWanted : members.includes(self);
   }
 
   get isLeading(): boolean {
@@ -228,7 +233,7 @@ export class Replica implements Group {
     this.standingMessage = `the log was damaged at entry ${damagedAt}`;
     this.host.commit(log.cutWrites(this.hard));
     if (!isLost) return;
-    this.host.commit(log.forget(this.hard));
+    this.host.commit(log.forget(this.hard, false));
     this.current = this.makeState();
   }
 
@@ -308,6 +313,51 @@ export class Replica implements Group {
     this.endCore("closed");
     this.isClosed = true;
     this.host.closed(this);
+  }
+
+  remove(): void {
+    if (this.isClosed) return;
+    this.log.info("replica removed", { applied: this.current.applied });
+    const { current, otherNumber } = this;
+    this.endCore("closed");
+    this.isClosed = true;
+    const { logEpoch } = this.hard;
+    this.hard = { ...this.hard, commit: 0, logEpoch: logEpoch + 1, suspect: true };
+    this.host.commit(this.records.forget(this.hard, true));
+    this.host.sweep(current.number);
+    this.host.sweep(otherNumber);
+    this.host.closed(this);
+  }
+
+  /** True if it should ask whether the group has let go of it: it may have missed that. */
+  get isAdrift(): boolean {
+    const isWanted = this.wanted.members.includes(this.host.self);
+    return !isWanted && this.knownLeader === undefined && this.takesPart;
+  }
+
+  /** Who may know. */
+  get wantedMembers(): readonly MemberId[] {
+    return this.wanted.members;
+  }
+
+  /** The leader has said so. */
+  letGo(): void {
+    this.isLetGo = true;
+    this.options.onChange?.();
+  }
+
+  /** Tells whether the group, which is led here, has no part for this member. */
+  hasLetGoOf(member: MemberId, done: (isSo: boolean) => void): void {
+    if (!this.isLeading) {
+      done(false);
+      return;
+    }
+    // Only who still leads may say so.
+    this.read("quorum", (outcome) => {
+      const config = this.raft?.status().config;
+      if (outcome.kind === "refused" || config === undefined) done(false);
+      else done(!membersOf(config).includes(member));
+    });
   }
 
   /** What a snapshot of the stored state must be labelled with. */
@@ -594,7 +644,7 @@ export class Replica implements Group {
     this.standingMessage = why;
     const { logEpoch } = this.hard;
     this.hard = { ...this.hard, commit: 0, logEpoch: logEpoch + 1, suspect: true };
-    this.host.commit(this.records.forget(this.hard));
+    this.host.commit(this.records.forget(this.hard, false));
     this.current = this.makeState();
     this.startCore();
     this.options.onChange?.();

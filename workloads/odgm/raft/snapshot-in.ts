@@ -68,7 +68,7 @@ export class SnapshotReceiver {
     const arriving: Arriving = {
       snapshot,
       number,
-      place: { side, isVoid: false },
+      place: { side, isVoid: false, isGone: false },
       state: undefined,
       isWhole: false,
       bytes: 0,

@@ -31,7 +31,10 @@ export class Sweeper {
     const work = known ?? { number, done: [] };
     if (done !== undefined) work.done.push(done);
     if (known === undefined) this.works.push(work);
-    if (!this.isRunning) this.next();
+    if (this.isRunning) return;
+    this.isRunning = true;
+    // What is on its way there is part of it.
+    this.world.committer.whenDurable(() => this.next());
   }
 
   private next(): void {

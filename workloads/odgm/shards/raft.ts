@@ -362,13 +362,23 @@ export class RaftShard implements Shard {
     throw refuse("UNSUPPORTED", "replicas of a Raft shard speak through their hosts");
   }
 
+  /** Deletes what is here; see {@link Group.remove}. */
+  remove(): void {
+    this.failBehind();
+    this.group.remove();
+  }
+
   close(): void {
+    this.failBehind();
+    this.group.close();
+  }
+
+  private failBehind(): void {
     for (const { stop, done } of this.behind) {
       stop();
       done(refuse("SHUTTING_DOWN", `partition ${this.partition} is being closed here`));
     }
     this.behind.clear();
-    this.group.close();
   }
 }
 
