@@ -22,6 +22,12 @@ const LISTS: Readonly<Record<string, readonly Mutant[]>> = {
 const JOBS = 2;
 const SIMULATION_MS_MAX = 240_000;
 
+/** A simulation, by the name of its list, and how many of its seeds. */
+interface Asked {
+  readonly name: string;
+  readonly seeds: string;
+}
+
 interface Options {
   readonly only?: readonly string[];
   readonly list?: boolean;
@@ -49,7 +55,9 @@ async function run(name: string, options: Options): Promise<number> {
     console.error(`the list ${name} is stale:\n${faults.map((one) => `  ${one}`).join("\n")}`);
     return 1;
   }
-  return report(await judgeAll(mutants, options.simulate));
+  const { simulate: seeds } = options;
+  const simulation = seeds === undefined ? undefined : { name, seeds };
+  return report(await judgeAll(mutants, simulation));
 }
 
 /** The named tests without any mutant, all in one process; what is not green. */
@@ -63,7 +71,7 @@ async function baseline(mutants: readonly Mutant[]): Promise<readonly string[]> 
 
 async function judgeAll(
   mutants: readonly Mutant[],
-  seeds: string | undefined,
+  simulation: Asked | undefined,
 ): Promise<readonly MutantResult[]> {
   const results = new Map<string, MutantResult>();
   const waiting = [...mutants];
@@ -72,12 +80,12 @@ async function judgeAll(
       const startedAtMs = performance.now();
       const verdict = await judge(mutant);
       const elapsedMs = performance.now() - startedAtMs;
-      const simulation = seeds === undefined ? undefined : await simulate(mutant, seeds);
+      const said = simulation === undefined ? undefined : await simulate(mutant, simulation);
       results.set(mutant.id, {
         mutant,
         verdict,
         elapsedMs,
-        ...(simulation === undefined ? {} : { simulation }),
+        ...(said === undefined ? {} : { simulation: said }),
       });
     }
   };
@@ -86,10 +94,10 @@ async function judgeAll(
 }
 
 /** What the simulation says of a mutant: the first seed that fails, and how. */
-async function simulate(mutant: Mutant, seeds: string): Promise<string> {
+async function simulate(mutant: Mutant, { name, seeds }: Asked): Promise<string> {
   const program = join(ROOT, "test", "mutants", "first-violation.main.ts");
   const hook = join(ROOT, "hack", "mutants", "hook.mjs");
-  const args = ["--disable-warning=ExperimentalWarning", "--import", hook, program, seeds];
+  const args = ["--disable-warning=ExperimentalWarning", "--import", hook, program, name, seeds];
   const { code, output } = await runNode(args, mutant, SIMULATION_MS_MAX);
   const lines = output.trim().split("\n");
   return code === undefined ? `hangs after "${lines.at(-1) ?? ""}"` : (lines.at(-1) ?? "");
