@@ -1,3 +1,5 @@
+// As in undici-transport.ts: the declaration is named where the file is imported.
+/// <reference path="./undici-agent.d.ts" />
 import { describe, expect, it } from "@jest/globals";
 
 // The package has no public export of the agent alone. If a new version moves the file, this is
