@@ -1,5 +1,5 @@
-// A file that takes up room for nothing, to be given away when the disk is full: the log can then go
-// on, so that what makes room (deletes, truncation, votes, membership) still gets through.
+// A file that takes up room for nothing, to be given away when the disk is full: the log can then
+// go on, so that what makes room (deletes, truncation, votes, membership) still gets through.
 import { closeSync, existsSync, rmSync, statSync } from "node:fs";
 import { statfs } from "node:fs/promises";
 import { join } from "node:path";

@@ -7,6 +7,7 @@ import { errorMessage } from "#api/base/index.ts";
 import type { KvEngine, Store, StoreWrite } from "#workloads/core/store/index.ts";
 
 import { Ballast } from "./ballast.ts";
+import { Housekeeping } from "./housekeeping.ts";
 
 /**
  * The same store; `onFailure` is told once if it fails, before any caller is, and `onCommitted` of
@@ -52,6 +53,7 @@ export class StorageGuard {
   readonly #folder: string;
   readonly #store: KvEngine;
   readonly #ballast: Ballast;
+  readonly #housekeeping: Housekeeping;
   readonly #limit: number;
   readonly #capacityBytes: number | undefined;
   readonly #log: Logger;
@@ -72,6 +74,7 @@ export class StorageGuard {
     this.#folder = options.folder;
     this.#store = options.store;
     this.#ballast = new Ballast(options.folder, options.log);
+    this.#housekeeping = new Housekeeping(options.store, options.log);
     this.#limit = options.limit;
     this.#capacityBytes = options.capacityBytes;
     this.#log = options.log;
@@ -116,6 +119,7 @@ export class StorageGuard {
 
   close(): void {
     clearInterval(this.#timer);
+    this.#housekeeping.close();
   }
 
   /** Deletes make room only once they have left the log. */

@@ -26,6 +26,7 @@ import { GroupHost } from "./raft/host.ts";
 import { nodeTimers } from "./timers.ts";
 import { loadDocuments } from "./shards/documents.ts";
 import { contentDigest, decodeSpec, encodeSpec } from "./spec.ts";
+import { observeStore } from "./store-metrics.ts";
 
 /** What a member is made of. */
 export interface MemberOptions {
@@ -328,6 +329,7 @@ export class Member {
   async #openStore(format: FormatRecord, raw: KvEngine): Promise<OpenStore> {
     const { log, metrics, dataDir, owner } = this.#options;
     const wrote = (bytes: number): void => this.#open?.guard.wrote(bytes);
+    observeStore(metrics.registry, raw);
     const store = guardStore(raw, this.#options.onStoreFailure, wrote);
     const committer = new Committer(store, { observer: metrics, log });
     const standalone = owner.collection === STANDALONE_OWNER.collection;

@@ -133,7 +133,8 @@ function buildCommand(compact: (dataDir: string) => void): Command {
       `JSON list of collections, for an empty folder only (${ODGM_ENV.collection}: the text)`,
     );
   for (const { flags, help, env } of FLAGS) command.option(flags, `${help} (${env})`);
-  // Without a subcommand the program runs; Commander would print its help. Options after one are its.
+  // Without a subcommand the program runs; Commander would print its help. Options after one are
+  // its.
   command.enablePositionalOptions().action(() => undefined);
   command
     .command("compact")

@@ -11,8 +11,9 @@
 //
 // `sequence` counts frames without gaps. `position` is segment * 2^27 + offset. `synced` is the
 // position below which everything was durable when the frame was made: a frame that cannot be read
-// below the mark of any later one was acknowledged and is lost, one above every mark is a torn tail.
-// Checksums of headers start from that of the store id, so that no value can pass for a frame.
+// below the mark of any later one was acknowledged and is lost, one above every mark is a torn
+// tail. Checksums of headers start from that of the store id, so that no value can pass for a
+// frame.
 import { assert } from "#api/base/index.ts";
 
 import type { StoreWrite } from "./port.ts";

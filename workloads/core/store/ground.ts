@@ -1,5 +1,5 @@
-// What an engine with a log stands on: a folder of files that are written and synced, and an ordered
-// file of sealed values where they rest once the log no longer holds them. Real ones are in
+// What an engine with a log stands on: a folder of files that are written and synced, and an
+// ordered file of sealed values where they rest once the log no longer holds them. Real ones are in
 // workloads/platform/kv, ones in memory that fail on purpose in testing/.
 import type { ScanOptions, StoreRange, StoreUsage } from "./port.ts";
 

@@ -18,8 +18,8 @@ export interface Layer {
 }
 
 /**
- * Where the sealed value of a key lies. A hundred thousand of them are held at a time: a place in the
- * frame that is in memory anyway takes a third of what views of key and value would.
+ * Where the sealed value of a key lies. A hundred thousand of them are held at a time: a place in
+ * the frame that is in memory anyway takes a third of what views of key and value would.
  */
 interface Place {
   readonly frame: ArrayBufferLike;

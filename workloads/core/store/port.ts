@@ -1,6 +1,6 @@
 // The store as its users see it: ordered keys, atomic commits, reads of durable data only. `Store`
-// is what a shard needs, `KvEngine` what an engine offers to whoever owns the store. Engines live in
-// workloads/platform/kv; the suite that every engine passes is test/conformance/kv.
+// is what a shard needs, `KvEngine` what an engine offers to whoever owns the store. Engines live
+// in workloads/platform/kv; the suite that every engine passes is test/conformance/kv.
 import { PlatformError } from "#api/base/index.ts";
 
 /** One change of a commit; `value` undefined removes the key. */
@@ -44,7 +44,7 @@ export interface ScanOptions {
 
 /** Sizes, for the refusal of growth and for status. */
 export interface StoreUsage {
-  /** Bytes that live data takes where it rests, or will take; free pages and the log not counted. */
+  /** Bytes that live data takes where it rests, or will; without free pages and the log. */
   readonly liveBytes: number;
   /** Bytes of the file where data rests, free pages included; at least {@link liveBytes}. */
   readonly fileBytes: number;
@@ -55,7 +55,8 @@ export interface CommitOptions {
   /**
    * False: resolves, and is read, once it is in the log, and becomes durable with the next commit
    * that is synced. For what can be made again from something durable, such as the applied state of
-   * a replicated log. After a crash such commits are there as a prefix, never in part. Default true.
+   * a replicated log. After a crash such commits are there as a prefix, never in part. Default
+   * true.
    */
   readonly sync?: boolean;
 }
@@ -94,7 +95,7 @@ export interface StoreCondition {
 /** How a conditional commit ended. */
 export type CommitOutcome =
   | { readonly kind: "committed" }
-  /** Nothing was written. `condition` is the first that did not hold; all it rests on is durable. */
+  /** Nothing was written. `condition` did not hold first; what that rests on is durable. */
   | {
       readonly kind: "refused";
       readonly condition: StoreCondition;
@@ -179,8 +180,8 @@ export interface KvEngine extends Store {
   checkpoint(): Promise<void>;
   /** Removes what has expired; answers how many keys. */
   sweep(): Promise<number>;
-  /** Checks every checksum at rest, in small steps. */
-  scrub(): Promise<ScrubReport>;
+  /** Checks every checksum at rest, in small steps with pauses between them. */
+  scrub(pauseMs?: number): Promise<ScrubReport>;
   /** What was lost has been fetched again from others. Durable when it resolves. */
   clearDamage(): Promise<void>;
   stats(): KvStats;

@@ -127,7 +127,7 @@ export function byteText(bytes: Uint8Array): string {
   return text;
 }
 
-/** An array-like will do for `apply`, and is several times faster than going through an iterator. */
+/** An array-like will do for `apply`, which is several times faster than an iterator. */
 function spread(bytes: Uint8Array): string {
   return String.fromCharCode.apply(undefined, bytes as unknown as number[]);
 }

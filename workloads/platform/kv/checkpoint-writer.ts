@@ -1,6 +1,6 @@
-// Moves a frozen overlay into the checkpoint: transactions of at most 500 puts, one at a time. Until
-// the last one the checkpoint says that it is complete up to where the previous one was, so that
-// after a crash the log is replayed from there, over values that are already there.
+// Moves a frozen overlay into the checkpoint: transactions of at most 500 puts, one at a time.
+// Until the last one the checkpoint says that it is complete up to where the previous one was, so
+// that after a crash the log is replayed from there, over values that are already there.
 import { assert } from "#api/base/index.ts";
 import type { Checkpoint, Layer, Overlay, SealedWrite } from "#workloads/core/store/index.ts";
 import { byteText, placeOfPosition, textBytes } from "#workloads/core/store/index.ts";

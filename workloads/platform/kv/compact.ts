@@ -1,7 +1,7 @@
-// LMDB's file never shrinks. Offline its records are written to a new one, which is compared with the
-// original record by record and takes its name in one step: after a crash at any point there is the
-// one or the other, whole. LMDB's own compacting copy is not used: the one in lmdb 3.5 leaves a list
-// of free pages on which the next removal aborts (key.mv_size > 0 in mdb_page_alloc).
+// LMDB's file never shrinks. Offline its records are written to a new one, which is compared with
+// the original record by record and takes its name in one step: after a crash at any point there is
+// the one or the other, whole. LMDB's own compacting copy is not used: the one in lmdb 3.5 leaves a
+// list of free pages on which the next removal aborts (key.mv_size > 0 in mdb_page_alloc).
 import { existsSync, rmSync, statSync } from "node:fs";
 import { rename, statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";

@@ -1,7 +1,8 @@
 // The engine: a log that makes commits durable, an overlay of what it holds, a checkpoint where
-// values rest. Reads ask the overlay, then the part of it that is on its way to the checkpoint, then
-// the checkpoint. Everything that is committed in one turn of the event loop is one frame and one
-// sync; what comes meanwhile is the next. One piece of maintenance (checkpoint, snapshot) at a time.
+// values rest. Reads ask the overlay, then the part of it that is on its way to the checkpoint,
+// then the checkpoint. Everything that is committed in one turn of the event loop is one frame and
+// one sync; what comes meanwhile is the next. One piece of maintenance (checkpoint, snapshot) at a
+// time.
 import { assert, errorMessage } from "#api/base/index.ts";
 import type {
   CommitOptions,
@@ -195,7 +196,7 @@ export class LogEngine implements KvEngine {
     });
   }
 
-  async scrub(): Promise<ScrubReport> {
+  async scrub(pauseMs = 0): Promise<ScrubReport> {
     let checked = 0;
     let damaged = 0;
     let rest: StoreRange | undefined = { start: new Uint8Array(1), end: RESERVED_KEYS_START };
@@ -208,7 +209,7 @@ export class LogEngine implements KvEngine {
       checked += page.length;
       const last = page.length < LAST_PAGE ? undefined : page.at(-1)?.key;
       rest = last === undefined ? undefined : { start: Buffer.concat([last, ZERO]), end: rest.end };
-      await this.#turn();
+      await (pauseMs === 0 ? this.#turn() : this.#pause(pauseMs));
     }
     this.#damagedValues = Math.max(this.#damagedValues, damaged);
     return { checked, damaged };
@@ -449,6 +450,12 @@ export class LogEngine implements KvEngine {
 
   #turn(): Promise<void> {
     return new Promise((resolve) => this.#parts.timers.soon(resolve));
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#parts.timers.later(ms, resolve);
+    });
   }
 
   #assertWell(): void {

@@ -217,7 +217,7 @@ describe("bit rot", () => {
     return made;
   }
 
-  it("in any byte of an acknowledged frame is found: the store never opens as if it were whole", async () => {
+  it("in any byte of an acknowledged frame is found, the store never opens as whole", async () => {
     const reference = await written();
     const want = contentOf(await reference.open());
     const seen = { damaged: 0, same: 0 };
@@ -255,7 +255,7 @@ describe("bit rot", () => {
     });
   });
 
-  it("leaves a store that may be accepted, with everything that is left, and remembered", async () => {
+  it("leaves a store that may be accepted with what is left; the damage is remembered", async () => {
     const made = await written();
     const [first = ""] = await made.ground.disk.names();
     const lost = Buffer.from(made.ground.disk.bytesOf(first)).indexOf("3".repeat(400));

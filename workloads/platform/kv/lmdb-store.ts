@@ -1,5 +1,5 @@
-// The store on LMDB alone, one transaction per commit: format version 1, and what the log is measured
-// against.
+// The store on LMDB alone, one transaction per commit: format version 1, and what the log is
+// measured against.
 import type {
   ScanOptions,
   Store,

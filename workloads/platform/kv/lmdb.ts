@@ -1,6 +1,6 @@
-// LMDB under the store. Durable before resolved (`overlappingSync: false`; with the default, readers
-// see a commit whose sync has failed), and no second try after an error: what is on disk is unknown
-// then. LMDB has no checksums on its pages, so that whoever writes values seals them.
+// LMDB under the store. Durable before resolved (`overlappingSync: false`; with the default,
+// readers see a commit whose sync has failed), and no second try after an error: what is on disk is
+// unknown then. LMDB has no checksums on its pages, so that whoever writes values seals them.
 import { statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 

@@ -1,5 +1,5 @@
-// Opens an engine on whatever ground: finds out where checkpoint and log stand, replays, cuts a torn
-// tail, and says so if something that was acknowledged is lost.
+// Opens an engine on whatever ground: finds out where checkpoint and log stand, replays, cuts a
+// torn tail, and says so if something that was acknowledged is lost.
 import { errorMessage } from "#api/base/index.ts";
 import type { KvEngine, LogIdentity, LogRecord, StoreValue } from "#workloads/core/store/index.ts";
 import {

@@ -133,7 +133,8 @@ class LogReader {
       return `the log's ${segmentName(this.#first.number)} is missing`;
     }
     if (this.#synced <= stop) return undefined;
-    return `the log is damaged at ${placeText(stop)} and was durable up to ${placeText(this.#synced)}`;
+    const places = `${placeText(stop)} and was durable up to ${placeText(this.#synced)}`;
+    return `the log is damaged at ${places}`;
   }
 
   /** A bad header was torn when the segment was made, or has rotted: the frames tell. */
@@ -160,7 +161,7 @@ class LogReader {
     } else this.#beyond.push(frame);
   }
 
-  /** The next offset with the whole header of a frame; its mark counts even if its payload is gone. */
+  /** The next offset with a frame's whole header; its mark counts whatever became of the rest. */
   #nextMark(
     bytes: Uint8Array,
     from: { readonly number: number; readonly offset: number },

@@ -1,5 +1,5 @@
-// The log of a store: frames appended to segment files, made durable by one sync for everything that
-// was appended before. Room is reserved a segment ahead; while there is none, appends wait.
+// The log of a store: frames appended to segment files, made durable by one sync for everything
+// that was appended before. Room is reserved a segment ahead; while there is none, appends wait.
 import { assert, errorMessage } from "#api/base/index.ts";
 import type {
   Disk,

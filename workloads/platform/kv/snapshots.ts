@@ -1,7 +1,7 @@
-// Snapshots of a range: a file that is written at disk speed from a frozen view and read from there,
-// and the way back. The stream is frames as in the log, each as if alone in its segment: numbered by
-// sequence from 0, at most 256 KiB; an empty frame ends it, and its mark `synced` says how many items
-// there are. Keys ascend.
+// Snapshots of a range: a file that is written at disk speed from a frozen view and read from
+// there, and the way back. The stream is frames as in the log, each as if alone in its segment:
+// numbered by sequence from 0, at most 256 KiB; an empty frame ends it, and its mark `synced` says
+// how many items there are. Keys ascend.
 import { assert } from "#api/base/index.ts";
 import type {
   DiskFile,
