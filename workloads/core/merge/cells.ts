@@ -12,6 +12,7 @@
 // | register | the later stamp wins                  | as a write; the later of both wins      |
 // | counter  | all increments count                  | takes back the increments it has seen   |
 // | map      | per field the later stamp wins        | per field, of the fields it has seen    |
+// |          | (without fields: as a register)       |                                         |
 // | document | both edits are merged by the library  | ends the lives it has seen              |
 import { compareBytes } from "../store/index.ts";
 
@@ -53,6 +54,8 @@ export interface MapField {
 export interface MapCell {
   readonly kind: "map";
   readonly fields: ReadonlyMap<string, MapField>;
+  /** Makes the map be there without fields: the last write of one that had none. */
+  readonly bare: MapField | undefined;
 }
 
 /** One life of a document, from its creation to its deletion; `bytes` undefined once deleted. */
@@ -92,7 +95,8 @@ export function mergeCells(a: Cell, b: Cell, documents: Documents): Cell {
     return { kind: "counter", parts: mergeMaps(a.parts, b.parts, mergeParts) };
   }
   if (a.kind === "map" && b.kind === "map") {
-    return { kind: "map", fields: mergeMaps(a.fields, b.fields, laterField) };
+    const fields = mergeMaps(a.fields, b.fields, laterField);
+    return { kind: "map", fields, bare: laterBare(a.bare, b.bare) };
   }
   if (a.kind === "document" && b.kind === "document") {
     const join = (x: DocumentLife, y: DocumentLife): DocumentLife => mergeLives(x, y, documents);
@@ -107,6 +111,15 @@ function mergeRegisters(a: RegisterCell, b: RegisterCell): RegisterCell {
 
 function laterField(a: MapField, b: MapField): MapField {
   return isLater(b, a) ? b : a;
+}
+
+function laterBare(a: MapField | undefined, b: MapField | undefined): MapField | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : laterField(a, b);
+}
+
+/** Every register of a map. */
+export function registersOf({ fields, bare }: MapCell): readonly MapField[] {
+  return bare === undefined ? [...fields.values()] : [...fields.values(), bare];
 }
 
 /** One stamp is one write; if damage made two of it, the bytes decide, a tombstone first. */
@@ -161,7 +174,7 @@ export function isLive(cell: Cell): boolean {
     case "counter":
       return [...cell.parts.values()].some((part) => !isSpent(part));
     case "map":
-      return [...cell.fields.values()].some((field) => field.value !== undefined);
+      return registersOf(cell).some((field) => field.value !== undefined);
     case "document":
       return [...cell.lives.values()].some((life) => life.bytes !== undefined);
   }
@@ -201,20 +214,20 @@ export function latestLiveStamp(cell: Cell): Stamp | undefined {
     case "register":
       return cell.value === undefined ? undefined : cell.stamp;
     case "counter":
-      return latestOf(cell.parts, (part) => !isSpent(part));
+      return latestOf(cell.parts.values(), (part) => !isSpent(part));
     case "map":
-      return latestOf(cell.fields, (field) => field.value !== undefined);
+      return latestOf(registersOf(cell), (field) => field.value !== undefined);
     case "document":
-      return latestOf(cell.lives, (life) => life.bytes !== undefined);
+      return latestOf(cell.lives.values(), (life) => life.bytes !== undefined);
   }
 }
 
 function latestOf<T extends { readonly stamp: Stamp }>(
-  parts: ReadonlyMap<string, T>,
+  parts: Iterable<T>,
   isSeen: (part: T) => boolean,
 ): Stamp | undefined {
   let latest: Stamp | undefined;
-  for (const part of parts.values()) {
+  for (const part of parts) {
     if (isSeen(part)) latest = latest === undefined ? part.stamp : later(latest, part.stamp);
   }
   return latest;
@@ -229,13 +242,8 @@ export function purgeCell(cell: Cell, cutTime: number): Cell | undefined {
       const parts = keep(cell.parts, (part) => !isSpent(part) || part.stamp.time > cutTime);
       return parts === undefined ? cell : parts.size > 0 ? { kind: "counter", parts } : undefined;
     }
-    case "map": {
-      const fields = keep(
-        cell.fields,
-        (field) => field.value !== undefined || field.stamp.time > cutTime,
-      );
-      return fields === undefined ? cell : fields.size > 0 ? { kind: "map", fields } : undefined;
-    }
+    case "map":
+      return purgeMap(cell, cutTime);
     case "document": {
       const lives = keep(
         cell.lives,
@@ -244,6 +252,15 @@ export function purgeCell(cell: Cell, cutTime: number): Cell | undefined {
       return lives === undefined ? cell : lives.size > 0 ? { kind: "document", lives } : undefined;
     }
   }
+}
+
+function purgeMap(cell: MapCell, cutTime: number): MapCell | undefined {
+  const isKept = ({ value, stamp }: MapField): boolean =>
+    value !== undefined || stamp.time > cutTime;
+  const fields = keep(cell.fields, isKept) ?? cell.fields;
+  const bare = cell.bare === undefined || isKept(cell.bare) ? cell.bare : undefined;
+  if (fields === cell.fields && bare === cell.bare) return cell;
+  return fields.size === 0 && bare === undefined ? undefined : { kind: "map", fields, bare };
 }
 
 /** The earliest stamp time of a tombstone in the cell; undefined if there is none. */
@@ -260,7 +277,7 @@ export function earliestTombstone(cell: Cell): number | undefined {
       for (const part of cell.parts.values()) see(isSpent(part), part.stamp);
       break;
     case "map":
-      for (const field of cell.fields.values()) see(field.value === undefined, field.stamp);
+      for (const field of registersOf(cell)) see(field.value === undefined, field.stamp);
       break;
     case "document":
       for (const life of cell.lives.values()) see(life.bytes === undefined, life.stamp);
@@ -271,7 +288,7 @@ export function earliestTombstone(cell: Cell): number | undefined {
 
 function partsOf(cell: Exclude<Cell, RegisterCell>): Iterable<{ readonly stamp: Stamp }> {
   if (cell.kind === "counter") return cell.parts.values();
-  return cell.kind === "map" ? cell.fields.values() : cell.lives.values();
+  return cell.kind === "map" ? registersOf(cell) : cell.lives.values();
 }
 
 /** What passes; undefined if everything does. */

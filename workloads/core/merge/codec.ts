@@ -3,8 +3,8 @@
 //
 //   object: 1 deletedAt | 2 existsAt | 3 modified | 4 cell, sorted by cell key
 //   stamp:  1 time | 2 node
-//   cell:   1 cell key | register: 2 stamp, 3 value | counter: 4 part | map: 5 field
-//           | document: 6 life
+//   cell:   1 cell key | register: 2 stamp, 3 value | counter: 4 part
+//           | map: 5 field, and if it was set without fields 2 stamp, 3 value | document: 6 life
 //   part:   1 id | 2 stamp | 3 plus | 4 minus | 5 base plus | 6 base minus
 //   field, life: 1 key or id | 2 stamp | 3 value
 //
@@ -12,7 +12,7 @@
 import { utf8Decode, utf8Encode } from "#api/base/index.ts";
 
 import { compareText, scanFields, WireWriter } from "../store/index.ts";
-import type { Cell, CounterPart, Documents } from "./cells.ts";
+import type { Cell, CounterPart, Documents, MapField } from "./cells.ts";
 import type { ObjectState } from "./object.ts";
 import { cellKey, entryKeyOf } from "./object.ts";
 import type { Stamp } from "./stamp.ts";
@@ -47,13 +47,13 @@ function encodeCell(
   const writer = new WireWriter(96).bytes(1, utf8Encode(key));
   switch (cell.kind) {
     case "register":
-      writer.bytes(2, encodeStamp(cell.stamp));
-      if (cell.value !== undefined) writer.bytes(3, cell.value);
+      writeRegister(writer, cell);
       break;
     case "counter":
       for (const [id, part] of sorted(cell.parts)) writer.bytes(4, encodePart(id, part));
       break;
     case "map":
+      if (cell.bare !== undefined) writeRegister(writer, cell.bare);
       for (const [name, { stamp, value }] of sorted(cell.fields)) {
         writer.bytes(5, encodeField(name, stamp, value));
       }
@@ -66,6 +66,11 @@ function encodeCell(
       break;
   }
   return writer.finish();
+}
+
+function writeRegister(writer: WireWriter, register: MapField): void {
+  writer.bytes(2, encodeStamp(register.stamp));
+  if (register.value !== undefined) writer.bytes(3, register.value);
 }
 
 function encodeStamp(stamp: Stamp): Uint8Array {
@@ -180,9 +185,13 @@ function cellOf(draft: Draft, key: string): Cell | undefined {
   if (key === cellKey("counter", entry)) {
     return draft.parts.size === 0 ? undefined : { kind: "counter", parts: draft.parts };
   }
-  if (draft.fields.size === 0) return undefined;
-  if (key === cellKey("map", entry)) return { kind: "map", fields: draft.fields };
-  if (key !== cellKey("document", entry)) return undefined;
+  if (key === cellKey("map", entry)) {
+    const { stamp, value, fields } = draft;
+    const bare = stamp === undefined ? undefined : { stamp, value };
+    if (fields.size === 0 && bare === undefined) return undefined;
+    return (value?.byteLength ?? 0) > 0 ? undefined : { kind: "map", fields, bare };
+  }
+  if (draft.fields.size === 0 || key !== cellKey("document", entry)) return undefined;
   const lives = [...draft.fields].map(
     ([id, { stamp, value }]) => [id, { stamp, bytes: value }] as const,
   );

@@ -18,7 +18,6 @@ export {
   cellKey,
   earliestTombstoneOf,
   entryKeyOf,
-  latestStampOf,
   mergeObjects,
   normalise,
   objectExists,

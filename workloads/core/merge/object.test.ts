@@ -8,14 +8,20 @@ import {
   applyMergeWrite,
   decodeObject,
   encodeObject,
-  latestStampOf,
   mergeObjects,
   objectExists,
   objectVersion,
   purgeObject,
   visibleEntries,
 } from "./index.ts";
-import { anyHistory, fingerprint, join, play, wordDocuments } from "./testing/replicas.ts";
+import {
+  anyHistory,
+  fingerprint,
+  join,
+  latestStampOf,
+  play,
+  wordDocuments,
+} from "./testing/replicas.ts";
 
 function written(
   state: ObjectState | undefined,
@@ -207,6 +213,25 @@ describe("map", () => {
     const left = written(base, set("map", '{"a":9,"b":2}'), 20, "a");
     const right = written(base, set("map", '{"a":1}'), 21, "b");
     expect(view(merged(left, right))).toEqual({ k: '{"a":9}' });
+  });
+
+  it("without fields is there, until it or its object is deleted", () => {
+    const bare = written(undefined, set("map", "{}"), 10);
+    expect(view(bare)).toEqual({ k: "{}" });
+    const emptied = written(base, set("map", "{}"), 20);
+    expect(view(emptied)).toEqual({ k: "{}" });
+    for (const state of [bare, emptied]) {
+      expect(view(purgeObject(state, 25) ?? base)).toEqual({ k: "{}" });
+      expect(view(written(state, dropKey, 30))).toEqual({});
+      expect(purgeObject(written(state, { kind: "delete" }, 30), 30)).toBeUndefined();
+      expect(view(written(written(state, dropKey, 30), set("map", "{}"), 40))).toEqual({ k: "{}" });
+    }
+    const left = written(emptied, dropKey, 30, "a");
+    const right = written(emptied, set("map", "{}"), 31, "b");
+    expect(view(merged(left, right))).toEqual({ k: "{}" });
+    expect(view(merged(written(bare, set("map", '{"x":1}'), 30, "a"), right))).toEqual({
+      k: '{"x":1}',
+    });
   });
 
   it.each(["[]", "null", "1", "{", "\u0000"])("refuses %j", (text) => {

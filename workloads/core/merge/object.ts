@@ -2,7 +2,7 @@
 // latest stamp it ever had. It is a join semilattice like its cells: `mergeObjects` is commutative,
 // associative and idempotent, which object.test.ts checks as properties.
 import type { Cell, CellKind, Documents } from "./cells.ts";
-import { earliestTombstone, isLive, latestStamp, mergeCells, purgeCell } from "./cells.ts";
+import { earliestTombstone, isLive, mergeCells, purgeCell } from "./cells.ts";
 import type { Stamp } from "./stamp.ts";
 import { isCovered, laterStamp } from "./stamp.ts";
 
@@ -70,8 +70,9 @@ function uncovered(cell: Cell, deletedAt: Stamp): Cell | undefined {
   if (cell.kind === "register") return isCovered(cell.stamp, deletedAt) ? undefined : cell;
   if (cell.kind !== "map") return cell;
   const fields = new Map([...cell.fields].filter(([, { stamp }]) => !isCovered(stamp, deletedAt)));
-  if (fields.size === cell.fields.size) return cell;
-  return fields.size === 0 ? undefined : { kind: "map", fields };
+  const bare = isCovered(cell.bare?.stamp, deletedAt) ? undefined : cell.bare;
+  if (fields.size === cell.fields.size && bare === cell.bare) return cell;
+  return fields.size === 0 && bare === undefined ? undefined : { kind: "map", fields, bare };
 }
 
 /** Whether a reader sees the object. */
@@ -116,11 +117,4 @@ export function earliestTombstoneOf(state: ObjectState): number | undefined {
     if (time !== undefined && (earliest === undefined || time < earliest)) earliest = time;
   }
   return earliest;
-}
-
-/** The latest stamp that is still in the object; at most `modified`. For checks. */
-export function latestStampOf(state: ObjectState): Stamp | undefined {
-  let latest = laterStamp(state.deletedAt, state.existsAt);
-  for (const cell of state.cells.values()) latest = laterStamp(latest, latestStamp(cell));
-  return latest;
 }

@@ -163,11 +163,10 @@ function ended(cell: Cell, stamp: Stamp): Cell {
       return { kind: "counter", parts: new Map(end) };
     }
     case "map": {
-      const end = [...cell.fields].map(
-        ([key, field]) =>
-          [key, field.value === undefined ? field : { stamp, value: undefined }] as const,
-      );
-      return { kind: "map", fields: new Map(end) };
+      const gone = (field: MapField): MapField =>
+        field.value === undefined ? field : { stamp, value: undefined };
+      const fields = new Map([...cell.fields].map(([key, field]) => [key, gone(field)] as const));
+      return { kind: "map", fields, bare: cell.bare && gone(cell.bare) };
     }
     case "document": {
       const end = [...cell.lives].map(
@@ -240,9 +239,13 @@ function setMap(draft: Draft, set: EntrySet): Failure | undefined {
     if (wanted.has(name) || field.value === undefined) continue;
     fields.set(name, { stamp: draft.stamp, value: undefined });
   }
-  if (fields.size > 0) draft.cells.set(key, { kind: "map", fields });
+  const stored = cell?.kind === "map" ? cell.bare : undefined;
+  const bare = wanted.size === 0 ? { stamp: draft.stamp, value: NOTHING } : stored;
+  draft.cells.set(key, { kind: "map", fields, bare });
   return undefined;
 }
+
+const NOTHING = new Uint8Array(0);
 
 function parseMap(value: Uint8Array): ReadonlyMap<string, Uint8Array> | undefined {
   const text = utf8Decode(value);

@@ -3,8 +3,10 @@ import fc from "fast-check";
 
 import { assert, utf8Decode, utf8Encode } from "#api/base/index.ts";
 
-import type { Documents, MergeWrite, ObjectState } from "../index.ts";
+import { latestStamp } from "../cells.ts";
+import type { Documents, MergeWrite, ObjectState, Stamp } from "../index.ts";
 import { applyMergeWrite, digestInput, mergeObjects } from "../index.ts";
+import { laterStamp } from "../stamp.ts";
 
 /** A grow-only set of words as text with commas; the bytes keep the order in which words came. */
 export const wordDocuments: Documents = {
@@ -110,4 +112,11 @@ export function join(
 export function fingerprint(state: ObjectState | undefined): string {
   if (state === undefined) return "nothing";
   return Array.from(digestInput(state, wordDocuments)).join(" ");
+}
+
+/** The latest stamp that is still in the object. */
+export function latestStampOf(state: ObjectState): Stamp | undefined {
+  let latest = laterStamp(state.deletedAt, state.existsAt);
+  for (const cell of state.cells.values()) latest = laterStamp(latest, latestStamp(cell));
+  return latest;
 }
