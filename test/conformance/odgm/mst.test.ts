@@ -3,7 +3,19 @@
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import * as Automerge from "@automerge/automerge";
 
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { status } from "@grpc/grpc-js";
+
 import { ShardState } from "#api/gen/oaas-admin_pb.ts";
+import { Method } from "#api/gen/oaas-stream_pb.ts";
+import {
+  ObjectResponseSchema,
+  SetObjectRequestSchema,
+  SingleObjectRequestSchema,
+} from "#api/gen/oprc-data_pb.ts";
+import type { ReadDemand, SessionMark } from "#workloads/core/demand/index.ts";
+import type { StreamCall, WireReply } from "#workloads/platform/index.ts";
+import { silentLogger, StreamClient } from "#workloads/platform/index.ts";
 import { waitUntil } from "#test/support/wait.ts";
 
 import { DataClient, failureOf } from "./data-client.ts";
@@ -219,6 +231,79 @@ describe("a replica that dies", () => {
   });
 });
 
+describe("a session", () => {
+  /** One call over the stream that outside clients have, to its last reply. */
+  async function call(ordinal: number, what: Omit<StreamCall, "timeoutMs">): Promise<WireReply> {
+    const target = { address: pod(ordinal).odgm.at("grpc") };
+    const stream = new StreamClient({ service: "DataStream", target, log: silentLogger });
+    try {
+      return await new Promise((resolve) => {
+        stream.call({ ...what, timeoutMs: 10_000 }, resolve);
+      });
+    } finally {
+      stream.close();
+    }
+  }
+
+  async function write(ordinal: number, text: string): Promise<SessionMark> {
+    const entries = { k: { data: Buffer.from(text) } };
+    const message = { clsId: COLLECTION, objectId: "session", object: { entries } };
+    const request = toBinary(SetObjectRequestSchema, create(SetObjectRequestSchema, message));
+    const { mark } = await call(ordinal, { method: Method.SET, request });
+    if (mark === undefined) throw new Error("a write has a mark");
+    return { incarnation: mark.incarnation, index: mark.index };
+  }
+
+  async function read(ordinal: number, demand: Partial<ReadDemand>): Promise<string> {
+    const message = { clsId: COLLECTION, objectId: "session" };
+    const request = toBinary(SingleObjectRequestSchema, create(SingleObjectRequestSchema, message));
+    const whole = { strong: false, boundMs: undefined, marks: [], ...demand };
+    const reply = await call(ordinal, { method: Method.GET, request, demand: whole });
+    if (reply.code !== status.OK) return reply.reason;
+    const { obj } = fromBinary(ObjectResponseSchema, reply.response);
+    return Buffer.from(obj?.entries["k"]?.data ?? []).toString();
+  }
+
+  it("sees its writes at every replica", async () => {
+    for (let round = 0; round < 10; round += 1) {
+      const marks = [await write(round % 3, `round ${round}`)];
+      expect(await read((round + 1) % 3, { marks })).toBe(`round ${round}`);
+      expect(await read((round + 2) % 3, { marks })).toBe(`round ${round}`);
+    }
+  });
+
+  it("is told, in bounded time, when a replica has not got there or never will", async () => {
+    const { incarnation, index } = await write(0, "here");
+    const far = { incarnation, index: index + 3_600_000 * 4096 };
+    expect(await read(1, { marks: [far] })).toBe("REPLICA_BEHIND");
+    const gone = { incarnation: "of a disk that was replaced", index: 1 };
+    expect(await read(1, { marks: [gone] })).toBe("SESSION_LOST");
+  });
+
+  it("may ask for less age than the class, and not for what several writers cannot give", async () => {
+    await write(2, "young");
+    await everywhere("session", { k: "young" });
+    expect(await read(1, { boundMs: 250 })).toBe("young");
+    expect(await read(1, { strong: true })).toBe("UNSUPPORTED");
+    pod(2).odgm.kill("SIGSTOP");
+    try {
+      const late = async (): Promise<boolean> => (await read(1, { boundMs: 250 })) === "STALE";
+      await waitUntil(late, soon("the refusal"));
+      expect(await read(1, {})).toBe("young");
+    } finally {
+      pod(2).odgm.kill("SIGCONT");
+    }
+  });
+
+  it("cannot have a repeated write recognised: it may come to another replica", async () => {
+    const message = { clsId: COLLECTION, objectId: "session", object: {} };
+    const request = toBinary(SetObjectRequestSchema, create(SetObjectRequestSchema, message));
+    const identity = { kind: "key" as const, key: "k" };
+    const { code, reason } = await call(0, { method: Method.SET, request, identity });
+    expect([code, reason]).toEqual([status.UNIMPLEMENTED, "UNSUPPORTED"]);
+  });
+});
+
 describe("bounded staleness", () => {
   it("answers while all replicas are heard, and refuses when one is not", async () => {
     const classJson = { ...CLASS, consistency: "BoundedStaleness", stalenessBoundSeconds: 1 };
@@ -241,8 +326,6 @@ describe("bounded staleness", () => {
 
 describe("who may speak to a replica", () => {
   it("is not a caller of the data port", async () => {
-    const { StreamClient, silentLogger } = await import("#workloads/platform/index.ts");
-    const { Method } = await import("#api/gen/oaas-stream_pb.ts");
     const target = { address: pod(0).odgm.at("grpc") };
     const stream = new StreamClient({ service: "DataStream", target, log: silentLogger });
     try {
