@@ -2,9 +2,15 @@
 // which test sees it.
 import type { Mutant } from "#hack/mutants/model.ts";
 
+import { KV_MUTANTS } from "./kv.ts";
 import { MERGE_MUTANTS } from "./merge.ts";
 import { MST_MUTANTS } from "./mst.ts";
 import { RAFT_MUTANTS } from "./raft.ts";
 
 /** All of them. */
-export const ODGM_MUTANTS: readonly Mutant[] = [...MERGE_MUTANTS, ...MST_MUTANTS, ...RAFT_MUTANTS];
+export const ODGM_MUTANTS: readonly Mutant[] = [
+  ...KV_MUTANTS,
+  ...MERGE_MUTANTS,
+  ...MST_MUTANTS,
+  ...RAFT_MUTANTS,
+];

@@ -298,6 +298,26 @@ describe("bit rot", () => {
   });
 });
 
+describe("a torn tail", () => {
+  it("is cut for good: what lay behind the tear never comes back", async () => {
+    const made = world();
+    const engine = await made.open();
+    await engine.commit([put("a", "kept")]);
+    await engine.commit([put("b", "torn")], { sync: false });
+    await engine.commit([put("c", "whole")], { sync: false });
+    // Of what was not synced: no name, not the first write, all of the second.
+    const choices = [0, 0.1, 0.5];
+    const rng = { next: () => choices.shift() ?? 0.5, bytes: () => new Uint8Array(0) };
+    made.ground = crashed(made.ground, rng);
+    const second = await made.open();
+    expect(contentOf(second)).toEqual(["a=kept"]);
+    // As long as the torn one, so that the whole one would follow it.
+    await second.commit([put("d", "next")]);
+    made.ground = crashed(made.ground, seededRng(1));
+    expect(contentOf(await made.open())).toEqual(["a=kept", "d=next"]);
+  });
+});
+
 describe("a log that is not whole or not ours", () => {
   it("is damaged if a segment is missing", async () => {
     const made = world();

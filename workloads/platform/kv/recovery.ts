@@ -100,14 +100,16 @@ class LogReader {
     this.#checkHeader(number, bytes);
     const isFirst = number === this.#first.number;
     let offset: number | undefined = isFirst ? this.#first.offset : SEGMENT_HEADER_BYTES;
+    let follows = true;
     while (offset !== undefined) {
       const found = readFrame(this.#identity, bytes, { number, offset });
       if (found.kind === "frame") {
-        this.#take(found.frame, number);
+        this.#take(found.frame, number, follows);
         offset = found.frame.endOffset;
       } else {
         if (found.kind === "bad") this.#hasGarbage = true;
         offset = this.#nextMark(bytes, { number, offset });
+        follows = false;
       }
     }
   }
@@ -151,11 +153,11 @@ class LogReader {
     throw new StoreError("STORE_REFUSED", `${name} belongs to the log of another store`);
   }
 
-  #take(frame: Frame, number: number): void {
+  #take(frame: Frame, number: number, follows: boolean): void {
     this.#synced = Math.max(this.#synced, frame.synced);
     const position = positionOf(number, frame.endOffset);
     this.#end = { position, sequence: frame.sequence + 1 };
-    if (frame.sequence === this.#stop.sequence && this.#beyond.length === 0) {
+    if (follows && frame.sequence === this.#stop.sequence && this.#beyond.length === 0) {
       this.#stop = this.#end;
       this.#apply(frame.records);
     } else this.#beyond.push(frame);
