@@ -69,13 +69,13 @@ export class StreamClient {
 
   #lane({ lane, method }: StreamCall): StreamLane {
     if ((lane ?? (method === Method.GROUP ? "control" : "bulk")) === "control") {
-      return (this.#control ??= this.#open(true));
+      return (this.#control ??= this.#open());
     }
-    return (this.#bulk ??= this.#open(false));
+    return (this.#bulk ??= this.#open());
   }
 
-  #open(alone: boolean): StreamLane {
-    const lane = new StreamLane(this.#options, alone);
+  #open(): StreamLane {
+    const lane = new StreamLane(this.#options);
     if (this.#closed) lane.close();
     return lane;
   }

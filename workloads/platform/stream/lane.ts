@@ -25,30 +25,39 @@ interface Pending {
 
 /** A connection that takes longer to make is not waited for. */
 const CONNECT_MS = 1_000;
+/**
+ * After so long another connection is tried, to where the name points by then. grpc-js has no such
+ * limit, and the kernel's own is two minutes; each one given up keeps a socket until then.
+ */
+const RECONNECT_MS = 3_000;
+/** A connection is given up when it has been silent for both of these together. */
+const PING_OPTIONS = { "grpc.keepalive_time_ms": 2_000, "grpc.keepalive_timeout_ms": 5_000 };
 const SWEEP_MS = 25;
 const EMPTY = new Uint8Array(0);
 
 /** One stream; its failures are those of `StreamClient`. */
 export class StreamLane {
-  readonly #channel: Client;
+  readonly #connect: () => Client;
   readonly #path: string;
   readonly #log: Logger;
   readonly #queueBytesMax: number;
   readonly #pending = new Map<number, Pending>();
   readonly #outbox: Outbox<WireCall>;
+  #channel: Client;
+  /** Since when there has been no connection though one was wanted. */
+  #unconnectedSinceMs: number | undefined;
   #stream: ClientDuplexStream<Buffer, Buffer> | undefined;
   #assemblies = new Assemblies();
   #nextId = 1;
   #sweeper: NodeJS.Timeout | undefined;
   #closed = false;
 
-  /** With `alone` the lane has a connection of its own, beside that of another lane. */
-  constructor(options: StreamClientOptions, alone: boolean) {
+  constructor(options: StreamClientOptions) {
     const { target } = options;
-    const own = { "grpc.use_local_subchannel_pool": 1 };
-    this.#channel = openChannel(
-      alone ? { ...target, options: { ...target.options, ...own } } : target,
-    );
+    // No pool: one lane's connection neither waits for another's nor is stuck with it.
+    const own = { ...PING_OPTIONS, "grpc.use_local_subchannel_pool": 1 };
+    this.#connect = () => openChannel({ ...target, options: { ...own, ...target.options } });
+    this.#channel = this.#connect();
     const service = options.service === "Link" ? Link : DataStream;
     this.#path = methodPath(service.method.exchange);
     this.#log = options.log;
@@ -120,6 +129,7 @@ export class StreamLane {
   /** Nothing is handed to a stream before there is a connection: what fails was surely not sent. */
   #open(): void {
     if (this.#stream !== undefined) return;
+    this.#unconnectedSinceMs ??= performance.now();
     const stream = this.#channel.makeBidiStreamRequest(this.#path, same, same, new Metadata());
     this.#stream = stream;
     stream.on("data", (frame: Buffer) => this.#receive(stream, frame));
@@ -130,6 +140,7 @@ export class StreamLane {
       if (this.#stream === stream) this.#lose("the peer ended the stream");
     });
     this.#whenConnected(Date.now() + CONNECT_MS, (isConnected) => {
+      if (isConnected) this.#unconnectedSinceMs = undefined;
       if (this.#stream !== stream) return;
       if (isConnected) {
         this.#outbox.attach(stream);
@@ -137,6 +148,7 @@ export class StreamLane {
       }
       stream.cancel();
       this.#lose(`no connection within ${CONNECT_MS} ms`);
+      this.#reconnect();
     });
   }
 
@@ -152,6 +164,14 @@ export class StreamLane {
       if (error === undefined || error === null) this.#whenConnected(untilMs, done);
       else done(false);
     });
+  }
+
+  #reconnect(): void {
+    const sinceMs = this.#unconnectedSinceMs ?? performance.now();
+    if (this.#closed || performance.now() - sinceMs < RECONNECT_MS) return;
+    this.#unconnectedSinceMs = undefined;
+    this.#channel.close();
+    this.#channel = this.#connect();
   }
 
   #receive(stream: ClientDuplexStream<Buffer, Buffer>, frame: Buffer): void {

@@ -1,0 +1,118 @@
+// Links over a network that goes silent without ending a connection, as when a pod's network goes
+// before the last packet of its program: TCP itself notices after minutes.
+import type { Socket } from "node:net";
+import { connect, createServer } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
+
+import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+
+import { Method } from "#api/gen/oaas-stream_pb.ts";
+import type { GrpcServer } from "#workloads/platform/index.ts";
+import {
+  addExchange,
+  silentLogger,
+  startGrpcServer,
+  StreamClient,
+} from "#workloads/platform/index.ts";
+
+/** Passes bytes between a client and a server until the connections so far are told to be silent. */
+class SilentNetwork {
+  /** New connections are accepted and nothing more. */
+  swallowNew = false;
+  readonly #pairs: [Socket, Socket | undefined][] = [];
+  readonly #server = createServer((client) => this.#join(client));
+  readonly #port: number;
+
+  constructor(port: number) {
+    this.#port = port;
+  }
+
+  listen(): Promise<number> {
+    return new Promise((resolve) => {
+      this.#server.listen(0, "127.0.0.1", () => {
+        const address = this.#server.address();
+        resolve(typeof address === "object" && address !== null ? address.port : 0);
+      });
+    });
+  }
+
+  /** No byte of the connections so far arrives any more, and none of them ends. */
+  silence(): void {
+    for (const [client, server] of this.#pairs) {
+      client.unpipe();
+      client.resume();
+      server?.unpipe();
+      server?.resume();
+    }
+  }
+
+  close(): void {
+    this.#server.close();
+    for (const [client, server] of this.#pairs) {
+      client.destroy();
+      server?.destroy();
+    }
+  }
+
+  #join(client: Socket): void {
+    const server = this.swallowNew ? undefined : connect(this.#port, "127.0.0.1");
+    this.#pairs.push([client, server]);
+    for (const socket of [client, server]) socket?.on("error", () => socket.destroy());
+    if (server === undefined) client.resume();
+    else client.pipe(server).pipe(client);
+  }
+}
+
+let server: GrpcServer;
+let network: SilentNetwork;
+let link: StreamClient;
+
+beforeEach(async () => {
+  server = await startGrpcServer({ listen: { host: "127.0.0.1", port: 0 } }, (grpc) => {
+    addExchange(grpc, "DataStream", (call, respond) => {
+      respond.ok([call.request]);
+      return undefined;
+    });
+  });
+  network = new SilentNetwork(server.port);
+  link = new StreamClient({
+    target: { address: `127.0.0.1:${await network.listen()}` },
+    service: "DataStream",
+    log: silentLogger,
+  });
+});
+
+afterEach(async () => {
+  link.close();
+  network.close();
+  await server.close(0);
+});
+
+const ask = (timeoutMs: number): Promise<readonly Uint8Array[]> =>
+  link.request({ method: Method.GET, request: Buffer.from("ping"), timeoutMs });
+
+/** The limit is the test's own. */
+async function untilAnswered(): Promise<void> {
+  for (;;) {
+    const [result] = await Promise.allSettled([ask(500)]);
+    if (result.status === "fulfilled") return;
+    await delay(50);
+  }
+}
+
+describe("a link", () => {
+  it("that is never connected is refused soon, and is there once the network is", async () => {
+    network.swallowNew = true;
+    await expect(ask(60_000)).rejects.toMatchObject({ code: "LINK_DOWN" });
+    network.swallowNew = false;
+    await untilAnswered();
+  });
+
+  it("whose connection falls silent is made anew", async () => {
+    await ask(5_000);
+    network.silence();
+    const lost = ask(60_000);
+    await expect(lost).rejects.toMatchObject({ code: "LINK_LOST" });
+    await untilAnswered();
+  });
+});
