@@ -64,6 +64,6 @@ export interface Timers {
   readonly monotonicMs: () => number;
   /** After what is at hand in this turn of the event loop. */
   readonly soon: (run: () => void) => void;
-  /** Returns what cancels it. Does not keep the process alive. */
+  /** Returns what cancels it. */
   readonly later: (ms: number, run: () => void) => () => void;
 }

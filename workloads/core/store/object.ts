@@ -33,8 +33,15 @@ export type ObjectWrite =
       readonly refuseCrdtMerge?: boolean;
       /** The version that the object must have; 0 = it does not exist. */
       readonly expectedVersion?: number;
+      /** With the version, the content that it must have; only where versions can be shared. */
+      readonly expectedDigest?: Uint8Array;
     }
-  | { readonly kind: "delete"; readonly id: string; readonly expectedVersion?: number };
+  | {
+      readonly kind: "delete";
+      readonly id: string;
+      readonly expectedVersion?: number;
+      readonly expectedDigest?: Uint8Array;
+    };
 
 /** A record to write; `value` undefined removes it. */
 export type ObjectChange =

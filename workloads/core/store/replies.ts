@@ -16,9 +16,11 @@ export interface ObjectView {
   readonly version: number;
   readonly entries: readonly Entry[];
   readonly event: Uint8Array | undefined;
+  /** Where equal versions need not be equal contents. */
+  readonly digest?: Uint8Array | undefined;
 }
 
-/** oprc.ObjectResponse, with metadata and our object_version. */
+/** oprc.ObjectResponse, with metadata, our object_version and object_digest. */
 export function encodeObjectResponse(view: ObjectView): Uint8Array {
   const metadata = new WireWriter()
     .bytes(1, utf8Encode(view.cls))
@@ -30,10 +32,10 @@ export function encodeObjectResponse(view: ObjectView): Uint8Array {
   if (view.event !== undefined) object.bytes(3, view.event);
   for (const entry of view.entries) writeEntryField(object, entry);
   const encoded = object.finish();
-  return new WireWriter(encoded.byteLength + 32)
+  const response = new WireWriter(encoded.byteLength + 56)
     .bytes(1, encoded)
-    .varint(1000, view.version)
-    .finish();
+    .varint(1000, view.version);
+  return (view.digest === undefined ? response : response.bytes(1001, view.digest)).finish();
 }
 
 /** oprc.ValueResponse; `value` is encoded ValData. */
@@ -41,11 +43,13 @@ export function encodeValueResponse(answer: {
   readonly key: string;
   readonly value: Uint8Array | undefined;
   readonly version: number | undefined;
+  readonly digest?: Uint8Array | undefined;
 }): Uint8Array {
   const writer = new WireWriter((answer.value?.byteLength ?? 0) + answer.key.length + 32);
   if (answer.value !== undefined) writer.bytes(1, answer.value);
   if (answer.version !== undefined) writer.varint(2, answer.version);
-  return writer.bytes(3, utf8Encode(answer.key)).finish();
+  writer.bytes(3, utf8Encode(answer.key));
+  return (answer.digest === undefined ? writer : writer.bytes(1001, answer.digest)).finish();
 }
 
 /** oprc.ValueEnvelope */

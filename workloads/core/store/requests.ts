@@ -15,12 +15,15 @@ type Name =
   | "value"
   | "object"
   | "expected"
+  | "digest"
   | "prefix"
   | "limit"
   | "cursor"
   | "fn";
 
 const TEXTS: ReadonlySet<string> = new Set(["cls", "id", "key", "prefix", "fn"]);
+
+const CHUNKS: ReadonlySet<string> = new Set(["value", "object", "cursor", "digest"]);
 
 type Layout = ReadonlyMap<number, Name>;
 
@@ -29,11 +32,11 @@ function layout(numbers: Partial<Record<Name, number>>): Layout {
   return new Map(Object.entries(numbers).map(([name, number]) => [number, name as Name]));
 }
 
-const OBJECT = layout({ cls: 1, partition: 2, id: 4, expected: 1000 });
+const OBJECT = layout({ cls: 1, partition: 2, id: 4, expected: 1000, digest: 1001 });
 const KEY = layout({ cls: 1, partition: 2, key: 5, id: 6 });
 const SET_KEY = layout({ cls: 1, partition: 2, value: 5, key: 6, id: 7 });
-const SET = layout({ cls: 1, partition: 2, object: 4, id: 5, expected: 1000 });
-const BATCH = layout({ cls: 1, partition: 2, id: 4, expected: 7 });
+const SET = layout({ cls: 1, partition: 2, object: 4, id: 5, expected: 1000, digest: 1001 });
+const BATCH = layout({ cls: 1, partition: 2, id: 4, expected: 7, digest: 1001 });
 const LIST_VALUES = layout({ cls: 1, partition: 2, id: 4, prefix: 5, limit: 6, cursor: 7 });
 const LIST_OBJECTS = layout({ cls: 1, partition: 2, prefix: 3, limit: 4, cursor: 5 });
 const INVOKE = layout({ partition: 1, cls: 3, fn: 4, id: 7 });
@@ -49,6 +52,8 @@ export interface Addressed {
 /** Get, Delete. */
 export interface ObjectRequest extends Addressed {
   readonly expectedVersion: number | undefined;
+  /** Counts with the version only. */
+  readonly expectedDigest: Uint8Array | undefined;
 }
 
 /** GetValue, DeleteValue, SetValue (`value`: encoded ValData). */
@@ -200,7 +205,7 @@ class Fields {
         const text = utf8Decode(field);
         if (text === undefined) valid = false;
         else this.#texts.set(name, text);
-      } else if (name === "value" || name === "object" || name === "cursor") {
+      } else if (CHUNKS.has(name)) {
         this.#chunks.set(name, field);
       } else {
         this.#numbers.set(name, varint);
@@ -227,6 +232,7 @@ class Fields {
       partition: this.number("partition") ?? 0,
       id: this.text("id"),
       expectedVersion: this.number("expected"),
+      expectedDigest: this.bytes("digest"),
     };
   }
 }

@@ -26,7 +26,7 @@ export const PROCESS_TIMERS: Timers = {
   monotonicMs: () => performance.now(),
   soon: (run) => void setImmediate(run),
   later: (ms, run) => {
-    const timer = setTimeout(run, ms).unref();
+    const timer = setTimeout(run, ms);
     return () => clearTimeout(timer);
   },
 };
