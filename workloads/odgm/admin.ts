@@ -3,7 +3,7 @@ import { create } from "@bufbuild/protobuf";
 import type { Server } from "@grpc/grpc-js";
 
 import { assertNever } from "#api/base/index.ts";
-import type { MemberStatus, ShardStatus } from "#api/gen/oaas-admin_pb.ts";
+import type { MemberStatus, RaftStatus, ShardStatus } from "#api/gen/oaas-admin_pb.ts";
 import {
   AdoptResponseSchema,
   ApplyResponseSchema,
@@ -23,6 +23,8 @@ import { refuse } from "./errors.ts";
 import { FORMAT_VERSION } from "./data-dir.ts";
 import type { Member, StoreView } from "./member.ts";
 import type { ProposeOutcome } from "./meta-log.ts";
+import { raftStatusOf } from "./raft-status.ts";
+import { RaftShard } from "./shards/raft.ts";
 import type { Shard } from "./shards/shard.ts";
 
 /** How often WatchStatus looks, and the most often it tells. */
@@ -108,21 +110,26 @@ export function statusOf(member: Member, version: string): MemberStatus {
     contentDigest: collection?.digest ?? "",
     resigned: member.isResigned,
     ...(member.committed === undefined ? {} : { committed: member.committed }),
+    ...(member.metaStatus === undefined ? {} : { meta: member.metaStatus }),
   });
 }
 
 function shardStatus(member: Member, shard: Shard): ShardStatus {
   const { standing } = shard;
+  const isReady = standing.kind === "ready";
   const full = member.mayGrow ? "" : "the disk is full: only deletes pass";
   const open = member.mayGrow ? ShardState.READY : ShardState.STORAGE_FULL;
+  const view = shard instanceof RaftShard ? shard.view() : undefined;
+  const closed = view?.standing === "failed" ? ShardState.FAILED : ShardState.STARTING;
   return create(ShardStatusSchema, {
     partition: shard.partition,
-    state: standing.kind === "ready" ? open : ShardState.STARTING,
-    leader: standing.kind === "ready",
+    state: isReady ? open : closed,
+    leader: isReady && shard.lead.kind === "here",
     objects: BigInt(shard.objects),
     appliedIndex: BigInt(shard.appliedIndex),
-    message: standing.kind === "ready" ? full : standing.message,
+    message: isReady ? full : standing.message,
     lagMs: BigInt(shard.lagMs),
+    ...(view === undefined ? {} : { raft: raftStatusOf(view), bytes: BigInt(view.stateBytes) }),
   });
 }
 
@@ -163,15 +170,29 @@ async function* watchStatus(
 }
 
 /** The counters, which are told at most every {@link COUNTS_MS}. */
-function countsOf(status: MemberStatus): string {
-  return status.shards.map((shard) => `${shard.partition}:${shard.objects}`).join(",");
+function countsOf({ shards }: MemberStatus): string {
+  return shards.map(({ partition, objects, bytes }) => `${partition}:${objects}:${bytes}`).join();
 }
 
-/** What WatchStatus tells of at once: states and generations, not the counters. */
+/** What WatchStatus tells of at once: states, generations and groups, not the counters. */
 function fingerprint(status: MemberStatus): string {
-  const shards = status.shards.map((shard) => `${shard.partition}:${shard.state}`).join(",");
-  const generations = `${status.generation}/${status.metaGeneration}`;
-  return `${status.storeState} ${status.storeMessage} ${generations} ${shards}`;
+  const { generation, metaGeneration, resigned, meta, shards } = status;
+  return JSON.stringify([
+    [status.storeState, status.storeMessage, `${generation}/${metaGeneration}`, resigned],
+    groupPrint(meta),
+    shards.map(({ partition, state, leader, raft }) => [
+      [partition, state, leader],
+      groupPrint(raft),
+    ]),
+  ]);
+}
+
+/** A group without its indexes: who is in it, who leads, who has caught up. */
+function groupPrint(raft: RaftStatus | undefined): readonly unknown[] {
+  if (raft === undefined) return [];
+  const { role, term, leader, voters, learners, outgoing, members, reachedGeneration } = raft;
+  const others = members.map(({ active, caughtUp, snapshot }) => [active, caughtUp, snapshot]);
+  return [role, `${term}/${reachedGeneration}`, leader, voters, learners, outgoing, others];
 }
 
 function changeOrTick(member: Member, signal: AbortSignal): Promise<void> {

@@ -2,7 +2,7 @@
 // may ask of it. An empty store serves nothing but the admin service until it is formatted.
 import type { Hasher, Logger } from "#api/base/index.ts";
 import { assert, errorMessage } from "#api/base/index.ts";
-import type { CollectionSpec } from "#api/gen/oaas-admin_pb.ts";
+import type { CollectionSpec, RaftStatus } from "#api/gen/oaas-admin_pb.ts";
 import { checkSpec } from "#workloads/core/meta/index.ts";
 import type { KvEngine, Store } from "#workloads/core/store/index.ts";
 import { systemKey } from "#workloads/core/store/index.ts";
@@ -17,8 +17,8 @@ import type { DataDir, DataDirState, FormatRecord, Owner } from "./data-dir.ts";
 import { refuse } from "./errors.ts";
 import { groupLinks } from "./group-links.ts";
 import { guardStore, StorageGuard } from "./guard.ts";
-import type { MetaLog, ProposeOutcome } from "./meta-log.ts";
-import { SingleVoterMetaLog } from "./meta-log.ts";
+import { MetaGroup } from "./meta-group.ts";
+import type { ProposeOutcome } from "./meta-log.ts";
 import type { OdgmMetrics } from "./metrics.ts";
 import type { Peers } from "./peers.ts";
 import type { HostStats } from "./raft/host.ts";
@@ -46,7 +46,8 @@ interface OpenStore {
   readonly format: FormatRecord;
   readonly host: CollectionHost;
   readonly guard: StorageGuard;
-  readonly metaLog: MetaLog | undefined;
+  /** Undefined in a program that runs alone. */
+  readonly meta: MetaGroup | undefined;
 }
 
 /** What is told about the store. */
@@ -103,14 +104,19 @@ export class Member {
     return [...this.#collections.values()];
   }
 
-  /** The newest generation in the meta log; 0 = none, or this member has no vote. */
+  /** The newest generation in the meta group; 0 = none, or this member has no part in it. */
   get metaGeneration(): bigint {
-    return this.#open?.metaLog?.generation ?? 0n;
+    return this.#open?.meta?.generation ?? 0n;
   }
 
-  /** The newest committed generation; undefined = none, or this member has no vote. */
+  /** The newest committed generation; undefined = none, or this member has no part in it. */
   get committed(): CollectionSpec | undefined {
-    return this.#open?.metaLog?.committed;
+    return this.#open?.meta?.committed;
+  }
+
+  /** Its replica of the meta group; undefined = it has none. */
+  get metaStatus(): RaftStatus | undefined {
+    return this.#open?.meta?.status;
   }
 
   /** Bytes of the disk and how many are used, as of the last sample. */
@@ -192,25 +198,17 @@ export class Member {
   }
 
   /** See {@link MetaLog.propose}. Throws NOT_META_VOTER. */
-  propose(expected: bigint, wanted: CollectionSpec): Promise<ProposeOutcome> {
-    return this.#inTurn(async () => {
-      const metaLog = this.#requireMetaLog();
-      this.#requireName(wanted.collection);
-      const outcome = await metaLog.propose(expected, wanted);
-      this.#changed();
-      return outcome;
-    });
+  async propose(expected: bigint, wanted: CollectionSpec): Promise<ProposeOutcome> {
+    const meta = this.#requireMeta();
+    this.#requireName(wanted.collection);
+    return await meta.propose(expected, wanted);
   }
 
   /** See {@link MetaLog.adopt}. Throws NOT_META_VOTER. */
-  adoptGeneration(spec: CollectionSpec): Promise<ProposeOutcome> {
-    return this.#inTurn(async () => {
-      const metaLog = this.#requireMetaLog();
-      this.#requireName(spec.collection);
-      const outcome = await metaLog.adopt(spec);
-      this.#changed();
-      return outcome;
-    });
+  async adoptGeneration(spec: CollectionSpec): Promise<ProposeOutcome> {
+    const meta = this.#requireMeta();
+    this.#requireName(spec.collection);
+    return await meta.adopt(spec);
   }
 
   /** Takes no leadership of a Raft group for so long, and gives away what it has; 0 ends that. */
@@ -228,7 +226,7 @@ export class Member {
   /** Serves this generation from now on, and after a restart; answers the one in force. */
   apply(spec: CollectionSpec): Promise<bigint> {
     return this.#inTurn(async () => {
-      const { host, format } = this.#requireStore();
+      const { host, format, meta } = this.#requireStore();
       this.#requireName(spec.collection);
       const served = this.#collections.get(spec.collection);
       const current = served?.spec.generation ?? 0n;
@@ -245,6 +243,7 @@ export class Member {
       const key = systemKey(`applied/${spec.collection}`);
       await host.store.commit([{ key, value: encodeSpec(spec), index: 0 }]);
       this.#serve(host, spec);
+      await meta?.serve(spec);
       this.#changed();
       return spec.generation;
     });
@@ -368,9 +367,18 @@ export class Member {
       await prepare(spec);
       this.#serve(host, spec);
     }
-    const votes = !standalone && owner.ordinal === 0;
-    const metaLog = votes ? new SingleVoterMetaLog(store, owner.collection) : undefined;
-    return { format, host, guard, metaLog };
+    const meta = standalone ? undefined : await this.#openMeta(host);
+    return { format, host, guard, meta };
+  }
+
+  async #openMeta({ groups, store }: CollectionHost): Promise<MetaGroup> {
+    const { collection, ordinal } = this.owner;
+    const onChange = (): void => this.#changed();
+    const meta = new MetaGroup({ host: groups, store, collection, ordinal, onChange });
+    await meta.start();
+    const served = this.#collections.get(collection)?.spec;
+    if (served !== undefined) await meta.serve(served);
+    return meta;
   }
 
   #serve(host: CollectionHost, spec: CollectionSpec): void {
@@ -406,9 +414,9 @@ export class Member {
     throw refuse(view.kind === "empty" ? "STORE_EMPTY" : "STORE_REFUSED", message);
   }
 
-  #requireMetaLog(): MetaLog {
-    const { metaLog } = this.#requireStore();
-    if (metaLog !== undefined) return metaLog;
+  #requireMeta(): MetaGroup {
+    const { meta } = this.#requireStore();
+    if (meta !== undefined) return meta;
     throw refuse("NOT_META_VOTER", `ordinal ${this.owner.ordinal} has no vote`);
   }
 

@@ -85,7 +85,12 @@ export class MetaGroup implements MetaLog {
 
   propose(expected: bigint, wanted: CollectionSpec): Promise<ProposeOutcome> {
     return this.#inTurn(async () => {
-      if (this.#group === undefined && expected === 0n) await this.#found();
+      if (this.#group === undefined) {
+        this.#requireFounder();
+        // Founding is for who knows that there is nothing yet.
+        if (expected !== 0n) return { kind: "conflict", current: 0n };
+        await this.#found();
+      }
       const group = await this.#leading();
       if (group === undefined) return this.#notLeader();
       const current = this.committed;
@@ -139,11 +144,15 @@ export class MetaGroup implements MetaLog {
     await this.#options.store.commit([{ key: this.#markKey, value, index: 0 }]);
   }
 
+  #requireFounder(): void {
+    const { ordinal } = this.#options;
+    if (ordinal === FOUNDER) return;
+    throw refuse("NOT_META_VOTER", `ordinal ${ordinal} has no vote in the meta group`);
+  }
+
   async #found(): Promise<void> {
-    const { ordinal, store } = this.#options;
-    if (ordinal !== FOUNDER) {
-      throw refuse("NOT_META_VOTER", `ordinal ${ordinal} has no vote in the meta group`);
-    }
+    this.#requireFounder();
+    const { store } = this.#options;
     await this.#mark(true);
     this.#open(true);
     const record = store.get(this.#recordKey);
@@ -207,10 +216,7 @@ export class MetaGroup implements MetaLog {
   /** The group once it leads; undefined if somebody else does, or nobody for too long. */
   #leading(): Promise<Group | undefined> {
     const group = this.#group;
-    if (group === undefined) {
-      const { ordinal } = this.#options;
-      throw refuse("NOT_META_VOTER", `ordinal ${ordinal} has no vote in the meta group`);
-    }
+    assert(group !== undefined, "a replica is open");
     const { self, world } = this.#options.host;
     return new Promise((resolve) => {
       let stop = (): void => undefined;
@@ -261,8 +267,6 @@ export class MetaGroup implements MetaLog {
 
 /** Incarnations of the voters, the first one the one that shall lead. */
 function votersOf(spec: CollectionSpec): readonly MemberId[] {
-  return spec.metaVoters.flatMap((id) => {
-    const member = spec.members.find((other) => other.id === id);
-    return member === undefined ? [] : [member.incarnation];
-  });
+  const incarnations = new Map(spec.members.map(({ id, incarnation }) => [id, incarnation]));
+  return spec.metaVoters.flatMap((id) => (incarnations.get(id) ?? []) as MemberId);
 }

@@ -169,7 +169,7 @@ describe("generations", () => {
   });
 
   const refused: readonly { name: string; more: object; want: object }[] = [
-    { name: "Raft", more: { shardType: "Raft" }, want: { code: "UNSUPPORTED" } },
+    { name: "another shard type", more: { shardType: "Paxos" }, want: { code: "UNSUPPORTED" } },
     { name: "another hash", more: { hashVersion: 2 }, want: { code: "UNSUPPORTED" } },
     {
       name: "a partition that moves",
