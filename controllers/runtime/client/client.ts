@@ -14,6 +14,12 @@ import { collectionPath, objectPath } from "./paths.ts";
 import type { RestClient } from "./rest-client.ts";
 
 const APPLY = "application/apply-patch+yaml";
+/**
+ * An apply refuses unknown fields whatever it is asked for. All that `Strict` adds is a look for
+ * fields that are there twice, which JSON of ours never has, by parsing the document once more as
+ * YAML: a tenth of what the whole request costs the API server.
+ */
+const APPLY_VALIDATION = "Ignore";
 const JSON_PATCH = "application/json-patch+json";
 const MERGE_PATCH = "application/merge-patch+json";
 const PAGE_SIZE = 500;
@@ -199,7 +205,8 @@ export class Client {
       method: "PATCH",
       path: objectPath(kind, keyOf(object), options.subresource),
       query: {
-        ...strict(options.fieldManager),
+        fieldManager: options.fieldManager,
+        fieldValidation: APPLY_VALIDATION,
         ...(options.force === false ? {} : { force: "true" }),
         ...dryRunOf(options),
       },

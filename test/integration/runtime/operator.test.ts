@@ -61,6 +61,25 @@ describe("preconditions of server-side apply that the runtime relies on", () => 
     });
   });
 
+  // Applies do not ask for strict validation: the server refuses these in any case.
+  it.each([
+    { name: "a field of a built-in kind", kind: KINDS.ConfigMap, at: [] },
+    { name: "metadata of a built-in kind", kind: KINDS.ConfigMap, at: ["metadata"] },
+    { name: "a field of a custom kind", kind: WIDGET, at: ["spec"] },
+    { name: "metadata of a custom kind", kind: WIDGET, at: ["metadata"] },
+  ])("an apply with $name that is unknown is refused", async ({ kind, at: [part] }) => {
+    const namespace = await freshNamespace(server.user, "unknown-field");
+    const object = kind === WIDGET ? widget("w", { text: "a" }, namespace) : map(namespace, "1");
+    const unknown = { unheardOf: "x" };
+    const below = (object as unknown as Readonly<Record<string, object>>)[part ?? ""];
+    const wrong = part === undefined ? unknown : { [part]: { ...below, ...unknown } };
+    const options = { fieldManager: "one" };
+    await expect(server.user.apply<object>(kind, { ...object, ...wrong }, options)).rejects.toThrow(
+      /unheardOf.*not declared/,
+    );
+    expect(await server.user.get<object>(kind, keyOf(object))).toBeUndefined();
+  });
+
   it("a status apply at an old version is a conflict", async () => {
     const ns = await freshNamespace(server.user, "status-version");
     const first = await userApply(server.user, WIDGET, widget("w", { text: "a" }, ns));
