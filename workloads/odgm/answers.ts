@@ -65,7 +65,11 @@ function responseOf(work: ShardWrite, outcome: WriteOutcome): Uint8Array {
     }
     case "version-mismatch": {
       const { expected, actual } = outcome;
-      throw refuse("VERSION_MISMATCH", `version mismatch: expected ${expected}, got ${actual}`);
+      const text =
+        expected === actual
+          ? `version mismatch: version ${actual} has another content here`
+          : `version mismatch: expected ${expected}, got ${actual}`;
+      throw refuse("VERSION_MISMATCH", text);
     }
     case "crdt-merge":
       throw refuse("CRDT_UNSUPPORTED", `entry "${outcome.key}": merging CRDT maps is not served`);

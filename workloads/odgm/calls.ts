@@ -110,6 +110,9 @@ export class Calls {
       const { partition, lead } = shard;
       return toLeader(this.#member, { call, collection, partition, lead }, respond);
     }
+    if (write.expectedDigest !== undefined && collection.spec.shardType !== "Mst") {
+      throw refuse("VERSION_MISMATCH", "the entity tag is of an object of another kind");
+    }
     this.#member.requireRoom();
     const options = {
       mayGrow: this.#member.mayGrow,

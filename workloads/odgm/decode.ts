@@ -172,11 +172,16 @@ function requireEntryKeys(settings: NameSettings): void {
   throw refuse("STRING_KEYS_DISABLED", "string entry keys feature disabled");
 }
 
-function expectedOf(request: { readonly expectedVersion: number | undefined }): {
-  readonly expectedVersion?: number;
-} {
-  if (request.expectedVersion === undefined) return {};
-  return { expectedVersion: request.expectedVersion };
+function expectedOf(request: {
+  readonly expectedVersion: number | undefined;
+  readonly expectedDigest: Uint8Array | undefined;
+}): { readonly expectedVersion?: number; readonly expectedDigest?: Uint8Array } {
+  const { expectedVersion, expectedDigest } = request;
+  if (expectedVersion === undefined) {
+    if (expectedDigest === undefined) return {};
+    throw refuse("INVALID_REQUEST", "a digest is expected together with a version");
+  }
+  return expectedDigest === undefined ? { expectedVersion } : { expectedVersion, expectedDigest };
 }
 
 function pageOf(request: ListRequest, scope: CursorScope): Page {

@@ -414,6 +414,27 @@ describe("upstream defect 1: REST GET of an existing object is 404 and of a miss
   });
 });
 
+describe("the entity tag of an Mst object", () => {
+  it("has the digest of its content, and a conditional write sends both on", async () => {
+    const objectDigest = new Uint8Array(16).fill(0xab);
+    members[0].script = (_call, respond) => {
+      const object = create(ObjectResponseSchema, { obj: {}, objectVersion: 3n, objectDigest });
+      respond.ok([toBinary(ObjectResponseSchema, object)]);
+    };
+    const url = `${gateway.url}/api/class/p.Explicit/2/objects/a`;
+    const etag = (await fetch(url)).headers.get("etag") ?? "";
+    expect(etag).toBe(`"3-${"ab".repeat(16)}"`);
+    expect((await fetch(url, { headers: { "if-none-match": etag } })).status).toBe(304);
+    const other = { "if-none-match": `"3-${"cd".repeat(16)}"` };
+    expect((await fetch(url, { headers: other })).status).toBe(200);
+    await fetch(url, { method: "DELETE", headers: { "if-match": etag } });
+    const sent = members[0].calls.at(-1)?.request ?? new Uint8Array(0);
+    const request = fromBinary(SingleObjectRequestSchema, sent);
+    expect(request.expectedObjectVersion).toBe(3n);
+    expect(Buffer.from(request.expectedObjectDigest ?? []).toString("hex")).toBe("ab".repeat(16));
+  });
+});
+
 describe("the table", () => {
   it("follows the file while the gateway runs", async () => {
     const url = `${gateway.url}/api/class/p.Late/0/objects/a`;

@@ -18,7 +18,7 @@ import type { StreamCall, WireReply } from "#workloads/platform/index.ts";
 import { silentLogger, StreamClient } from "#workloads/platform/index.ts";
 import { waitUntil } from "#test/support/wait.ts";
 
-import { DataClient, failureOf } from "./data-client.ts";
+import { DataClient, failureOf, values } from "./data-client.ts";
 import type { MemberPod } from "./members.ts";
 import { COLLECTION, Grid, options } from "./members.ts";
 import { clearAll } from "./odgm-process.ts";
@@ -193,6 +193,36 @@ describe("three replicas", () => {
     await everywhere("b", { text: "checked" });
     const stale = await failureOf(at(1).batch("b", { text: "late" }, { expected: version }));
     expect(stale.code).toBe("VERSION_MISMATCH");
+  });
+
+  it("name a content by version and digest, the same at every replica that has it", async () => {
+    await at(0).set("tagged", { text: "x" });
+    await everywhere("tagged", { text: "x" });
+    const tags = await Promise.all(
+      [0, 1, 2].map(async (ordinal) => {
+        const client = at(ordinal);
+        const { objectVersion, objectDigest } = await client.raw.get(client.to("tagged"), options);
+        return { objectVersion, digest: Buffer.from(objectDigest ?? []).toString("hex") };
+      }),
+    );
+    expect(tags[0]?.digest).toMatch(/^[0-9a-f]{32}$/);
+    expect(tags).toEqual([tags[0], tags[0], tags[0]]);
+    const digest = Buffer.from(tags[0]?.digest ?? "", "hex");
+    const write = (expectedObjectDigest: Uint8Array) =>
+      at(1).raw.set(
+        {
+          ...at(1).to("tagged"),
+          object: { entries: values({ text: "y" }) },
+          expectedObjectVersion: tags[0]?.objectVersion ?? 0n,
+          expectedObjectDigest,
+        },
+        options,
+      );
+    const other = await failureOf(write(new Uint8Array(16)));
+    expect(other).toMatchObject({ code: "VERSION_MISMATCH" });
+    expect(other.message).toMatch(/has another content here/);
+    await write(digest);
+    await everywhere("tagged", { text: "y" });
   });
 });
 

@@ -39,7 +39,7 @@ export {
   parsePrecondition,
   parseQuery,
 } from "./query.ts";
-export type { ListQuery, Parsed, Precondition } from "./query.ts";
+export type { EntityTag, ListQuery, Parsed, Precondition } from "./query.ts";
 export { matchRoute, UNKNOWN_TEMPLATE } from "./routes.ts";
 export type { RestRoute, RestScope, RestVerb, RouteMatch } from "./routes.ts";
 export { scanTarget, withPartition } from "./target.ts";

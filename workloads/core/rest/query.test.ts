@@ -4,6 +4,7 @@ import fc from "fast-check";
 import {
   decodeCursor,
   encodeCursor,
+  formatEtag,
   isUnchanged,
   parseListQuery,
   parsePrecondition,
@@ -55,7 +56,17 @@ describe("parseListQuery", () => {
 describe("preconditions", () => {
   it.each([
     [{}, { kind: "none" }],
-    [{ ifMatch: '"7"' }, { kind: "version", version: 7n }],
+    [{ ifMatch: '"7"' }, { kind: "content", tag: { version: 7n } }],
+    [
+      { ifMatch: '"7-000102030405060708090a0b0c0d0eff"' },
+      {
+        kind: "content",
+        tag: {
+          version: 7n,
+          digest: Uint8Array.of(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 255),
+        },
+      },
+    ],
     [{ ifNoneMatch: "*" }, { kind: "absent" }],
   ])("%j", (headers, value) => {
     expect(parsePrecondition(headers)).toEqual({ kind: "ok", value });
@@ -65,6 +76,7 @@ describe("preconditions", () => {
     { ifMatch: 'W/"7"' },
     { ifMatch: '"7", "8"' },
     { ifMatch: "7" },
+    { ifMatch: '"7-abc"' },
     { ifMatch: "*" },
     { ifMatch: '"99999999999999999999"' },
     { ifNoneMatch: '"7"' },
@@ -74,8 +86,18 @@ describe("preconditions", () => {
   });
 
   it("compares weakly for reads", () => {
-    expect(isUnchanged('"1", W/"7"', 7n)).toBe(true);
-    expect(isUnchanged('"1"', 7n)).toBe(false);
-    expect(isUnchanged(undefined, 7n)).toBe(false);
+    expect(isUnchanged('"1", W/"7"', { version: 7n })).toBe(true);
+    expect(isUnchanged("*", { version: 7n })).toBe(true);
+    expect(isUnchanged('"1"', { version: 7n })).toBe(false);
+    expect(isUnchanged(undefined, { version: 7n })).toBe(false);
+  });
+
+  it("take equal versions with different digests for different contents", () => {
+    const content = { version: 7n, digest: new Uint8Array(16).fill(0xab) };
+    const tag = formatEtag(content);
+    expect(tag).toBe(`"7-${"ab".repeat(16)}"`);
+    expect(isUnchanged(tag, content)).toBe(true);
+    expect(isUnchanged(tag, { version: 7n, digest: new Uint8Array(16) })).toBe(false);
+    expect(isUnchanged('"7"', content)).toBe(false);
   });
 });

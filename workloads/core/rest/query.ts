@@ -78,27 +78,48 @@ export function parseListQuery(query: string, of: "objects" | "entries"): Parsed
   return { kind: "ok", value: { ...value, cursor } };
 }
 
-/** Strong entity tag of an object version. */
-export function formatEtag(version: bigint): string {
-  return `"${version}"`;
+/** The content of an object: its version, and a digest where equal versions may differ. */
+export interface EntityTag {
+  readonly version: bigint;
+  /** Of 16 bytes. */
+  readonly digest?: Uint8Array | undefined;
+}
+
+/** The strong entity tag: `"version"` or `"version-digest"`, the digest in hex. */
+export function formatEtag({ version, digest }: EntityTag): string {
+  return digest === undefined ? `"${version}"` : `"${version}-${hexOf(digest)}"`;
 }
 
 /** What a conditional header asks of the object. */
 export type Precondition =
   | { readonly kind: "none" }
   /** If-Match: "v" */
-  | { readonly kind: "version"; readonly version: bigint }
+  | { readonly kind: "content"; readonly tag: EntityTag }
   /** If-None-Match: * */
   | { readonly kind: "absent" };
 
 const U64_MAX = (1n << 64n) - 1n;
 
-/** The version in a strong entity tag of ours; undefined for anything else. */
-export function parseEtag(text: string): bigint | undefined {
-  const match = /^\s*"(\d{1,20})"\s*$/.exec(text);
+/** What a strong entity tag of ours says; undefined for anything else. */
+export function parseEtag(text: string): EntityTag | undefined {
+  const match = /^\s*"(\d{1,20})(?:-([0-9a-f]{32}))?"\s*$/.exec(text);
   if (match?.[1] === undefined) return undefined;
   const version = BigInt(match[1]);
-  return version <= U64_MAX ? version : undefined;
+  if (version > U64_MAX) return undefined;
+  const hex = match[2];
+  return hex === undefined ? { version } : { version, digest: bytesOfHex(hex) };
+}
+
+function hexOf(bytes: Uint8Array): string {
+  let text = "";
+  for (const byte of bytes) text += byte.toString(16).padStart(2, "0");
+  return text;
+}
+
+function bytesOfHex(hex: string): Uint8Array {
+  return Uint8Array.from({ length: hex.length / 2 }, (_, at) =>
+    Number.parseInt(hex.slice(2 * at, 2 * at + 2), 16),
+  );
 }
 
 /**
@@ -118,20 +139,21 @@ export function parsePrecondition(headers: {
     return fault("INVALID_PRECONDITION", "a write understands only If-None-Match: *");
   }
   if (ifMatch === undefined) return { kind: "ok", value: { kind: "none" } };
-  const version = parseEtag(ifMatch);
-  if (version === undefined) {
+  const tag = parseEtag(ifMatch);
+  if (tag === undefined) {
     return fault("INVALID_PRECONDITION", 'If-Match takes one strong tag of ours, such as "7"');
   }
-  return { kind: "ok", value: { kind: "version", version } };
+  return { kind: "ok", value: { kind: "content", tag } };
 }
 
 /**
- * Whether a read may answer 304: `If-None-Match` names this version (weak tags compare too) or `*`.
+ * Whether a read may answer 304: `If-None-Match` names this content (weak tags compare too) or `*`.
  */
-export function isUnchanged(ifNoneMatch: string | undefined, version: bigint): boolean {
+export function isUnchanged(ifNoneMatch: string | undefined, content: EntityTag): boolean {
   if (ifNoneMatch === undefined) return false;
+  const tag = formatEtag(content);
   return ifNoneMatch
     .split(",")
-    .map((tag) => tag.trim())
-    .some((tag) => tag === "*" || parseEtag(tag.replace(/^W\//, "")) === version);
+    .map((candidate) => candidate.trim().replace(/^W\//, ""))
+    .some((candidate) => candidate === "*" || candidate === tag);
 }

@@ -23,7 +23,7 @@ import {
   ValueEnvelopeSchema,
   ValueResponseSchema,
 } from "#api/gen/oprc-data_pb.ts";
-import type { Base64, CallFault, JsonDecoded } from "#workloads/core/rest/index.ts";
+import type { Base64, CallFault, EntityTag, JsonDecoded } from "#workloads/core/rest/index.ts";
 import {
   decodeBatch,
   decodeObjData,
@@ -99,8 +99,13 @@ function acceptsJson(call: RestCall): boolean {
   return (headerOf(call.exchange, "accept") ?? "").includes("application/json");
 }
 
-/** The version that a write expects; answers the call itself if the condition is malformed. */
-function expectedVersion(call: RestCall): { readonly version: bigint | undefined } | undefined {
+/** What a write expects of the object; undefined = nothing. */
+interface Expected {
+  readonly tag: EntityTag | undefined;
+}
+
+/** What a write expects; answers the call itself if the condition is malformed. */
+function expectedContent(call: RestCall): Expected | undefined {
   const parsed = parsePrecondition({
     ifMatch: headerOf(call.exchange, "if-match"),
     ifNoneMatch: headerOf(call.exchange, "if-none-match"),
@@ -111,11 +116,11 @@ function expectedVersion(call: RestCall): { readonly version: bigint | undefined
   }
   switch (parsed.value.kind) {
     case "none":
-      return { version: undefined };
+      return { tag: undefined };
     case "absent":
-      return { version: 0n };
-    case "version":
-      return { version: parsed.value.version };
+      return { tag: { version: 0n } };
+    case "content":
+      return { tag: parsed.value.tag };
     default:
       return assertNever(parsed.value);
   }
@@ -145,15 +150,28 @@ function getObject(call: RestCall, route: ObjectRoute<"object">): void {
         call.fault(restFault(404, "NO_OBJECT", `object "${route.object}" does not exist`));
         return;
       }
-      const version = response?.objectVersion;
-      const etag = version === undefined ? {} : { etag: formatEtag(version) };
-      if (version !== undefined && isUnchanged(headerOf(call.exchange, "if-none-match"), version)) {
+      const tag = tagOf(response);
+      const etag = tag === undefined ? {} : { etag: formatEtag(tag) };
+      if (tag !== undefined && isUnchanged(headerOf(call.exchange, "if-none-match"), tag)) {
         call.respond(304, etag);
         return;
       }
       answerObject(call, withMetadata(object, route), etag);
     },
   );
+}
+
+/** The content that was read; undefined if the data service names no version. */
+function tagOf(
+  response:
+    | {
+        readonly objectVersion?: bigint | undefined;
+        readonly objectDigest?: Uint8Array | undefined;
+      }
+    | undefined,
+): EntityTag | undefined {
+  const { objectVersion: version, objectDigest: digest } = response ?? {};
+  return version === undefined ? undefined : { version, digest };
 }
 
 /** Upstream's readers take an object without metadata for a missing one. */
@@ -174,7 +192,7 @@ function answerObject(
 }
 
 function putObject(call: RestCall, route: ObjectRoute<"object">): void {
-  const expected = expectedVersion(call);
+  const expected = expectedContent(call);
   if (expected === undefined) return;
   const format = parseBodyFormat(headerOf(call.exchange, "content-type"));
   if (format === undefined) {
@@ -196,32 +214,38 @@ function putObject(call: RestCall, route: ObjectRoute<"object">): void {
           ...scopeOf(route),
           objectId: route.object,
           object,
-          ...versionField(expected.version),
+          ...expectedFields(expected.tag),
         },
         output: EmptyResponseSchema,
-        failed: conditionFailed(call, expected.version !== undefined),
+        failed: conditionFailed(call, expected.tag !== undefined),
       },
       () => call.respond(200),
     );
   });
 }
 
-function versionField(version: bigint | undefined): { readonly expectedObjectVersion?: bigint } {
-  return version === undefined ? {} : { expectedObjectVersion: version };
+function expectedFields(tag: EntityTag | undefined): {
+  readonly expectedObjectVersion?: bigint;
+  readonly expectedObjectDigest?: Uint8Array;
+} {
+  if (tag === undefined) return {};
+  const { version: expectedObjectVersion, digest } = tag;
+  if (digest === undefined) return { expectedObjectVersion };
+  return { expectedObjectVersion, expectedObjectDigest: digest };
 }
 
 function deleteObject(call: RestCall, route: ObjectRoute<"object">): void {
-  const expected = expectedVersion(call);
+  const expected = expectedContent(call);
   if (expected === undefined) return;
-  const { version } = expected;
+  const { tag } = expected;
   call.call(
     {
       method: Method.DELETE,
       route,
       input: SingleObjectRequestSchema,
-      request: { ...scopeOf(route), objectId: route.object, ...versionField(version) },
+      request: { ...scopeOf(route), objectId: route.object, ...expectedFields(tag) },
       output: EmptyResponseSchema,
-      failed: conditionFailed(call, version !== undefined),
+      failed: conditionFailed(call, tag !== undefined),
     },
     () => call.respond(204),
   );
@@ -313,13 +337,13 @@ function getEntry(call: RestCall, route: ObjectRoute<"entry">): void {
         call.fault(restFault(404, "NO_ENTRY", message));
         return;
       }
-      const version = response?.objectVersion;
+      const tag = tagOf(response);
       const headers = {
         vary: "accept",
         [VALUE_TYPE_HEADER]: String(value.type),
-        ...(version === undefined ? {} : { etag: formatEtag(version) }),
+        ...(tag === undefined ? {} : { etag: formatEtag(tag) }),
       };
-      if (version !== undefined && isUnchanged(headerOf(call.exchange, "if-none-match"), version)) {
+      if (tag !== undefined && isUnchanged(headerOf(call.exchange, "if-none-match"), tag)) {
         call.respond(304, headers);
       } else if (acceptsJson(call)) {
         call.json(renderJson(valDataToJson(value, base64)), headers);
@@ -341,15 +365,15 @@ function readValue(call: RestCall, body: Buffer): ValData | undefined {
 }
 
 function putEntry(call: RestCall, route: ObjectRoute<"entry">): void {
-  const expected = expectedVersion(call);
+  const expected = expectedContent(call);
   if (expected === undefined) return;
   call.withBody((body) => {
     const value = readValue(call, body);
     if (value === undefined) return;
-    if (expected.version !== undefined) {
+    if (expected.tag !== undefined) {
       const values = Object.fromEntries([[route.key, value]]);
       const batch = create(BatchSetValuesRequestSchema, { values });
-      sendBatch(call, route, { batch, version: expected.version, status: 200 });
+      sendBatch(call, route, { batch, tag: expected.tag, status: 200 });
       return;
     }
     call.call(
@@ -366,11 +390,11 @@ function putEntry(call: RestCall, route: ObjectRoute<"entry">): void {
 }
 
 function deleteEntry(call: RestCall, route: ObjectRoute<"entry">): void {
-  const expected = expectedVersion(call);
+  const expected = expectedContent(call);
   if (expected === undefined) return;
-  if (expected.version !== undefined) {
+  if (expected.tag !== undefined) {
     const batch = create(BatchSetValuesRequestSchema, { deleteKeys: [route.key] });
-    sendBatch(call, route, { batch, version: expected.version, status: 204 });
+    sendBatch(call, route, { batch, tag: expected.tag, status: 204 });
     return;
   }
   call.call(
@@ -386,7 +410,7 @@ function deleteEntry(call: RestCall, route: ObjectRoute<"entry">): void {
 }
 
 function batchSet(call: RestCall, route: ObjectRoute<"batch-set">): void {
-  const expected = expectedVersion(call);
+  const expected = expectedContent(call);
   if (expected === undefined) return;
   const format = parseBodyFormat(headerOf(call.exchange, "content-type"));
   if (format === undefined) {
@@ -399,8 +423,9 @@ function batchSet(call: RestCall, route: ObjectRoute<"batch-set">): void {
         ? fromJson(call, decodeBatch(body.toString("utf8"), base64))
         : fromProtobuf(call, BatchSetValuesRequestSchema, body);
     if (batch === undefined) return;
-    const version = expected.version ?? batch.expectedObjectVersion;
-    sendBatch(call, route, { batch, version, status: 200 });
+    const { expectedObjectVersion: version, expectedObjectDigest: digest } = batch;
+    const own = version === undefined ? undefined : { version, digest };
+    sendBatch(call, route, { batch, tag: expected.tag ?? own, status: 200 });
   });
 }
 
@@ -409,7 +434,7 @@ function sendBatch(
   route: ObjectRoute<"entry" | "batch-set">,
   what: {
     readonly batch: BatchSetValuesRequest;
-    readonly version: bigint | undefined;
+    readonly tag: EntityTag | undefined;
     readonly status: number;
   },
 ): void {
@@ -424,10 +449,10 @@ function sendBatch(
         objectId: route.object,
         values,
         deleteKeys,
-        ...versionField(what.version),
+        ...expectedFields(what.tag),
       },
       output: EmptyResponseSchema,
-      failed: conditionFailed(call, what.version !== undefined),
+      failed: conditionFailed(call, what.tag !== undefined),
     },
     () => call.respond(what.status),
   );

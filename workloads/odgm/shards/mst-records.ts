@@ -6,19 +6,34 @@
 // alone. The trigger configuration of an object is the register of the empty entry key.
 import { assert } from "#api/base/index.ts";
 import type { CellKind, MergeWrite, ObjectState } from "#workloads/core/merge/index.ts";
-import { objectExists, objectVersion, visibleEntries } from "#workloads/core/merge/index.ts";
+import {
+  digestInput,
+  objectExists,
+  objectVersion,
+  visibleEntries,
+} from "#workloads/core/merge/index.ts";
 import type { DurableMark } from "#workloads/core/mst/index.ts";
 import type { Entry, ObjectWrite } from "#workloads/core/store/index.ts";
 import { scanFields, WireWriter } from "#workloads/core/store/index.ts";
 
+import { xxh128Text } from "#workloads/platform/hash/index.ts";
+
 import { automergeDocuments } from "./documents.ts";
-import type { StoredObject } from "./shard.ts";
+import type { ReplicaGroup, StoredObject } from "./shard.ts";
 
 /** What a shard keeps beside its objects. */
 export interface MstCounters {
   readonly index: number;
   readonly highWater: number;
   readonly mark: DurableMark;
+}
+
+/** Who begins with the partition has nothing to learn; who comes later has. */
+export function firstMark(group: ReplicaGroup): DurableMark {
+  const isFounder =
+    group.members.length === 1 ||
+    (group.founded === 0n ? group.generation <= 1n : group.founded === group.generation);
+  return { ack: 0, cut: 0, joined: isFounder };
 }
 
 /** The shard record. */
@@ -83,4 +98,16 @@ function valDataOf(kind: CellKind, data: Uint8Array): Uint8Array {
   const writer = new WireWriter(data.byteLength + 16).bytes(1, data);
   if (kind === "document") writer.varint(2, CRDT_MAP);
   return writer.finish();
+}
+
+/** Whether this is the content that a reader was given the digest of. */
+export function isContent(state: ObjectState | undefined, digest: Uint8Array): boolean {
+  if (state === undefined) return false;
+  const actual = xxh128Text(digestInput(state, automergeDocuments));
+  return Buffer.compare(Buffer.from(actual, "latin1"), digest) === 0;
+}
+
+/** Whether a write may make the store larger. */
+export function grows(write: Extract<ObjectWrite, { kind: "mutate" }>): boolean {
+  return write.sets.length > 0 || write.event !== undefined || write.create;
 }

@@ -34,7 +34,7 @@ import type { Accepted } from "./mst-objects.ts";
 import { MstObjects } from "./mst-objects.ts";
 import type { MstCounters } from "./mst-records.ts";
 import { MstReads } from "./mst-reads.ts";
-import { mergeWriteOf, storedView } from "./mst-records.ts";
+import { firstMark, grows, isContent, mergeWriteOf, storedView } from "./mst-records.ts";
 import type {
   Lead,
   PageOf,
@@ -210,17 +210,15 @@ export class MstShard implements Shard {
 
   get(id: string): StoredObject | undefined {
     const state = this.#objects.stored(id);
-    return state === undefined ? undefined : storedView(state);
+    const view = state === undefined ? undefined : storedView(state);
+    return view === undefined ? undefined : { ...view, digest: this.#digestOf(id) };
   }
 
-  getValue(
-    id: string,
-    key: string,
-  ): { readonly value: Uint8Array | undefined; readonly version: number | undefined } {
+  getValue(id: string, key: string): ReturnType<Shard["getValue"]> {
     const state = this.#objects.stored(id);
     if (state === undefined) return { value: undefined, version: undefined };
     const value = storedView(state)?.entries.find((entry) => entry.key === key)?.value;
-    return { value, version: state.modified.time };
+    return { value, version: state.modified.time, digest: this.#digestOf(id) };
   }
 
   listValues(id: string, page: PageOf): ReturnType<Shard["listValues"]> {
@@ -284,7 +282,9 @@ export class MstShard implements Shard {
     const stored = this.#objects.newest(write.id);
     const actual = objectVersion(stored);
     const expected = write.expectedVersion;
-    if (expected !== undefined && expected !== actual) {
+    const digest = write.expectedDigest;
+    const isOther = digest !== undefined && !isContent(stored, digest);
+    if (expected !== undefined && (expected !== actual || isOther)) {
       end({ kind: "version-mismatch", expected, actual });
       return;
     }
@@ -318,6 +318,12 @@ export class MstShard implements Shard {
     const version = objectVersion(state);
     const object = work.view && state !== undefined ? storedView(state) : undefined;
     this.#committer.whenDurable(() => done({ kind: "done", version, object }));
+  }
+
+  /** The tree has the digest of what is durable. */
+  #digestOf(id: string): Uint8Array | undefined {
+    const digest = this.#replica.digestOf(id);
+    return digest === undefined ? undefined : Buffer.from(digest, "latin1");
   }
 
   #reserve(highWater: number): void {
@@ -485,18 +491,6 @@ export class MstShard implements Shard {
       times: MST_TIMES,
     });
   }
-}
-
-/** Who begins with the partition has nothing to learn; who comes later has. */
-function firstMark(group: ReplicaGroup): DurableMark {
-  const isFounder =
-    group.members.length === 1 ||
-    (group.founded === 0n ? group.generation <= 1n : group.founded === group.generation);
-  return { ack: 0, cut: 0, joined: isFounder };
-}
-
-function grows(write: Extract<ObjectWrite, { kind: "mutate" }>): boolean {
-  return write.sets.length > 0 || write.event !== undefined || write.create;
 }
 
 function now(): Now {

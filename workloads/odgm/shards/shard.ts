@@ -9,6 +9,8 @@ export interface StoredObject {
   readonly version: number;
   readonly entries: readonly Entry[];
   readonly event: Uint8Array | undefined;
+  /** Names the content together with the version, where replicas may differ in it. */
+  readonly digest?: Uint8Array | undefined;
 }
 
 /** How a write ended. */
@@ -109,7 +111,11 @@ export interface Shard {
   getValue(
     id: string,
     key: string,
-  ): { readonly value: Uint8Array | undefined; readonly version: number | undefined };
+  ): {
+    readonly value: Uint8Array | undefined;
+    readonly version: number | undefined;
+    readonly digest?: Uint8Array | undefined;
+  };
   /** Entries after `after` that start with `prefix`, in byte order; `more` if the page is full. */
   listValues(
     id: string,
