@@ -421,11 +421,11 @@ describe("a member that comes back", () => {
     expect(state.storeState).toBe(StoreState.FOREIGN);
     expect(state.storeMessage).toMatch(/formatted for shop\.Cart ordinal 1, not for .* ordinal 5/);
     await stopOdgm(foreign.odgm);
-    writeFileSync(join(dataDir, "format.json"), JSON.stringify({ formatVersion: 2 }));
+    writeFileSync(join(dataDir, "format.json"), JSON.stringify({ formatVersion: 3 }));
     const newer = await grid.start(1);
     const refused = await newer.admin.getStatus({}, options);
     expect(refused.storeState).toBe(StoreState.REFUSED);
-    expect(refused.storeMessage).toMatch(/format version 2; this program knows up to 1/);
+    expect(refused.storeMessage).toMatch(/format version 3; this program knows up to 2/);
     const client = new DataClient(newer.odgm.at("grpc"), COLLECTION);
     expect(await failureOf(client.get("a"))).toMatchObject({ code: "STORE_REFUSED" });
     client.close();
