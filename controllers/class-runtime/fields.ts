@@ -7,6 +7,7 @@ import { effectiveStorage } from "#api/oaas/v1alpha1/index.ts";
 import type { Problem } from "#controllers/objects/index.ts";
 import {
   KNATIVE_UNSUPPORTED,
+  persistentMessage,
   unsupported,
   unsupportedFunctionValues,
   unsupportedKeyValues,
@@ -72,14 +73,10 @@ export function unsupportedValues(spec: ClassRuntimeSpec): readonly Problem[] {
     found.push(unsupported("spec.templateHint", KNATIVE_UNSUPPORTED));
   }
   const shardType = spec.collection?.shardType ?? "Basic";
-  if (shardType === "Raft") {
-    const message = "shard type Raft is not served yet; use Basic or Mst";
-    found.push(unsupported("spec.collection.shardType", message));
-  }
   const keys = spec.resolvedClass?.keys ?? [];
   found.push(...unsupportedKeyValues(keys, "spec.resolvedClass", shardType));
   if (spec.resolvedClass?.persistent === false) {
-    const message = "false is not served yet; every write is durable";
+    const message = persistentMessage(shardType === "Raft" ? "shardType Raft" : "");
     found.push(unsupported("spec.resolvedClass.persistent", message));
   }
   const { provider } = effectiveStorage(spec.collection?.storage ?? spec.resolvedClass?.storage);

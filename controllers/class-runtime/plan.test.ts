@@ -247,10 +247,15 @@ describe("a runtime is refused", () => {
         "serving.knative.dev",
     },
     {
-      name: "for a shard type that is not served",
-      observed: observe({ collection: { shardType: "Raft", replicas: 3 } }),
+      name: "for Raft without a disk",
+      observed: observe({
+        collection: { shardType: "Raft", replicas: 3 },
+        resolvedClass: { persistent: false },
+      }),
       reason: "Unsupported",
-      message: "spec.collection.shardType: shard type Raft is not served yet; use Basic or Mst",
+      message:
+        "spec.resolvedClass.persistent: shardType Raft keeps term, vote and log on disk; leave it " +
+        "out or set true",
     },
     {
       name: "for a function that speaks plain HTTP",

@@ -18,6 +18,7 @@ export {
   counted,
   invalid,
   KNATIVE_UNSUPPORTED,
+  persistentMessage,
   refusalOf,
   unsupported,
   unsupportedFunctionValues,

@@ -6,6 +6,7 @@ import type { OPackageSpec } from "#api/oaas/v1alpha1/index.ts";
 import type { Problem } from "#controllers/objects/index.ts";
 import {
   KNATIVE_UNSUPPORTED,
+  persistentMessage,
   unsupported,
   unsupportedFunctionValues,
   unsupportedKeyValues,
@@ -79,7 +80,7 @@ export function unsupportedValues(spec: OPackageSpec): readonly Problem[] {
     }
     found.push(...unsupportedKeyValues(cls.keys ?? [], path, undefined));
     if (cls.persistent === false) {
-      const message = "false is not served yet; every write is durable";
+      const message = persistentMessage(cls.consistency === "Strong" ? "consistency Strong" : "");
       found.push(unsupported(`${path}.persistent`, message));
     }
     const provider = cls.storage?.provider ?? "Volume";

@@ -102,12 +102,9 @@ function placeMembers(
     });
 }
 
-/** Most voters of a meta group. */
-const META_VOTERS_MAX = 1;
-
 /** How many voters a meta group of so many members has: 1, 3 or 5. */
 export function metaVoterCount(members: number): number {
-  return Math.min(META_VOTERS_MAX, members >= 5 ? 5 : members >= 3 ? 3 : 1);
+  return members >= 5 ? 5 : members >= 3 ? 3 : 1;
 }
 
 /** Voters of the meta group: who votes goes on to, the rest by ordinal. Sorted by ordinal. */

@@ -11,7 +11,11 @@ import { REASONS } from "#api/meta/index.ts";
 import { effectiveOdgmCollection } from "#api/oaas/v1alpha1/index.ts";
 import { collectionNames } from "#api/workload/odgm-names.ts";
 
-import { canonicalQuantity, unsupportedKeyValues } from "#controllers/objects/index.ts";
+import {
+  canonicalQuantity,
+  persistentMessage,
+  unsupportedKeyValues,
+} from "#controllers/objects/index.ts";
 
 import type { CollectionCall } from "./calls.ts";
 import { planGeneration } from "./generation.ts";
@@ -154,7 +158,8 @@ function unsupportedValue(observed: Observed): Refusal | undefined {
     );
   }
   if (!effective.persistent) {
-    return refuse("resolvedClass.persistent", "false is not served yet; every write is durable");
+    const owner = effective.shardType === "Raft" ? "shardType Raft" : "";
+    return refuse("resolvedClass.persistent", persistentMessage(owner));
   }
   const keys = observed.collection.spec.resolvedClass?.keys ?? [];
   const [key] = unsupportedKeyValues(keys, "spec.resolvedClass", effective.shardType);

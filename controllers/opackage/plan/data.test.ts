@@ -54,6 +54,20 @@ describe("planData", () => {
       want: { replicas: 3, shardType: "Raft" },
     },
     {
+      name: "ReadYourWrites with two: Raft, and an odd count",
+      given: {
+        consistency: "ReadYourWrites",
+        availability: 0.99,
+        deployment: { requirements: { availability: "0.995" } },
+      },
+      want: { replicas: 3, shardType: "Raft", problems: [] },
+    },
+    {
+      name: "Raft by name: at least three",
+      given: { deployment: { shardType: "Raft" } },
+      want: { replicas: 3, shardType: "Raft", problems: [] },
+    },
+    {
       name: "BoundedStaleness with one replica",
       given: { consistency: "BoundedStaleness" },
       want: { replicas: 1, shardType: "Basic" },
@@ -61,7 +75,7 @@ describe("planData", () => {
     {
       name: "Strong: at least three",
       given: { consistency: "Strong" },
-      want: { replicas: 3, shardType: "Raft" },
+      want: { replicas: 3, shardType: "Raft", problems: [] },
     },
     {
       name: "Strong: the next odd count",
@@ -151,17 +165,12 @@ describe("planData", () => {
     {
       name: "an even count of Raft",
       given: { deployment: { shardType: "Raft", replicas: 4 } },
-      want: ["Invalid spec.deployments[0].replicas", "Unsupported spec.deployments[0].shardType"],
+      want: ["Invalid spec.deployments[0].replicas"],
     },
     {
       name: "more replicas than the limit",
       given: { deployment: { replicas: 3, constraints: { maxReplicas: 2 } } },
       want: ["Invalid spec.deployments[0].replicas"],
-    },
-    {
-      name: "what is not served yet, at the field that led to it",
-      given: { consistency: "Strong" },
-      want: ["Unsupported spec.classes[0].consistency"],
     },
   ] as const)("refuses $name", ({ given, want }) => {
     const { problems } = planData(input(given));

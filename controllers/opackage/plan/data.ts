@@ -9,7 +9,7 @@ import type {
   ShardType,
 } from "#api/oaas/v1alpha1/index.ts";
 import type { Problem } from "#controllers/objects/index.ts";
-import { counted, invalid, unsupported } from "#controllers/objects/index.ts";
+import { counted, invalid } from "#controllers/objects/index.ts";
 
 import { quorumAvailability, replicasForTarget, strongReplicas } from "./availability.ts";
 
@@ -123,10 +123,12 @@ function plannedReplicas(input: DataInput): Decision<number> {
           path: `${path}.requirements.availability`,
         };
   const chosen = deployment.shardType ?? input.memory?.shardType;
-  if (consistency !== "Strong" || chosen === "Basic") return base;
+  const type = chosen ?? shardTypeFor(consistency, base.value);
+  if (type !== "Raft") return base;
   const value = Math.min(strongReplicas(base.value), DATA_REPLICAS_MAX);
   if (value === base.value) return base;
-  const why = `replicas ${value}: consistency Strong needs an odd count of at least 3`;
+  const cause = consistency === "Strong" ? "consistency Strong" : "shardType Raft";
+  const why = `replicas ${value}: ${cause} needs an odd count of at least 3`;
   return { value, why, path: input.consistencyPath };
 }
 
@@ -202,12 +204,6 @@ function problemsOf(
   }
   if (shard.value === "Raft" && deployment.replicas !== undefined && replicas % 2 === 0) {
     found.push(invalid(`${path}.replicas`, "Raft needs an odd count"));
-  }
-  if (shard.value === "Raft") {
-    const message =
-      `this asks for ${counted(replicas, "replica")} of type ${shard.value}, not served yet; ` +
-      `set shardType: Basic to run with one replica`;
-    found.push(unsupported(shard.path, message));
   }
   const limit = deployment.constraints?.maxReplicas;
   if (limit !== undefined && (deployment.replicas ?? 1) > limit) {

@@ -347,15 +347,7 @@ describe("values that are legal and not served yet", () => {
   });
 
   it.each([
-    { spec: deployed({ consistency: "Strong" }), path: "spec.classes[0].consistency" },
-    { spec: deployed({}, { shardType: "Raft" }), path: "spec.deployments[0].shardType" },
-    {
-      spec: deployed(
-        { consistency: "ReadYourWrites" },
-        { requirements: { availability: "0.999" } },
-      ),
-      path: "spec.deployments[0].requirements.availability",
-    },
+    { spec: deployed({ persistent: false }), path: "spec.classes[0].persistent" },
     {
       spec: deployed({}, { environments: ["default", "e"] }),
       path: "spec.deployments[0].environments",

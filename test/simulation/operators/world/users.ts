@@ -289,7 +289,7 @@ export class Users {
       case 1:
         return { ...spec, deployments: [{ ...deployment, class: "Nobody" }] };
       case 2:
-        return { ...spec, deployments: [{ ...deployment, shardType: "Raft" }] };
+        return { ...spec, deployments: [{ ...deployment, shardType: "Raft", replicas: 2 }] };
       default:
         return {
           ...spec,
