@@ -1,5 +1,5 @@
-// What a store needs from time to time: expired values are swept away, and every checksum at rest is
-// looked at once a day, slowly, so that rot is known before its value is needed.
+// What a store needs from time to time: expired values are swept away, and every checksum at rest
+// is looked at once a day, slowly, so that rot is known before its value is needed.
 import type { Logger } from "#api/base/index.ts";
 import { errorMessage } from "#api/base/index.ts";
 import type { KvEngine } from "#workloads/core/store/index.ts";

@@ -29,13 +29,13 @@ import {
   Overlay,
   readSealed,
   RESERVED_KEYS_START,
-  STORE_KEY_BYTES_MAX,
   StoreError,
 } from "#workloads/core/store/index.ts";
 
 import { checkpointLayer, CheckpointWriter } from "./checkpoint-writer.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import { expiryRecords, sweepExpired } from "./expiry.ts";
+import { checkKeys, clipped } from "./key-rules.ts";
 import { damagedValue } from "./lmdb-store.ts";
 import type { SegmentLog } from "./segment-log.ts";
 import { restoreSnapshot, takeSnapshot } from "./snapshots.ts";
@@ -479,21 +479,6 @@ const FIRST_PAGE = 16;
 const LAST_PAGE = 256;
 const ZERO = new Uint8Array(1);
 const NOTHING = (): void => undefined;
-const RESERVED = byteText(RESERVED_KEYS_START);
-
-/** The range without the engine's own keys. */
-function clipped(range: StoreRange): TextRange {
-  const end = byteText(range.end);
-  return { start: byteText(range.start), end: end < RESERVED ? end : RESERVED };
-}
-
-function checkKeys(writes: readonly StoreWrite[]): void {
-  for (const { key } of writes) {
-    const length = key.byteLength;
-    assert(length > 0 && length <= STORE_KEY_BYTES_MAX, "a key has 1 to 1536 bytes");
-    assert(key[0] !== 0xff || byteText(key) < RESERVED, "a key is below the engine's own");
-  }
-}
 
 function note(accepted: Map<string, number | undefined>, writes: readonly StoreWrite[]): void {
   for (const { key, value, index } of writes) {
