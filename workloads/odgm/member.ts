@@ -311,7 +311,9 @@ export class Member {
   async #enter(state: DataDirState): Promise<void> {
     if (state.kind !== "ready") {
       this.#state = state;
-      if (state.kind !== "empty") this.#options.log.error("store refused", { ...state });
+      if (state.kind === "empty") return;
+      const { kind, message } = state;
+      this.#options.log.error("store refused", { kind, message });
       return;
     }
     try {
