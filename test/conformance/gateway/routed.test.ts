@@ -12,7 +12,11 @@ import {
   ObjectResponseSchema,
   SingleObjectRequestSchema,
 } from "#api/gen/oprc-data_pb.ts";
-import { InvocationResponseSchema, OprcFunction } from "#api/gen/oprc-invoke_pb.ts";
+import {
+  InvocationResponseSchema,
+  ObjectInvocationRequestSchema,
+  OprcFunction,
+} from "#api/gen/oprc-invoke_pb.ts";
 import { AccessModifier } from "#api/gen/oprc-route_pb.ts";
 import { GrpcCode } from "#workloads/core/rest/index.ts";
 import type { GrpcClient } from "#workloads/platform/grpc/index.ts";
@@ -214,6 +218,25 @@ describe("a Hashed class", () => {
     for await (const found of data.listObjects(request, { timeoutMs })) listed.push(found.objectId);
     expect(listed).toEqual(["a", "c", "b", "d", "e"]);
   });
+});
+
+describe("weak spot access modifiers", () => {
+  it.each(["inner", "own"])(
+    "a function that is not Public is not called from outside: %s",
+    async (fnId) => {
+      const path = `/api/class/p.Explicit/0/objects/a/invokes/${fnId}`;
+      const response = await fetch(gateway.url + path, { method: "POST" });
+      expect([response.status, (await errorOf(response)).code]).toEqual([403, "ACCESS_DENIED"]);
+      const request = create(ObjectInvocationRequestSchema, {
+        clsId: "p.Explicit",
+        objectId: "a",
+        fnId,
+      });
+      const failure = await failureOf(fn.invokeObj(request, { timeoutMs }));
+      expect([failure.status, failure.code]).toEqual([GrpcCode.permissionDenied, "ACCESS_DENIED"]);
+      expect(members.flatMap((member) => member.calls)).toHaveLength(0);
+    },
+  );
 });
 
 describe("refusals", () => {

@@ -354,7 +354,7 @@ async function linkAs(folder: TlsFolder, serverIdentity = MEMBER): Promise<Strea
 
 const stats = { method: Method.STATS, request: new Uint8Array(), timeoutMs: 5000 };
 
-describe("who is let in", () => {
+describe("weak spot authn/z: who is let in between parts", () => {
   it("on the link: the gateway and members, not the operator or a stranger", async () => {
     for (const uri of [GATEWAY, MEMBER]) {
       const link = await linkAs(await grid.tls(uri));
