@@ -27,9 +27,10 @@ export function groupLinks(peers: Peers, self: MemberId): GroupLinks {
         to,
         payload,
       });
-      peers.linkTo(member, lane).call(
+      peers.linkTo(member).call(
         {
           method: Method.GROUP,
+          lane,
           request: toBinary(GroupMessageSchema, message),
           timeoutMs,
           forwarded: true,

@@ -1,11 +1,8 @@
-// Links to the other members of the collection, opened when first needed: per member one for what is
-// short and urgent, and one for what is large, so that it does not stand in the way.
+// Links to the other members of the collection, one per member, opened when first needed.
 import type { CollectionMember } from "#api/gen/oaas-admin_pb.ts";
 import type { Logger } from "#api/base/index.ts";
 import type { TlsFolder } from "#workloads/platform/index.ts";
 import { StreamClient } from "#workloads/platform/index.ts";
-
-import type { Lane } from "./raft/ports.ts";
 
 /** How members know each other. */
 export interface PeerOptions {
@@ -37,10 +34,9 @@ export class Peers {
   }
 
   /** The link to this member's address. */
-  linkTo(member: CollectionMember, lane: Lane = "control"): StreamClient {
+  linkTo(member: CollectionMember): StreamClient {
     const address = member.linkAddress;
-    const name = `${lane} ${address}`;
-    const known = this.#links.get(name);
+    const known = this.#links.get(address);
     if (known !== undefined) return known;
     const { tls, log } = this.#options;
     const link = new StreamClient({
@@ -49,18 +45,18 @@ export class Peers {
         address,
         ...(tls === undefined ? {} : { tls: { folder: tls.folder, serverIdentity: tls.identity } }),
       },
-      log: log.child({ peer: address, lane }),
+      log: calm(log.child({ peer: address })),
     });
-    this.#links.set(name, link);
+    this.#links.set(address, link);
     return link;
   }
 
   /** Closes links to members that are not in the generation any more. */
   retain(members: readonly CollectionMember[]): void {
     const wanted = new Set(members.map((member) => member.linkAddress));
-    for (const [name, link] of this.#links) {
-      if (wanted.has(name.slice(name.indexOf(" ") + 1))) continue;
-      this.#links.delete(name);
+    for (const [address, link] of this.#links) {
+      if (wanted.has(address)) continue;
+      this.#links.delete(address);
       link.close();
     }
   }
@@ -68,4 +64,28 @@ export class Peers {
   close(): void {
     this.retain([]);
   }
+}
+
+/** A member that is away is tried several times a second; a line now and then says enough. */
+const CALM_MS = 10_000;
+
+function calm(log: Logger): Logger {
+  let nextAtMs = 0;
+  let untold = 0;
+  return {
+    debug: (message, fields) => log.debug(message, fields),
+    info: (message, fields) => log.info(message, fields),
+    error: (message, fields) => log.error(message, fields),
+    child: (fields) => log.child(fields),
+    warn: (message, fields) => {
+      const nowMs = performance.now();
+      if (nowMs < nextAtMs) {
+        untold += 1;
+        return;
+      }
+      nextAtMs = nowMs + CALM_MS;
+      log.warn(message, { ...fields, ...(untold === 0 ? {} : { untold }) });
+      untold = 0;
+    },
+  };
 }

@@ -78,7 +78,9 @@ export class ByteReader {
   failed = false;
 
   constructor(buffer: Uint8Array) {
-    this.buffer = buffer;
+    // What is read of a Node Buffer must not be one: its `slice` is a view, where a copy is meant.
+    const { byteOffset, byteLength } = buffer;
+    this.buffer = new Uint8Array(buffer.buffer, byteOffset, byteLength);
   }
 
   get remaining(): number {

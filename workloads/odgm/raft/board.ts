@@ -1,6 +1,7 @@
 // Who of the other members is there, for all groups at once: every one is spoken to at least every
-// 250 ms, and one of whom nothing is heard for a second is down. A broken link is a reason to look
-// sooner, so that the death of a leader's process costs no election timeout.
+// 250 ms, and one of whom nothing is heard for a second is down. What was not answered is a reason to
+// ask at once; one who does not answer that either is down, so that the death of a leader's process
+// costs no election timeout.
 import type { MemberId } from "#workloads/core/raft/index.ts";
 
 import type { PeerNote } from "./frames.ts";
@@ -11,15 +12,18 @@ const PING_MS = 250;
 const PING_DOWN_MS = 500;
 /** ... and is down when nothing was heard for so long ... */
 const SILENCE_MS = 1_000;
-/** ... or so long after a link to it was lost. */
-const LOST_MS = 100;
+/** A loop that stood still for longer has heard nobody. */
+const GAP_MS = 100;
 /** Bytes without an answer beyond which nothing more is sent. */
 const UNANSWERED_BYTES_MAX = 8 << 20;
 
 interface Peer {
   heardAtMs: number;
   spokenAtMs: number;
+  /** Something that was said since it was heard last got no answer. */
   lostAtMs: number | undefined;
+  /** So did something that was said after that. */
+  isGone: boolean;
   isDown: boolean;
   note: PeerNote;
   unansweredBytes: number;
@@ -46,6 +50,7 @@ export class PeerBoard {
         heardAtMs: nowMs,
         spokenAtMs: nowMs - PING_MS,
         lostAtMs: undefined,
+        isGone: false,
         isDown: false,
         note: { isResigned: false },
         unansweredBytes: 0,
@@ -65,15 +70,22 @@ export class PeerBoard {
     const isNews = peer.note.isResigned !== note.isResigned;
     peer.heardAtMs = nowMs;
     peer.lostAtMs = undefined;
+    peer.isGone = false;
     peer.isDown = false;
     peer.note = note;
     return { wasDown, isNews };
   }
 
-  /** Something was not answered. */
-  lost(member: MemberId, nowMs: number): void {
+  /** What was said then was not answered; true if it should be asked at once whether it is there. */
+  lost(member: MemberId, saidAtMs: number, nowMs: number): boolean {
     const peer = this.peers.get(member);
-    if (peer !== undefined) peer.lostAtMs ??= nowMs;
+    if (peer === undefined || peer.isDown || saidAtMs < peer.heardAtMs) return false;
+    if (peer.lostAtMs === undefined) {
+      peer.lostAtMs = nowMs;
+      return true;
+    }
+    if (saidAtMs >= peer.lostAtMs) peer.isGone = true;
+    return false;
   }
 
   /** So many bytes go to it, or have been answered (negative). */
@@ -110,9 +122,8 @@ export class PeerBoard {
     const down: MemberId[] = [];
     const toPing: MemberId[] = [];
     for (const [member, peer] of this.peers) {
-      if (gapMs > LOST_MS) peer.heardAtMs += gapMs;
-      const isLost = peer.lostAtMs !== undefined && nowMs - peer.lostAtMs >= LOST_MS;
-      if (!peer.isDown && (isLost || nowMs - peer.heardAtMs >= SILENCE_MS)) {
+      if (gapMs > GAP_MS) peer.heardAtMs += gapMs;
+      if (!peer.isDown && (peer.isGone || nowMs - peer.heardAtMs >= SILENCE_MS)) {
         peer.isDown = true;
         down.push(member);
       }

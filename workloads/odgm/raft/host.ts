@@ -31,6 +31,7 @@ import {
   FRAME_BYTES_MAX,
 } from "./frames.ts";
 import type { Group, GroupOptions } from "./group.ts";
+import { copyOf } from "./keys.ts";
 import type { StatePlace } from "./log.ts";
 import { GroupLog } from "./log.ts";
 import type { GroupCommitMember, GroupWorld, Lane, StopTimer } from "./ports.ts";
@@ -70,6 +71,11 @@ export class GroupHost implements ReplicaHost, GroupCommitMember {
   readonly world: GroupWorld;
   readonly node: RaftNode;
   readonly board = new PeerBoard();
+  /**
+   * The store has lost acknowledged writes, in words: a replica that is opened gives up what is left,
+   * learns everything anew from the others, and does not vote before. Undefined: it has not.
+   */
+  damage: string | undefined;
   private readonly replicas = new Map<GroupId, Replica>();
   private readonly restless = new Set<Replica>();
   private readonly talkative = new Set<Replica>();
@@ -112,6 +118,7 @@ export class GroupHost implements ReplicaHost, GroupCommitMember {
     assert(!this.replicas.has(options.group), `group ${options.group} is open already`);
     const replica = new Replica(this, options);
     this.replicas.set(options.group, replica);
+    if (this.damage !== undefined) replica.stateDamaged(this.damage);
     this.configChanged();
     this.schedule();
     return replica;
@@ -315,14 +322,15 @@ export class GroupHost implements ReplicaHost, GroupCommitMember {
   ): void {
     const { links, clock } = this.world;
     const payload = encodeMessage(message, this.note);
-    this.board.spoke(to, payload.byteLength, clock.monotonicMs());
+    const saidAtMs = clock.monotonicMs();
+    this.board.spoke(to, payload.byteLength, saidAtMs);
     links.send(to, { lane, payload, timeoutMs: ANSWER_MS }, (bytes) => {
       if (this.isClosed) return;
       const nowMs = clock.monotonicMs();
       this.board.spoke(to, -payload.byteLength, nowMs);
       const answer = bytes === undefined ? undefined : decodeAnswer(bytes);
-      if (answer === undefined) this.board.lost(to, nowMs);
-      else this.heard(to, answer.note);
+      if (answer !== undefined) this.heard(to, answer.note);
+      else if (this.board.lost(to, saidAtMs, nowMs)) this.ping(to);
       answered(answer?.isTaken);
     });
   }
@@ -377,7 +385,7 @@ export class GroupHost implements ReplicaHost, GroupCommitMember {
         this.receiver.receive(this.replicas.get(message.group), message, done);
         return;
       case "end": {
-        const frame = message.frame.slice();
+        const frame = copyOf(message.frame);
         this.receiver.receive(this.replicas.get(message.group), message, (isTaken) => {
           if (isTaken) this.receiveFrame(from, frame);
           done(isTaken);
@@ -389,7 +397,7 @@ export class GroupHost implements ReplicaHost, GroupCommitMember {
 
   private receiveFrame(from: MemberId, bytes: Uint8Array): boolean {
     // Entries live as long as the log; the bytes of the message belong to the link.
-    const frame = decodeFrame(bytes.slice());
+    const frame = decodeFrame(copyOf(bytes));
     if (frame.kind === "reject" || frame.value.from !== from || frame.value.to !== this.self) {
       this.world.log.warn("frame refused", { from, ...frame });
       return false;
@@ -451,7 +459,11 @@ export class GroupHost implements ReplicaHost, GroupCommitMember {
       this.world.log.warn("member is not heard", { member });
       this.node.peerDown(member);
     }
-    for (const member of toPing) this.speak(member, "control", { kind: "ping" }, () => undefined);
+    for (const member of toPing) this.ping(member);
+  }
+
+  private ping(member: MemberId): void {
+    this.speak(member, "control", { kind: "ping" }, () => undefined);
   }
 }
 

@@ -63,9 +63,14 @@ export function stateRanges(number: number): readonly [StoreRange, StoreRange] {
   ];
 }
 
+/** A copy, whatever `bytes` is: the `slice` of a Buffer is none. */
+export function copyOf(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(bytes);
+}
+
 /** The same key under another prefix. */
 export function withNumber(key: Uint8Array, number: number): Uint8Array {
-  const moved = key.slice();
+  const moved = copyOf(key);
   new DataView(moved.buffer).setUint32(0, number);
   return moved;
 }

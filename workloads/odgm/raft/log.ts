@@ -24,7 +24,7 @@ import {
 import type { Store, StoreWrite } from "#workloads/core/store/index.ts";
 import { StoreError } from "#workloads/core/store/index.ts";
 
-import { baseKey, hardKey, indexOf, logKey, logRange } from "./keys.ts";
+import { baseKey, copyOf, hardKey, indexOf, logKey, logRange } from "./keys.ts";
 
 /** Bytes of the newest entries that are kept in memory. */
 const CACHE_BYTES = 256 << 10;
@@ -268,7 +268,7 @@ export class GroupLog implements LogView {
     for (;;) {
       try {
         for (const { key } of this.store.scan(logRange(this.group, from))) {
-          keys.push(key.slice());
+          keys.push(copyOf(key));
           from = indexOf(key) + 1;
         }
         return keys;

@@ -6,7 +6,7 @@ import type { GroupId, SnapshotHandle } from "#workloads/core/raft/index.ts";
 import { shardKey } from "#workloads/core/store/index.ts";
 
 import type { HostMessage } from "./frames.ts";
-import { withNumber } from "./keys.ts";
+import { copyOf, withNumber } from "./keys.ts";
 import type { StatePlace } from "./log.ts";
 import type { GroupWorld } from "./ports.ts";
 import type { Replica } from "./replica.ts";
@@ -95,7 +95,7 @@ export class SnapshotReceiver {
     for (const { key, value, index } of part.items) {
       arriving.bytes += key.byteLength + (value?.byteLength ?? 0);
       // The bytes of the message belong to the link.
-      state.set(withNumber(key, arriving.number), value?.slice(), index);
+      state.set(withNumber(key, arriving.number), value && copyOf(value), index);
     }
     state.flush();
     this.world.committer.whenDurable(() => done(true));
@@ -109,7 +109,12 @@ export class SnapshotReceiver {
   ): void {
     const record = decodeStateRecord(part.record);
     if (record.digest !== state.digest || record.bytes !== state.bytes) {
-      this.log.error("snapshot is not whole", { group: part.group, snapshot: part.snapshot });
+      const { applied, bytes, digest } = record;
+      this.log.error("snapshot is not whole", {
+        ...{ group: part.group, snapshot: part.snapshot, applied },
+        wanted: { bytes, digest: String(digest) },
+        found: { bytes: state.bytes, digest: String(state.digest) },
+      });
       this.drop(part.group);
       done(false);
       return;
@@ -117,7 +122,7 @@ export class SnapshotReceiver {
     arriving.isWhole = true;
     this.world.observer.snapshot("received", arriving.bytes);
     const key = shardKey(arriving.number);
-    this.world.committer.add(state, [{ key, value: part.record.slice(), index: record.applied }]);
+    this.world.committer.add(state, [{ key, value: copyOf(part.record), index: record.applied }]);
     this.world.committer.whenDurable(() => done(this.arriving.get(part.group) === arriving));
   }
 

@@ -15,7 +15,7 @@ import { shardKey } from "#workloads/core/store/index.ts";
 
 import type { HostMessage, SnapshotItem } from "./frames.ts";
 import { FRAME_BYTES_MAX, itemBytes } from "./frames.ts";
-import { keyBytes, keyText, stateRanges } from "./keys.ts";
+import { copyOf, keyBytes, keyText, stateRanges } from "./keys.ts";
 import type { GroupWorld } from "./ports.ts";
 import type { Replica } from "./replica.ts";
 import { decodeStateRecord } from "./state.ts";
@@ -158,7 +158,7 @@ export class SnapshotSender {
     for (const { key, value, index } of this.host.world.store.scan(from, { limit: SLICE })) {
       count += 1;
       if (keyText(key) !== own) {
-        const item = { key: key.slice(), value, index };
+        const item = { key: copyOf(key), value, index };
         items.push(item);
         bytes += itemBytes(item);
       }

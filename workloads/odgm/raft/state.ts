@@ -14,7 +14,7 @@ import type { StoreWrite } from "#workloads/core/store/index.ts";
 import { shardKey } from "#workloads/core/store/index.ts";
 
 import type { GroupWriter } from "./group.ts";
-import { keyText } from "./keys.ts";
+import { copyOf, keyText } from "./keys.ts";
 import type { GroupCommitMember, GroupCommitter } from "./ports.ts";
 
 /** What the state's own record says. */
@@ -247,7 +247,7 @@ export function decodeStateRecord(bytes: Uint8Array): StateRecord {
   const applied = reader.varint();
   const size = reader.varint();
   const digest = reader.bytes(8);
-  const sealed = reader.bytes(reader.remaining).slice();
+  const sealed = copyOf(reader.bytes(reader.remaining));
   assert(!reader.failed && digest.byteLength === 8, "a state record that can be read");
   const view = new DataView(digest.buffer, digest.byteOffset, 8);
   return { applied, bytes: size, digest: view.getBigUint64(0), sealed };

@@ -2,7 +2,7 @@
 // nobody waits for it.
 import type { StoreRange } from "#workloads/core/store/index.ts";
 
-import { stateRanges } from "./keys.ts";
+import { copyOf, stateRanges } from "./keys.ts";
 import type { GroupCommitMember, GroupWorld } from "./ports.ts";
 
 /** Records of one slice. */
@@ -60,7 +60,7 @@ export class Sweeper {
   private collect(range: StoreRange, keys: Uint8Array[]): void {
     if (keys.length >= SLICE) return;
     for (const { key } of this.world.store.scan(range, { limit: SLICE })) {
-      keys.push(key.slice());
+      keys.push(copyOf(key));
       if (keys.length >= SLICE) return;
     }
   }

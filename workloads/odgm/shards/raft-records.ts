@@ -95,7 +95,7 @@ export function readSessions(
         const view = new DataView(rest.buffer, rest.byteOffset, rest.byteLength);
         const at = rest.byteLength - 8;
         const sequence = view.getUint32(at) * U32 + view.getUint32(at + 4);
-        results.push([textOf(rest.subarray(0, at)), sequence, value]);
+        results.push([textOf(rest.subarray(0, at)), sequence, new Uint8Array(value)]);
         break;
       }
       default:
