@@ -234,9 +234,11 @@ function raftReplica(
   const message =
     known?.snapshot === true
       ? `member ${ordinal} receives a snapshot`
-      : isVoter
-        ? `member ${ordinal} is ${lagEntries} entries behind`
-        : `member ${ordinal} has not joined yet`;
+      : !isVoter
+        ? `member ${ordinal} has not joined yet`
+        : known?.active === true
+          ? `member ${ordinal} is ${lagEntries} entries behind`
+          : `its leader does not hear member ${ordinal}`;
   return { ...seen, lagEntries, caughtUp, message };
 }
 

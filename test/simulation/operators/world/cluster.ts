@@ -43,7 +43,9 @@ export class SimCluster {
     server.storage.subscribe((entry) => {
       if (!WORKLOADS.has(entry.kind.plural)) return;
       if (entry.kind.plural === "pods" && entry.type === "DELETED") {
-        const ip = (entry.stored.object as { status?: { podIP?: string } }).status?.podIP;
+        const gone = entry.stored.object as unknown as Live<Pod>;
+        this.#ended(gone);
+        const ip = gone.status?.podIP;
         if (ip !== undefined) this.#later(() => this.#fleet.changed(`${ip}:${ADMIN_PORT}`), 0);
       }
       this.#soon();
@@ -53,6 +55,16 @@ export class SimCluster {
   /** A pod dies; its set makes it anew. */
   killPod(key: ObjectKey): void {
     this.#server.userDelete(KINDS.Pod, key, "Background", KCM);
+  }
+
+  /** What its process alone knew is gone with it. */
+  #ended({ metadata }: Live<Pod>): void {
+    const { namespace = "", name } = metadata;
+    const claim = one(this.#server, KINDS.PersistentVolumeClaim, {
+      namespace,
+      name: `data-${name}`,
+    });
+    if (claim?.spec?.volumeName !== undefined) this.#fleet.restarted(claim.spec.volumeName);
   }
 
   #soon(): void {
@@ -204,7 +216,7 @@ export class SimCluster {
       if (claim?.spec?.volumeName === volume.metadata.name) continue;
       if (volume.spec?.persistentVolumeReclaimPolicy !== "Delete") continue;
       this.#server.userDelete(KINDS.PersistentVolume, keyOf(volume), "Background", KCM);
-      this.#fleet.lose(volume.metadata.name);
+      this.#fleet.discard(volume.metadata.name);
       this.#fleet.stores.delete(volume.metadata.name);
     }
   }

@@ -1,11 +1,18 @@
 // The members' stores: what odgm keeps on its volume, as far as its admin service shows it. A store
-// belongs to a PersistentVolume and outlives pods. Rules as in workloads/odgm/member.ts.
+// belongs to a PersistentVolume and outlives pods. Rules as in workloads/odgm/member.ts. What several
+// members do together is in groups.ts.
 import { clone, create, equals } from "@bufbuild/protobuf";
 
-import type { CollectionSpec, MemberStatus } from "#api/gen/oaas-admin_pb.ts";
+import type {
+  CollectionSpec,
+  MemberStatus,
+  RaftStatus,
+  ShardStatus,
+} from "#api/gen/oaas-admin_pb.ts";
 import {
   CollectionSpecSchema,
   MemberStatusSchema,
+  RaftRole,
   ShardState,
   ShardStatusSchema,
   StoreState,
@@ -37,24 +44,33 @@ export class MemberStore {
     this.volume = volume;
   }
 
-  /** As the admin service answers. */
-  get status(): MemberStatus {
+  /** As the admin service answers; `raftOf` tells of its replicas of Raft groups. */
+  status(raftOf: (group: number | "meta") => RaftStatus | undefined): MemberStatus {
     if (this.format === undefined) {
       return create(MemberStatusSchema, { storeState: StoreState.EMPTY });
     }
-    const { format, served, committed } = this;
-    const id = served?.members.find((member) => member.incarnation === format.incarnation)?.id;
-    const mine = (served?.partitions ?? []).filter((entry) => entry.members[0] === id);
+    const { format, served, committed, resigned } = this;
+    const meta = raftOf("meta");
     return create(MemberStatusSchema, {
       ...format,
       storeState: StoreState.READY,
       generation: served?.generation ?? 0n,
       metaGeneration: committed?.generation ?? 0n,
-      shards: mine.map(({ partition }) =>
-        create(ShardStatusSchema, { partition, state: ShardState.READY, leader: true }),
-      ),
+      shards: served?.shardType === "Raft" ? raftShards(served, raftOf) : this.#plainShards(),
+      resigned,
       ...(committed === undefined ? {} : { committed: clone(CollectionSpecSchema, committed) }),
+      ...(meta === undefined ? {} : { meta }),
     });
+  }
+
+  #plainShards(): ShardStatus[] {
+    const { format, served } = this;
+    const id = served?.members.find((member) => member.incarnation === format?.incarnation)?.id;
+    return (served?.partitions ?? [])
+      .filter(({ members }) => id !== undefined && members.includes(id))
+      .map(({ partition }) =>
+        create(ShardStatusSchema, { partition, state: ShardState.READY, leader: true }),
+      );
   }
 
   /** True if the store was empty and is formatted now; false if it already was this one. */
@@ -72,11 +88,9 @@ export class MemberStore {
     return false;
   }
 
-  /** True if a new generation was committed. */
+  /** True if a new generation was committed. It leads the meta group, or founds it. */
   doPropose(expected: bigint, wanted: CollectionSpec): boolean {
-    const { format, committed } = this;
-    if (format === undefined) throw new MemberError("STORE_EMPTY");
-    if (format.ordinal !== 0) throw new MemberError("NOT_META_VOTER");
+    const { committed } = this;
     const current = committed?.generation ?? 0n;
     const content = (spec: CollectionSpec): CollectionSpec =>
       create(CollectionSpecSchema, { ...spec, generation: 0n });
@@ -93,9 +107,7 @@ export class MemberStore {
 
   /** True if an empty log took this generation. */
   doAdopt(spec: CollectionSpec): boolean {
-    const { format, committed } = this;
-    if (format === undefined) throw new MemberError("STORE_EMPTY");
-    if (format.ordinal !== 0) throw new MemberError("NOT_META_VOTER");
+    const { committed } = this;
     if (committed !== undefined && equals(CollectionSpecSchema, committed, spec)) return false;
     if (committed !== undefined) throw new MemberError("GENERATION_CONFLICT");
     this.committed = clone(CollectionSpecSchema, spec);
@@ -123,4 +135,19 @@ export class MemberStore {
     this.served = undefined;
     this.committed = undefined;
   }
+}
+
+/** Replicas that this member has, wanted or not yet let go of. */
+function raftShards(
+  { partitions }: CollectionSpec,
+  raftOf: (group: number) => RaftStatus | undefined,
+): ShardStatus[] {
+  return partitions.flatMap(({ partition }) => {
+    const raft = raftOf(partition);
+    if (raft === undefined) return [];
+    const isReady = raft.leader !== "" && raft.role !== RaftRole.LEARNER;
+    const state = isReady ? ShardState.READY : ShardState.STARTING;
+    const leader = raft.role === RaftRole.LEADER;
+    return [create(ShardStatusSchema, { partition, state, leader, raft })];
+  });
 }

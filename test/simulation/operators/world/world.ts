@@ -22,7 +22,7 @@ export class World {
   constructor(sim: SimWorld, dice: Dice, packages?: readonly Shape["name"][]) {
     const { server, clock } = sim;
     this.sim = sim;
-    this.fleet = new Fleet(server, dice.fork());
+    this.fleet = new Fleet(server, dice.fork(), (delayMs, run) => clock.schedule(delayMs, run));
     this.cluster = new SimCluster(server, clock, dice.fork(), this.fleet);
     this.users = new Users({
       server,
