@@ -308,7 +308,8 @@ export class Member {
     await this.#options.dataDir.close();
   }
 
-  async #enter(state: DataDirState): Promise<void> {
+  async #enter(found: DataDirState): Promise<void> {
+    const state = await this.#openDamaged(found);
     if (state.kind !== "ready") {
       this.#state = state;
       if (state.kind === "empty") return;
@@ -325,6 +326,18 @@ export class Member {
       this.#options.log.error("store refused", { message });
     }
     this.#changed();
+  }
+
+  /** What is left of a damaged store is opened if all its partitions can be learned anew. */
+  async #openDamaged(state: DataDirState): Promise<DataDirState> {
+    if (state.kind !== "refused" || state.damaged === undefined) return state;
+    const { get, open } = state.damaged;
+    const applied = get(systemKey(`applied/${this.owner.collection}`));
+    if (applied === undefined || decodeSpec(applied.value).shardType !== "Raft") return state;
+    this.#options.log.error("the store is damaged: its groups learn everything anew", {
+      message: state.message,
+    });
+    return open();
   }
 
   async #openStore(format: FormatRecord, raw: KvEngine): Promise<OpenStore> {
@@ -350,6 +363,7 @@ export class Member {
       log,
       observer: metrics,
     });
+    groups.damage = raw.damage?.message;
     const host: CollectionHost = {
       ...{ store, committer, hasher, ordinal, incarnation, peers, log, groups },
       onChange: () => this.#changed(),
@@ -370,6 +384,12 @@ export class Member {
       this.#serve(host, spec);
     }
     const meta = standalone ? undefined : await this.#openMeta(host);
+    if (groups.damage !== undefined) {
+      // Every group has durably forgotten what it had: nothing relies on what was lost.
+      await committer.drain();
+      await raw.clearDamage();
+      groups.damage = undefined;
+    }
     return { format, host, guard, meta };
   }
 

@@ -118,7 +118,6 @@ export class GroupHost implements ReplicaHost, GroupCommitMember {
     assert(!this.replicas.has(options.group), `group ${options.group} is open already`);
     const replica = new Replica(this, options);
     this.replicas.set(options.group, replica);
-    if (this.damage !== undefined) replica.stateDamaged(this.damage);
     this.configChanged();
     this.schedule();
     return replica;

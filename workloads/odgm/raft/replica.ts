@@ -54,6 +54,8 @@ import { viewOf } from "./view.ts";
 /** What a replica needs of its host. */
 export interface ReplicaHost {
   readonly self: MemberId;
+  /** The store has lost acknowledged writes, in words; undefined: it has not. */
+  readonly damage: string | undefined;
   readonly world: GroupWorld;
   readonly node: RaftNode;
   readonly board: PeerBoard;
@@ -222,16 +224,21 @@ export class Replica implements Group {
     });
   }
 
-  /** A log whose end was lost is cut there, and the replica is suspect until it has refetched it. */
+  /**
+   * A log whose end was lost is cut there, and the replica is suspect until it has refetched it. If
+   * the state may have lost something, too, all of it is given up and learned anew.
+   */
   private mend({ log, hard, damagedAt }: FoundLog): void {
-    if (damagedAt === undefined) return;
-    this.log.error("the log is damaged", { at: damagedAt, applied: this.current.applied });
-    const isLost = damagedAt <= this.current.applied;
+    const { damage } = this.host;
+    if (damagedAt === undefined && damage === undefined) return;
+    const at = damagedAt ?? log.lastIndex() + 1;
+    this.log.error("the log is damaged", { at, applied: this.current.applied });
+    const isLost = damage !== undefined || at <= this.current.applied;
     const commit = isLost ? 0 : Math.min(hard.commit, log.lastIndex());
     this.hard = { ...hard, commit, logEpoch: hard.logEpoch + 1, suspect: true };
     this.standing = "rebuilding";
-    this.standingMessage = `the log was damaged at entry ${damagedAt}`;
-    this.host.commit(log.cutWrites(this.hard));
+    this.standingMessage = damage ?? `the log was damaged at entry ${at}`;
+    if (damagedAt !== undefined) this.host.commit(log.cutWrites(this.hard));
     if (!isLost) return;
     this.host.commit(log.forget(this.hard, false));
     this.current = this.makeState();
