@@ -157,7 +157,8 @@ describe("when the leader dies under writes from outside", () => {
     await kill(await leader());
     expect(await read("session", token)).toEqual(['"1"', "1"]);
     for (const { ordinal, odgm } of grid.pods) {
-      if ((await Promise.race([odgm.ended, Promise.resolve("runs")])) !== "runs") await restart(ordinal);
+      if ((await Promise.race([odgm.ended, Promise.resolve("runs")])) !== "runs")
+        await restart(ordinal);
     }
   });
 
