@@ -89,5 +89,7 @@ export function healIfWhole(core: GroupCore): void {
   if (!core.suspect || core.refetch === undefined) return;
   if (Math.min(core.matchedTo, core.log.stable) < core.refetch.target) return;
   core.suspect = false;
+  // Should a vote of this term be among what was lost, no other than its leader can profit.
+  core.vote ??= core.lead;
   core.trace({ kind: "suspect", suspect: false, epoch: core.logEpoch });
 }

@@ -37,7 +37,10 @@ export interface GroupLinks {
 export interface GroupCommitMember {
   /** Its own records, asked for once just before its batch is committed. */
   sealBatch(batch: number): readonly StoreWrite[];
-  /** The batch is durable. Called before whoever waits for the batch. */
+  /**
+   * The batch is durable, or can be read if nobody wanted it synced. Called before whoever waits for
+   * the batch.
+   */
   batchDurable(batch: number): void;
 }
 
@@ -45,8 +48,15 @@ export interface GroupCommitMember {
 export interface GroupCommitter {
   /** The number of the batch that the next write joins. */
   readonly openBatch: number;
-  /** Writes that stay together; later writes of a key replace earlier ones. */
-  add(member: GroupCommitMember, writes: readonly StoreWrite[]): void;
+  /**
+   * Writes that stay together; later writes of a key replace earlier ones. With `sync: false` they
+   * need not wait for the disk: after a crash such writes are there as a prefix of what was added.
+   */
+  add(
+    member: GroupCommitMember,
+    writes: readonly StoreWrite[],
+    options?: { readonly sync: boolean },
+  ): void;
   /** Calls back once everything added so far is durable; at once if it is. */
   whenDurable(callback: () => void): void;
 }

@@ -1,6 +1,7 @@
-// The applied state of one group: what the store holds, and over it what was applied and is not
-// durable yet. Its own record says up to which entry it is complete; it is written with every commit
-// that holds any of the state, so that store and record never contradict each other.
+// The applied state of one group: what the store holds, and over it what was applied and cannot be
+// read there yet. Its own record says up to which entry it is complete; it is written with every
+// commit that holds any of the state, so that store and record never contradict each other. None of
+// it waits for the disk: it can be made again from the log, of which nothing is removed before.
 //
 // The digest is the xor of the hashes of all records, so it does not depend on how the state came
 // about: replicas that hold the same have the same, and whoever takes over a snapshot can tell that
@@ -68,7 +69,7 @@ export class GroupState implements GroupWriter, GroupCommitMember {
   private writes: StoreWrite[] = [];
   private index: LogIndex;
   private unsealed = 0;
-  /** Everything up to here is in the store. */
+  /** Everything up to here is in the store, and on the disk before anything that is added now. */
   durableIndex: LogIndex;
   bytes: number;
   digest: bigint;
@@ -185,14 +186,14 @@ export class GroupState implements GroupWriter, GroupCommitMember {
     const { writes } = this;
     this.writes = [];
     this.unsealed = 0;
-    this.options.committer.add(this, writes);
+    this.options.committer.add(this, writes, { sync: false });
   }
 
   /** Resolves when the record on disk is as new as the state is now. */
   settle(): Promise<void> {
     const { committer } = this.options;
     this.flush();
-    if (this.durableIndex < this.index) committer.add(this, []);
+    if (this.durableIndex < this.index) committer.add(this, [], { sync: false });
     return new Promise((resolve) => committer.whenDurable(resolve));
   }
 
