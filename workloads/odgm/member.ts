@@ -58,6 +58,12 @@ export type StoreView =
 /** Name of the owner of a store that may keep several collections. */
 export const STANDALONE_OWNER: Owner = { collection: "*", ordinal: 0 };
 
+/** Who ends takes no leadership any more ... */
+const RESIGN_MS = 60_000;
+/** ... and waits so long for others to take what it has, looking so often. */
+const HAND_OVER_MS = 1_500;
+const LOOK_MS = 20;
+
 /** See the top of the file. */
 export class Member {
   readonly owner: Owner;
@@ -216,6 +222,17 @@ export class Member {
     this.#resignedUntilMs = performance.now() + forMs;
     this.#open?.host.groups.resign(forMs);
     this.#changed();
+  }
+
+  /** Gives away the leadership of Raft groups before the end, as far as others take it soon. */
+  async handOver(): Promise<void> {
+    const groups = this.#open?.host.groups;
+    if (groups === undefined || groups.stats().holding === 0) return;
+    this.resign(RESIGN_MS);
+    const endMs = performance.now() + HAND_OVER_MS;
+    while (groups.stats().holding > 0 && performance.now() < endMs) {
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    }
   }
 
   /** See {@link Member.resign}. */

@@ -89,6 +89,7 @@ export async function startOdgm(options: OdgmOptions): Promise<RunningOdgm> {
   return {
     ports,
     shutdown: [
+      { name: "leadership", run: () => member.handOver() },
       { name: "listeners", run: () => closeServers(servers) },
       { name: "functions", run: () => functions.close() },
       { name: "peers", run: () => member.peers.close() },

@@ -58,6 +58,8 @@ export interface HostStats {
   readonly groups: number;
   readonly awake: number;
   readonly leading: number;
+  /** Those that lead although another member could. */
+  readonly holding: number;
   /** Bytes sent to other members and not answered. */
   readonly queueBytes: number;
   /** Entries committed and not applied yet. */
@@ -148,6 +150,7 @@ export class GroupHost implements ReplicaHost, GroupCommitMember {
       replica.prefer();
       this.restless.add(replica);
     }
+    this.steer();
     this.schedule();
   }
 
@@ -166,15 +169,18 @@ export class GroupHost implements ReplicaHost, GroupCommitMember {
   /** For metrics. */
   stats(): HostStats {
     let leading = 0;
+    let holding = 0;
     let applyLag = 0;
     for (const replica of this.replicas.values()) {
       if (replica.isLeading) leading += 1;
+      if (replica.isLeading && replica.hasOthers) holding += 1;
       applyLag += replica.applyLag;
     }
     return {
       groups: this.replicas.size,
       awake: this.node.awakeCount,
       leading,
+      holding,
       queueBytes: this.board.unansweredBytes,
       applyLag,
     };
@@ -434,11 +440,13 @@ export class GroupHost implements ReplicaHost, GroupCommitMember {
     if (this.ticks % SAMPLE_TICKS === 0) {
       for (const replica of this.replicas.values()) if (replica.isLeading) replica.sample();
     }
-    if (this.ticks % STEER_TICKS === 0) {
-      for (const replica of this.restless) if (!replica.steer()) this.restless.delete(replica);
-    }
+    if (this.ticks % STEER_TICKS === 0) this.steer();
     if (this.ticks % ADRIFT_TICKS === 0) this.askForTheAdrift();
     this.schedule();
+  }
+
+  private steer(): void {
+    for (const replica of this.restless) if (!replica.steer()) this.restless.delete(replica);
   }
 
   private askForTheAdrift(): void {

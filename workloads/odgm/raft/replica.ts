@@ -179,6 +179,11 @@ export class Replica implements Group {
     return members.length === 0 ? isWanted : members.includes(self);
   }
 
+  /** True if there are other voters. */
+  get hasOthers(): boolean {
+    return (this.raft?.status().config.voters.length ?? 0) > 1;
+  }
+
   get isLeading(): boolean {
     return this.raft?.isEstablished === true;
   }
