@@ -3,6 +3,7 @@
 import type { Mutant } from "#hack/mutants/model.ts";
 
 import { KV_MUTANTS } from "./kv.ts";
+import { LINKS_MUTANTS } from "./links.ts";
 import { MERGE_MUTANTS } from "./merge.ts";
 import { MST_MUTANTS } from "./mst.ts";
 import { RAFT_MUTANTS } from "./raft.ts";
@@ -10,6 +11,7 @@ import { RAFT_MUTANTS } from "./raft.ts";
 /** All of them. */
 export const ODGM_MUTANTS: readonly Mutant[] = [
   ...KV_MUTANTS,
+  ...LINKS_MUTANTS,
   ...MERGE_MUTANTS,
   ...MST_MUTANTS,
   ...RAFT_MUTANTS,
