@@ -16,8 +16,7 @@ import type { RestClient } from "./rest-client.ts";
 const APPLY = "application/apply-patch+yaml";
 /**
  * An apply refuses unknown fields whatever it is asked for. All that `Strict` adds is a look for
- * fields that are there twice, which JSON of ours never has, by parsing the document once more as
- * YAML: a tenth of what the whole request costs the API server.
+ * fields that are there twice, which JSON of ours never has, by parsing the document once more.
  */
 const APPLY_VALIDATION = "Ignore";
 const JSON_PATCH = "application/json-patch+json";
