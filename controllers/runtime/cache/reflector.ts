@@ -78,6 +78,12 @@ class RelistNeeded extends Error {
   }
 }
 
+/** A streamed list until its last bookmark, and what the store had when it was asked for. */
+interface Collecting {
+  readonly objects: Map<string, Live>;
+  readonly mark: number;
+}
+
 /** See the head of this file. */
 export class Reflector {
   readonly #options: ReflectorOptions;
@@ -173,6 +179,7 @@ export class Reflector {
 
   /** False if the server does not know streaming lists; otherwise list and watch are both done. */
   async #streamList(signal: AbortSignal): Promise<boolean> {
+    const mark = this.#options.store.mark();
     let response: WatchResponse;
     try {
       response = await this.#open(signal, {
@@ -187,12 +194,13 @@ export class Reflector {
       this.#log.info("no streaming list here, paging instead", { cause: errorMessage(cause) });
       return false;
     }
-    await this.#follow(response, signal, new Map());
+    await this.#follow(response, signal, { objects: new Map(), mark });
     return true;
   }
 
   async #pageList(signal: AbortSignal): Promise<void> {
-    const { kind, namespace, rest } = this.#options;
+    const { kind, namespace, rest, store } = this.#options;
+    const mark = store.mark();
     const objects: Live[] = [];
     const paged = !this.#wholeList;
     let next = "";
@@ -225,7 +233,7 @@ export class Reflector {
       }
     } while (next !== "");
     this.#wholeList = false;
-    this.#replace(objects, version);
+    this.#replace(objects, version, mark);
   }
 
   #decode(raw: unknown): Live {
@@ -266,11 +274,7 @@ export class Reflector {
   }
 
   /** Reads one stream to its end. `initial` collects a streaming list until its last bookmark. */
-  async #follow(
-    response: WatchResponse,
-    signal: AbortSignal,
-    initial?: Map<string, Live>,
-  ): Promise<void> {
+  async #follow(response: WatchResponse, signal: AbortSignal, initial?: Collecting): Promise<void> {
     const { clock, timers } = this.#options.world;
     const silenceMs = this.#options.silenceMs ?? SILENCE_MS;
     let collecting = initial;
@@ -309,7 +313,7 @@ export class Reflector {
     if (collecting !== undefined) throw new TransportError("streaming list ended half-way");
   }
 
-  #take(line: WatchLine, collecting: Map<string, Live> | undefined): Map<string, Live> | undefined {
+  #take(line: WatchLine, collecting: Collecting | undefined): Collecting | undefined {
     const { store } = this.#options;
     if (line.type === "ERROR") throw this.#streamError(line.object);
     if (line.type === "BOOKMARK") {
@@ -319,14 +323,14 @@ export class Reflector {
         return undefined;
       }
       if (!ends) return collecting;
-      this.#replace([...collecting.values()], version);
+      this.#replace([...collecting.objects.values()], version, collecting.mark);
       return undefined;
     }
     const object = this.#decode(line.object);
     if (collecting !== undefined) {
       const key = keyText(keyOf(object));
-      if (line.type === "DELETED") collecting.delete(key);
-      else collecting.set(key, this.#known(object));
+      if (line.type === "DELETED") collecting.objects.delete(key);
+      else collecting.objects.set(key, this.#known(object));
       return collecting;
     }
     if (line.type === "DELETED") store.remove(object);
@@ -344,14 +348,14 @@ export class Reflector {
     store.reached(version, namespace === "" ? undefined : namespace);
   }
 
-  #replace(objects: readonly Live[], version: string): void {
+  #replace(objects: readonly Live[], version: string, mark: number): void {
     const { store, namespace } = this.#options;
     const order = compareVersions(version, this.#seen);
     if (this.#seen !== "" && order !== undefined && order < 0) {
       this.#log.warn("the API server's data went back in time", { from: this.#seen, to: version });
       store.forgetOwnWrites();
     }
-    store.replace(objects, version, namespace === "" ? undefined : namespace);
+    store.replace(objects, version, namespace === "" ? undefined : namespace, mark);
     this.#version = version;
     this.#seen = version;
     this.#lastError = "";

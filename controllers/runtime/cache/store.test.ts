@@ -181,6 +181,26 @@ describe("own writes", () => {
     expect(versionIn(store)).toBe("3");
   });
 
+  it.each([["4"], ["1000009"]])("are in a list that was asked for later, at %s", (version) => {
+    // A backup was restored: the write has never been, whatever the versions say.
+    const { store } = openStore();
+    store.wrote(object(9), "me");
+    store.replace([object(3)], version, undefined, store.mark());
+    expect(versionIn(store)).toBe("3");
+    store.deleted(key, "u1", "me");
+    store.replace([object(3)], version, undefined, store.mark());
+    expect(versionIn(store)).toBe("3");
+  });
+
+  it("are not in a list that was asked for before, at whatever version", () => {
+    const { store } = openStore();
+    store.put(object(3));
+    const mark = store.mark();
+    store.deleted(key, "u1", "me");
+    store.replace([object(3)], "8", undefined, mark);
+    expect(versionIn(store)).toBeUndefined();
+  });
+
   it("with opaque versions wait for exactly the one that was written", () => {
     const { store } = openStore();
     store.wrote(object("v-b"), "me");

@@ -38,6 +38,8 @@ interface Floor {
   readonly uid: string;
   readonly version: string;
   readonly namespace: string;
+  /** Which of this store's floors it is, in their order. */
+  readonly number: number;
 }
 
 /** Answers of the API server are never later than this many deletions. */
@@ -56,6 +58,7 @@ export class Store {
   readonly #freeze: boolean;
   readonly #objects = new Map<string, Live>();
   readonly #floors = new Map<string, Floor>();
+  #floorCount = 0;
   /** Keys with a floor of kind `left`, at least. */
   readonly #leaving = new Set<string>();
   readonly #indexes = new Map<string, DerivedIndex>();
@@ -157,13 +160,24 @@ export class Store {
     }
   }
 
+  /** To be taken before a list is asked for, and handed to {@link replace} with it. */
+  mark(): number {
+    return this.#floorCount;
+  }
+
   /**
    * A complete list at `version`, in one step: nobody sees a half-filled store. Objects that are no
-   * longer listed are told as gone. `namespace` limits what the list speaks about.
+   * longer listed are told as gone. `namespace` limits what the list speaks about. Own writes from
+   * before `mark` are in a consistent list, or have never been: the server's data may have been
+   * restored from a backup, with versions that go on where they were or beyond.
    */
-  replace(objects: readonly Live[], version: string, namespace?: string): void {
+  replace(objects: readonly Live[], version: string, namespace?: string, mark = 0): void {
     const cause = this.#filled ? "Relist" : "Initial";
     this.#filled = true;
+    for (const [text, floor] of this.#floors) {
+      const isMeant = namespace === undefined || floor.namespace === namespace;
+      if (isMeant && floor.number <= mark) this.#floors.delete(text);
+    }
     this.reached(version, namespace);
     const listed = new Set<string>();
     const told: StoreChange[] = [];
@@ -245,7 +259,9 @@ export class Store {
 
   #raise(kind: Floor["kind"], object: Live, version: string): void {
     const { uid, namespace = "" } = object.metadata;
-    this.#floors.set(keyText(keyOf(object)), { kind, uid, version, namespace });
+    this.#floorCount += 1;
+    const number = this.#floorCount;
+    this.#floors.set(keyText(keyOf(object)), { kind, uid, version, namespace, number });
   }
 
   /** True if the watch is beyond this state already, so that the store knows better. */
