@@ -16,7 +16,7 @@ import type { Kind, KubeObject, Live, ObjectKey } from "../kinds/kind.ts";
 import { keyOf, kindId } from "../kinds/kind.ts";
 import type { FakeClock } from "./fake-clock.ts";
 import { FakeCollector } from "./fake-collector.ts";
-import type { Stored } from "./fake-storage.ts";
+import type { Backup, Stored } from "./fake-storage.ts";
 import { FakeStorage } from "./fake-storage.ts";
 import { FakeWatch } from "./fake-watch.ts";
 import type { Write, Written } from "./fake-writes.ts";
@@ -42,7 +42,9 @@ export type Fault =
   /** The server acts, but its answer is lost. */
   | { readonly kind: "lost-answer" }
   /** Goes on once this resolves. */
-  | { readonly kind: "delay"; readonly until: Promise<void> };
+  | { readonly kind: "delay"; readonly until: Promise<void> }
+  /** The server acts at once; its answer comes when this resolves, and is of the past by then. */
+  | { readonly kind: "late-answer"; readonly until: Promise<void> };
 
 /** Settings of a {@link FakeApiServer}. */
 export interface FakeApiServerOptions {
@@ -88,15 +90,21 @@ export class FakeApiServer implements Transport {
     undefined;
   /** How late the next line of a watch is, in milliseconds. */
   lag: () => number = () => 0;
+  /** How much later than the one before an object of a streamed list is, in milliseconds. */
+  listLag: () => number = () => 0;
+  /** Objects on a page of a list, if it asks for pages at all; as many as it asks for if not set. */
+  pageItemsMax = Number.POSITIVE_INFINITY;
   readonly #clock: FakeClock;
   readonly #kinds = new Map<string, KindId>();
   readonly #writes: FakeWrites;
   readonly #collector: FakeCollector;
   readonly #collectorDelayMs: (() => number) | undefined;
+  #collectorIsDue = false;
   readonly #scaleFields: Readonly<Record<string, string>>;
   readonly #streamingLists: boolean;
   readonly #watches = new Set<FakeWatch>();
-  readonly #snapshots = new Map<number, readonly Stored[]>();
+  /** What lists show that go on, by kind and version. */
+  readonly #snapshots = new Map<string, readonly Stored[]>();
   readonly #targets = new Map<string, Target>();
 
   constructor(options: FakeApiServerOptions) {
@@ -122,6 +130,7 @@ export class FakeApiServer implements Transport {
     const response = this.#logged(request, this.#answer(request));
     this.answered(request, response.status, before, response.body);
     if (fault?.kind === "lost-answer") throw new TransportError("connection reset");
+    if (fault?.kind === "late-answer") await fault.until;
     return response;
   }
 
@@ -158,6 +167,7 @@ export class FakeApiServer implements Transport {
       query: request.query ?? {},
       render: (stored) => this.#render(stored, request.accept),
       lag: () => this.lag(),
+      listLag: () => this.listLag(),
       ended: () => this.#watches.delete(watch),
     });
     this.#watches.add(watch);
@@ -220,6 +230,19 @@ export class FakeApiServer implements Transport {
     this.#snapshots.clear();
   }
 
+  /** Restarts with an older state, of a backup; see FakeStorage. What is under way is lost. */
+  restore(backup: Backup): void {
+    this.breakWatches();
+    this.#snapshots.clear();
+    this.storage.restore(backup);
+    this.#collectGarbage();
+  }
+
+  /** Lets the garbage collector do now what it has put off. */
+  collectGarbage(): void {
+    this.#collector.run();
+  }
+
   /** The object as a user would read it. */
   read<T extends object>(kind: Kind<T>, key: ObjectKey): Live<T> | undefined {
     const stored = this.storage.get(kind, key);
@@ -267,8 +290,18 @@ export class FakeApiServer implements Transport {
 
   #collectGarbage(): void {
     if (!this.#collector.isBusy) return;
-    if (this.#collectorDelayMs === undefined) this.#collector.run();
-    else this.#clock.schedule(this.#collectorDelayMs(), () => this.#collector.run());
+    const delayMs = this.#collectorDelayMs?.() ?? 0;
+    if (delayMs === 0) {
+      if (!this.#collectorIsDue) this.#collector.run();
+      return;
+    }
+    if (this.#collectorIsDue) return;
+    this.#collectorIsDue = true;
+    this.#clock.schedule(delayMs, () => {
+      this.#collector.step();
+      this.#collectorIsDue = false;
+      this.#collectGarbage();
+    });
   }
 
   async #fault(request: ApiRequest, isWatch: boolean): Promise<Fault | undefined> {
@@ -311,7 +344,8 @@ export class FakeApiServer implements Transport {
     const token = TOKEN.exec(query["continue"] ?? "");
     const version = token === null ? this.storage.version : Number(token[1]);
     const start = token === null ? 0 : Number(token[2]);
-    const snapshot = token === null ? this.storage.list(target.kind) : this.#snapshots.get(version);
+    const id = `${kindId(target.kind)} ${version}`;
+    const snapshot = token === null ? this.storage.list(target.kind) : this.#snapshots.get(id);
     if (snapshot === undefined) {
       throw new StatusError(410, "Expired", "The provided continue parameter is too old");
     }
@@ -319,9 +353,10 @@ export class FakeApiServer implements Transport {
     const found = snapshot.filter(
       (stored) => inNamespace(stored, target.key.namespace) && matches(stored),
     );
-    const limit = Number(query["limit"] ?? found.length);
+    const asked = query["limit"];
+    const limit = asked === undefined ? found.length : Math.min(Number(asked), this.pageItemsMax);
     const more = start + limit < found.length;
-    if (more) this.#snapshots.set(version, snapshot);
+    if (more) this.#snapshots.set(id, snapshot);
     const isPartial = isMetadataOnly(request.accept);
     // Custom kinds always say whether the list goes on.
     const end = isCustom(target.kind) && !isPartial ? { continue: "" } : {};

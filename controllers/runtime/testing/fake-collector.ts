@@ -40,12 +40,16 @@ export class FakeCollector {
 
   /** Works until there is nothing to do. */
   run(): void {
+    while (this.isBusy) this.step();
+  }
+
+  /** Looks once at everything that is suspect now; what comes of it waits for the next time. */
+  step(): void {
+    const now = [...this.#suspects];
+    this.#suspects.clear();
     this.#storage.as("garbage-collector", () => {
-      for (;;) {
-        const next = this.#suspects.values().next();
-        if (next.done === true) return;
-        this.#suspects.delete(next.value);
-        const found = this.#storage.byUid(next.value);
+      for (const uid of now) {
+        const found = this.#storage.byUid(uid);
         if (found !== undefined) this.#look(found);
       }
     });

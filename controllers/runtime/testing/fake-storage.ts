@@ -57,6 +57,8 @@ export interface HistoryEntry {
 
 /** Nobody has seen what was before. */
 const FIRST_VERSION = 100;
+/** A restored backup goes on so far beyond every version that anybody can have seen. */
+const RESTORE_BUMP = 1_000_000;
 
 interface KindObjects {
   readonly kind: KindId;
@@ -65,6 +67,14 @@ interface KindObjects {
   sorted: readonly string[] | undefined;
   /** Oldest first. */
   history: HistoryEntry[];
+}
+
+/** The state at one moment, as a backup of etcd holds it. */
+export interface Backup {
+  readonly kinds: readonly {
+    readonly kind: KindId;
+    readonly objects: ReadonlyMap<string, Stored>;
+  }[];
 }
 
 /** An object with its kind. */
@@ -193,6 +203,60 @@ export class FakeStorage {
   compact(): void {
     for (const objects of this.#kinds.values()) objects.history = [];
     this.#compacted = this.#version;
+  }
+
+  /** Everything as it is now. */
+  backup(): Backup {
+    const kinds = [...this.#kinds.values()];
+    return { kinds: kinds.map(({ kind, byKey }) => ({ kind, objects: new Map(byKey) })) };
+  }
+
+  /**
+   * Everything as it was: objects have their old versions again, the next change has a version that
+   * nobody has seen, and no watch may resume. So `etcdutl snapshot restore --bump-revision
+   * --mark-compacted` leaves it. Listeners are told of each difference in the name of `restore`.
+   */
+  restore(backup: Backup): void {
+    const differences: HistoryEntry[] = [];
+    this.#version += RESTORE_BUMP;
+    const kept = new Map(backup.kinds.map(({ kind, objects }) => [kindId(kind), objects]));
+    for (const objects of this.#kinds.values()) {
+      const before = new Map(objects.byKey);
+      objects.byKey.clear();
+      for (const [key, stored] of kept.get(kindId(objects.kind)) ?? []) {
+        objects.byKey.set(key, stored);
+      }
+      objects.sorted = undefined;
+      differences.push(...this.#differences(objects, before));
+    }
+    this.#byUid.clear();
+    this.#dependents.clear();
+    for (const objects of this.#kinds.values()) {
+      for (const [key, stored] of objects.byKey) {
+        this.#byUid.set(stored.object.metadata.uid, { objects, key });
+        this.#index(undefined, stored);
+      }
+    }
+    this.compact();
+    for (const entry of differences) this.#tell(entry);
+  }
+
+  #differences(
+    { kind, byKey }: KindObjects,
+    before: ReadonlyMap<string, Stored>,
+  ): readonly HistoryEntry[] {
+    const actor = "restore";
+    const version = this.#version;
+    const gone = [...before].flatMap(([key, stored]): HistoryEntry[] =>
+      byKey.has(key) ? [] : [{ version, kind, type: "DELETED", stored, previous: stored, actor }],
+    );
+    const back = [...byKey].flatMap(([key, stored]): HistoryEntry[] => {
+      const previous = before.get(key);
+      if (previous === stored) return [];
+      const type = previous === undefined ? "ADDED" : "MODIFIED";
+      return [{ version, kind, type, stored, previous, actor }];
+    });
+    return [...gone, ...back];
   }
 
   subscribe(listener: (entry: HistoryEntry) => void): () => void {

@@ -23,6 +23,8 @@ export interface FakeWatchOptions {
   readonly render: (stored: Stored) => unknown;
   /** How late the next line is, in milliseconds; lines of one watch never overtake each other. */
   readonly lag: () => number;
+  /** How much later than the one before an object of the initial list is, in milliseconds. */
+  readonly listLag: () => number;
   readonly ended: () => void;
 }
 
@@ -130,8 +132,11 @@ export class FakeWatch {
       for (const entry of storage.since(kind, Number(version))) this.#see(entry);
       return;
     }
+    let lagMs = 0;
     for (const stored of storage.list(kind)) {
-      if (this.#selects(stored)) this.#push(this.#line("ADDED", stored));
+      if (!this.#selects(stored)) continue;
+      lagMs += this.#options.listLag();
+      this.#push(this.#line("ADDED", stored), lagMs);
     }
     if (query["sendInitialEvents"] === "true") {
       this.#bookmark({ "k8s.io/initial-events-end": "true" });
@@ -176,10 +181,10 @@ export class FakeWatch {
     });
   }
 
-  #push(line: WatchLine): void {
+  #push(line: WatchLine, moreMs = 0): void {
     if (this.#state === "held") this.#held.push(line);
     if (this.#state !== "open") return;
-    const lagMs = this.#options.lag();
+    const lagMs = this.#options.lag() + moreMs;
     if (lagMs === 0 && this.#late === 0) {
       this.#lines.push(line);
       this.#wake();

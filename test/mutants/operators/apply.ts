@@ -12,6 +12,8 @@ const STEPS = "controllers/runtime/controller/steps.ts";
 const inSafety = testsOf("controllers/runtime/controller/safety.test.ts");
 const inRunner = testsOf("controllers/runtime/controller/runner.test.ts");
 
+const inLateCollection = testsOf("test/simulation/operators/scenarios/late-collection.test.ts");
+
 /** Apply, prune, drift, finalizers. */
 export const APPLY_MUTANTS: readonly Mutant[] = [
   {
@@ -224,5 +226,17 @@ export const APPLY_MUTANTS: readonly Mutant[] = [
     find: "before.filter((one) => one !== name)",
     replace: "before.filter((one) => one === `not ${name}`)",
     killers: [inRunner("finalizers leaves the finalizers of others alone")],
+  },
+  {
+    id: "predecessor-taken-for-a-stranger",
+    breaks: "what the garbage collector has not taken yet stalls the next object of that name",
+    file: "controllers/runtime/apply/claim.ts",
+    find: "    return sameName\n",
+    replace: "    return sameName && uid === controller.uid\n",
+    killers: [1, 2, 3].map((seed) =>
+      inLateCollection(
+        `a garbage collector that is late keeps successors waiting and nothing else, seed ${seed}`,
+      ),
+    ),
   },
 ];

@@ -11,6 +11,12 @@ const inReflector = testsOf("controllers/runtime/cache/reflector.test.ts");
 const inSafety = testsOf("controllers/runtime/controller/safety.test.ts");
 const inRunner = testsOf("controllers/runtime/controller/runner.test.ts");
 
+const inRestore = testsOf("test/simulation/operators/scenarios/restored-backup.test.ts");
+const inSlowList = testsOf("test/simulation/operators/scenarios/slow-list.test.ts");
+const SLOW_LIST = [1, 2, 3, 4, 5, 6].map((seed) =>
+  inSlowList(`a list that takes seconds while the world changes undoes nothing, seed ${seed}`),
+);
+
 /** Stores, reflectors, order of versions. */
 export const CACHE_MUTANTS: readonly Mutant[] = [
   {
@@ -223,5 +229,27 @@ export const CACHE_MUTANTS: readonly Mutant[] = [
         "a reflector is back soon after a long outage, once anybody's request gets through",
       ),
     ],
+  },
+  {
+    id: "restored-state-not-believed",
+    breaks: "after etcd was restored from a backup the cache keeps what has never been",
+    file: STORE,
+    find: "      if (isMeant && floor.number <= mark) this.#floors.delete(text);\n",
+    replace: "",
+    killers: [
+      inStore("own writes are in a list that was asked for later, at 1000009"),
+      inRestore("an API server that is restored from a backup is believed, seed 1"),
+      inRestore("an API server that is restored from a backup is believed, seed 2"),
+      inRestore("an API server that is restored from a backup is believed, seed 3"),
+      inRestore("an API server that is restored from a backup is believed, seed 4"),
+    ],
+  },
+  {
+    id: "slow-list-undoes-writes",
+    breaks: "a list that was asked for before a write and arrives after it takes the write back",
+    file: STORE,
+    find: "      if (isMeant && floor.number <= mark) this.#floors.delete(text);\n",
+    replace: "      if (isMeant) this.#floors.delete(text);\n",
+    killers: SLOW_LIST,
   },
 ];

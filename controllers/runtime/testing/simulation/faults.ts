@@ -26,6 +26,11 @@ export class FaultInjector {
   rate = 0;
   /** Events of watches take up to this long, each watch by itself: kinds overtake each other. */
   lagMsMax = 0;
+  /** Lists take this long and more: per object where they are streamed, else as a whole. */
+  listMsMax = 0;
+  /** The garbage collector takes up to this long to look. */
+  collectorMsMax = 0;
+  #downUntilMs = 0;
   readonly #server: FakeApiServer;
   readonly #clock: FakeClock;
   readonly #dice: Dice;
@@ -36,6 +41,7 @@ export class FaultInjector {
     this.#dice = dice;
     server.intercept = (request, isWatch) => this.#judge(request, isWatch);
     server.lag = () => this.#lag();
+    server.listLag = () => this.#listLag();
   }
 
   /** Counts a fault of somebody else, such as a crash. */
@@ -88,10 +94,35 @@ export class FaultInjector {
     return fault;
   }
 
+  /** A new draw of how much goes wrong. */
+  drawWeather(): void {
+    const dice = this.#dice;
+    this.rate = dice.pick([0, 0.05, 0.15, 0.35]);
+    this.lagMsMax = dice.pick([0, 0, 500, 5_000]);
+    this.listMsMax = dice.pick([0, 0, 0, 3_000]);
+    this.collectorMsMax = dice.pick([0, 0, 2_000, 20_000]);
+  }
+
+  /** How long the garbage collector waits this time. */
+  collectorMs(): number {
+    if (this.collectorMsMax === 0) return 0;
+    this.count("late-collection");
+    return this.#dice.int(0, this.collectorMsMax);
+  }
+
+  /** The server answers nobody for so long. */
+  outage(forMs: number): void {
+    this.#downUntilMs = this.#clock.monotonicMs() + forMs;
+  }
+
   /** Everything works from now on. */
   end(): void {
     this.rate = 0;
     this.lagMsMax = 0;
+    this.listMsMax = 0;
+    this.collectorMsMax = 0;
+    this.#downUntilMs = 0;
+    this.#server.collectGarbage();
     this.#server.releaseWatches();
   }
 
@@ -101,7 +132,21 @@ export class FaultInjector {
     return this.#dice.int(0, this.lagMsMax);
   }
 
+  #listLag(): number {
+    if (this.listMsMax === 0) return 0;
+    this.count("slow-list");
+    return this.#dice.int(0, this.listMsMax);
+  }
+
   #judge(request: ApiRequest, isWatch: boolean): Fault | undefined {
+    if (this.#clock.monotonicMs() < this.#downUntilMs) {
+      this.count("outage");
+      return { kind: "lost-request" };
+    }
+    if (!isWatch && this.listMsMax > 0 && request.query?.["limit"] !== undefined) {
+      this.count("slow-list");
+      return { kind: "late-answer", until: this.#wait(this.#dice.int(1, 3) * this.listMsMax) };
+    }
     if (this.rate === 0 || !this.#dice.chance(this.rate)) return undefined;
     const fault = this.#draw(request, isWatch);
     this.count(fault.kind === "answer" ? `answer-${fault.status}` : fault.kind);

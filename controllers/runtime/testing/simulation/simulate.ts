@@ -19,6 +19,9 @@ const REST_MS = 65_000;
 const VIOLATIONS_MAX = 20;
 /** A new draw of how much goes wrong after this many steps. */
 const WEATHER_STEPS = 4;
+/** At so many of the steps somebody takes a backup, and so many of the faults restore the last one. */
+const BACKUP_SHARE = 0.3;
+const RESTORE_SHARE = 0.15;
 
 /** Runs one seed. Throws only if the simulation itself is broken. */
 export async function simulate<W = SimWorld>(simulation: Simulation<W>): Promise<SimulationReport> {
@@ -83,7 +86,8 @@ class Run<W> {
     }
     const { dice, clock, server } = this.#sim;
     for (let step = 0; step < steps && !this.#isStopped; step += 1) {
-      if (faults && step % WEATHER_STEPS === 0) this.#drawWeather();
+      if (faults && step % WEATHER_STEPS === 0) this.#sim.faults.drawWeather();
+      if (faults && dice.chance(BACKUP_SHARE)) this.#sim.backUp();
       this.#note(faults && dice.chance(0.4) ? this.#fault() : this.#deed());
       await clock.advance(dice.pick([0, 50, 400, 2_000, 8_000]));
       server.log.length = 0;
@@ -147,12 +151,6 @@ class Run<W> {
     while (this.#sim.alive.length < processes) this.#sim.startProcess();
   }
 
-  #drawWeather(): void {
-    const { dice, faults } = this.#sim;
-    faults.rate = dice.pick([0, 0.05, 0.15, 0.35]);
-    faults.lagMsMax = dice.pick([0, 0, 500, 5_000]);
-  }
-
   /** Something that people or machines do. */
   #deed(): string {
     const { dice } = this.#sim;
@@ -165,6 +163,10 @@ class Run<W> {
   #fault(): string {
     const { dice, faults, alive, clock } = this.#sim;
     const process = alive.length === 0 ? undefined : dice.pick(alive);
+    if (dice.chance(RESTORE_SHARE) && this.#sim.restore(dice.int(0, 5_000))) {
+      faults.count("restore");
+      return "the API server is restored from a backup";
+    }
     if (process === undefined || dice.chance(0.5)) return `watches: ${faults.disturbWatches()}`;
     const delayMs = dice.int(0, 20_000);
     const name = dice.pick(["crash", "crash-at-write", "crash-at-write", "freeze"] as const);

@@ -6,6 +6,7 @@ import type { ApiRequest, Transport } from "../../client/transport.ts";
 import type { AnyController } from "../../controller/types.ts";
 import { Manager } from "../../lifecycle/operator-process.ts";
 import { FakeApiServer } from "../fake-api-server.ts";
+import type { Backup } from "../fake-storage.ts";
 import { FakeClock } from "../fake-clock.ts";
 import type { LogLine } from "../memory-logger.ts";
 import { memoryLogger } from "../memory-logger.ts";
@@ -22,6 +23,11 @@ export const SIM_LEASE = { namespace: "sim-system", name: "sim-operator" } as co
 
 /** Wall clocks of processes are wrong by at most this much. */
 const SKEW_MS_MAX = 30_000;
+/** So many of the API servers know streaming lists; the others answer in small pages. */
+const STREAMING_SHARE = 0.75;
+const PAGE_ITEMS = 2;
+/** The longest outage, the backoff of a watch, a slow list, and the deadline of a renewal. */
+const RESTORE_GRACE_MS = 45_000;
 
 /** What a world is made of. */
 export interface SimWorldOptions {
@@ -47,6 +53,9 @@ export class SimWorld {
   readonly failures: unknown[] = [];
   /** As declared, of the last process that was started. */
   controllers: readonly AnyController[] = [];
+  /** When the server was last restored from a backup; never: minus infinity. */
+  restoredAtMs = Number.NEGATIVE_INFINITY;
+  #backup: Backup | undefined;
   readonly #sabotage: Sabotage;
   readonly #lease: LeaseTimes;
   #make: (host: Host<SimWorld>) => readonly AnyController[] = () => [];
@@ -59,7 +68,13 @@ export class SimWorld {
     this.#lease = lease;
     this.kinds = kinds;
     this.dice = new Dice(seed);
-    this.server = new FakeApiServer({ clock: this.clock, kinds });
+    this.server = new FakeApiServer({
+      clock: this.clock,
+      kinds,
+      streamingLists: this.dice.chance(STREAMING_SHARE),
+      collectorDelayMs: () => this.faults.collectorMs(),
+    });
+    this.server.pageItemsMax = PAGE_ITEMS;
     this.faults = new FaultInjector(this.server, this.clock, this.dice.fork());
   }
 
@@ -81,6 +96,29 @@ export class SimWorld {
     } finally {
       this.#acting -= 1;
     }
+  }
+
+  /** Keeps the state of now, for {@link restore}. */
+  backUp(): void {
+    this.#backup = this.server.storage.backup();
+  }
+
+  /**
+   * The server is restored from the last backup and is down for so long: what was written since has
+   * never been. False if there is no backup.
+   */
+  restore(downMs: number): boolean {
+    if (this.#backup === undefined) return false;
+    this.restoredAtMs = this.clock.monotonicMs();
+    for (const process of this.processes) process.ownWrites.clear();
+    this.faults.outage(downMs);
+    this.server.restore(this.#backup);
+    return true;
+  }
+
+  /** True if nobody can be expected yet to know what a restored server has. */
+  get isJustRestored(): boolean {
+    return this.clock.monotonicMs() - this.restoredAtMs < RESTORE_GRACE_MS;
   }
 
   /** Says what runs in every process; before the first one is started. */

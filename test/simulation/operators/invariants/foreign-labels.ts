@@ -8,8 +8,8 @@ export const foreignLabelsStay: Invariant<World> = {
   name: "foreign-labels",
   source: "issue 4 item 1: drift revert of owned fields only",
   begin(world, violated) {
-    world.sim.server.storage.subscribe(({ kind, type, stored, previous }) => {
-      if (type === "DELETED" || previous === undefined) return;
+    world.sim.server.storage.subscribe(({ kind, type, stored, previous, actor }) => {
+      if (type === "DELETED" || previous === undefined || actor === "restore") return;
       const { name, uid, labels } = stored.object.metadata;
       if (!world.users.labelled.has(uid)) return;
       if (labels?.[FOREIGN_LABEL] === "yes") return;

@@ -14,7 +14,8 @@ export const formatByRecord: Invariant<World> = {
   source: "design.md section 2, OdgmCollection, Membership",
   begin(world, violated) {
     world.fleet.witness((deed) => {
-      if (deed.kind !== "formatted") return;
+      // What was on record when the call was made may never have been by now.
+      if (deed.kind !== "formatted" || world.sim.isJustRestored) return;
       const { namespace, name: pod, ordinal } = deed.pod;
       const set = pod.slice(0, pod.lastIndexOf("-"));
       const collection = all(world.sim.server, COLLECTIONS).find(

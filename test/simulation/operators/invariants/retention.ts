@@ -11,6 +11,10 @@ import { conditionsOf } from "#controllers/runtime/testing/index.ts";
 import type { World } from "../world/world.ts";
 import { all, one } from "../world/look.ts";
 
+const JUDGED_AFTER_MS = 5_000;
+/** How often the garbage collector must look: the collection, its set, claims, volumes. */
+const COLLECTIONS_BELOW = 5;
+
 interface Expected {
   readonly name: string;
   readonly policy: "Retain" | "Delete";
@@ -80,21 +84,22 @@ export const retention: Invariant<World> = {
   source: "design.md section 1, Deletion",
   begin(world, violated) {
     const expected = new Map<string, Expected | undefined>();
-    world.sim.server.storage.subscribe(({ kind, type, stored }) => {
+    world.sim.server.storage.subscribe(({ kind, type, stored, actor }) => {
       if (kind.plural !== COLLECTIONS.plural) return;
       const collection = stored.object as unknown as Live<OdgmCollection>;
       const { uid, name } = collection.metadata;
       const going = type === "DELETED" || collection.metadata.deletionTimestamp !== undefined;
-      if (!going || expected.has(uid)) return;
+      if (!going || expected.has(uid) || actor === "restore") return;
       expected.set(uid, expectation(world, collection));
       // Judged once the garbage collector and the volumes' controller have had their time; the name
       // may be taken anew, but claims and record of a kept one stay those.
-      world.sim.clock.schedule(5_000, () => {
+      const lateMs = COLLECTIONS_BELOW * world.sim.faults.collectorMsMax;
+      world.sim.clock.schedule(JUDGED_AFTER_MS + lateMs, () => {
         const wanted = expected.get(uid);
         const again = all(world.sim.server, COLLECTIONS).some(
           (one) => one.metadata.name === name && one.metadata.uid !== uid,
         );
-        if (wanted === undefined || again) return;
+        if (wanted === undefined || again || world.sim.isJustRestored) return;
         for (const problem of judge(world, wanted)) violated(problem);
       });
     });

@@ -186,7 +186,7 @@ const formatByRecord: Invariant<RawstorWorld> = {
         served.add(stored.object.metadata.uid);
     });
     disks.witness(({ path, target }) => {
-      if (!served.has(target)) return;
+      if (!served.has(target) || sim.isJustRestored) return;
       const name = path.slice(path.lastIndexOf("/") + 1);
       const key = { namespace: NAMESPACE, name: targetNames(name).identity };
       const data = one(sim.server, KINDS.ConfigMap, key)?.data;
@@ -201,8 +201,8 @@ const dataKept: Invariant<RawstorWorld> = {
   name: "data-kept",
   source: "design.md section 1, Deletion; controllers/ost-target/plan/finalize.ts",
   begin({ sim, disks }, violated) {
-    sim.server.storage.subscribe(({ kind, type, stored }) => {
-      if (type !== "DELETED" || kind.kind !== "OstTarget") return;
+    sim.server.storage.subscribe(({ kind, type, stored, actor }) => {
+      if (type !== "DELETED" || kind.kind !== "OstTarget" || actor === "restore") return;
       const { name, uid, annotations = {} } = stored.object.metadata;
       const disk = disks.byPath.get(`${PREFIX}/${name}`);
       if (disk?.superblock?.target !== uid || disk.objects === 0) return;

@@ -105,6 +105,7 @@ export class SimCluster {
     const count = set.spec?.replicas ?? 1;
     const revision = hash(set.spec?.template);
     for (let ordinal = 0; ordinal < count; ordinal += 1) {
+      if (this.#isClaimStale(set, ordinal)) continue;
       this.#keepClaim(set, ordinal);
       const key = { namespace, name: `${name}-${ordinal}` };
       if (one(this.#server, KINDS.Pod, key) === undefined) this.#makePod(set, ordinal, revision);
@@ -125,6 +126,15 @@ export class SimCluster {
       currentRevision: revision,
       updateRevision: revision,
     });
+  }
+
+  /** True for a claim that goes with an earlier set of this name; the next one waits for it to go. */
+  #isClaimStale({ metadata }: Live<StatefulSet>, ordinal: number): boolean {
+    const { name, namespace = "", uid } = metadata;
+    const key = { namespace, name: `data-${name}-${ordinal}` };
+    const claim = one(this.#server, KINDS.PersistentVolumeClaim, key);
+    const owners = claim?.metadata.ownerReferences ?? [];
+    return owners.some((owner) => owner.name === name && owner.uid !== uid);
   }
 
   /** The claim of an ordinal with its volume; it belongs to the set only if it goes with it. */

@@ -72,6 +72,11 @@ export class Users {
     this.#fleet = fleet;
     this.#dice = dice;
     this.#shapes = SHAPES.filter(({ name }) => packages?.includes(name) ?? true);
+    server.storage.subscribe(({ kind, stored, actor }) => {
+      if (actor !== "restore" || kind.plural !== PACKAGES.plural) return;
+      const shape = SHAPES.find(({ name }) => name === stored.object.metadata.name);
+      if (shape !== undefined) this.#spoilt.add(shape.name);
+    });
   }
 
   /** A package comes, or is changed to something valid. */

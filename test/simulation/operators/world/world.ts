@@ -31,6 +31,13 @@ export class World {
       dice: dice.fork(),
       ...(packages === undefined ? {} : { packages }),
     });
+    server.storage.subscribe(({ kind, type, stored, actor }) => {
+      // Nobody finds a volume that the restored cluster has never heard of.
+      if (actor !== "restore" || type !== "DELETED" || kind.plural !== "persistentvolumes") return;
+      const { name } = stored.object.metadata;
+      this.fleet.lose(name);
+      this.fleet.stores.delete(name);
+    });
     server.userApply(ENVIRONMENTS, {
       apiVersion: "oaas.io/v1alpha1",
       kind: "Environment",

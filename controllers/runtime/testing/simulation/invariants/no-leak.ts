@@ -11,7 +11,10 @@ export const noLeak: Invariant<SimWorld> = {
   source: "operators.md section 6: no child leaked after owner gone",
   begin(world, violated) {
     const orphans = new Set<string>();
+    /** Owners that a restored backup does not know: whoever still served them left children. */
+    const undone = new Set<string>();
     world.server.storage.subscribe(({ type, stored, previous, actor }) => {
+      if (actor === "restore" && type === "DELETED") undone.add(stored.object.metadata.uid);
       if (type !== "MODIFIED" || actor !== "garbage-collector") return;
       const { ownerReferences: before = [] } = previous?.object.metadata ?? {};
       const { uid, ownerReferences: now = [] } = stored.object.metadata;
@@ -26,7 +29,7 @@ export const noLeak: Invariant<SimWorld> = {
         const { name, labels, annotations } = stored.object.metadata;
         for (const { ownerUid, prune } of stamps) {
           const uid = labels?.[ownerUid];
-          if (uid === undefined || world.server.storage.has(uid)) continue;
+          if (uid === undefined || undone.has(uid) || world.server.storage.has(uid)) continue;
           if (annotations?.[prune] === "Keep" || isOrphaned(stored.object.metadata)) continue;
           violated(`${kind} ${name} outlived its owner ${uid}`);
         }

@@ -11,7 +11,8 @@ export const observedGeneration: Invariant<SimWorld> = {
   begin(world, violated) {
     const ours = new Set(world.kinds.map(kindId));
     const seen = new Map<string, number>();
-    world.server.storage.subscribe(({ kind, type, stored }) => {
+    world.server.storage.subscribe(({ kind, type, stored, actor }) => {
+      if (actor === "restore") seen.delete(stored.object.metadata.uid);
       if (type === "DELETED" || !ours.has(kindId(kind))) return;
       const { name, uid, generation = 0 } = stored.object.metadata;
       const status = stored.object["status"] as
