@@ -14,19 +14,12 @@ import type {
   WritePlan,
 } from "#workloads/core/store/index.ts";
 import {
-  afterObject,
-  afterShard,
   compareText,
-  decodeRecord,
   encodeRecord,
   entryKey,
-  entryRange,
   eventKey,
-  firstObject,
   objectKey,
-  parseKey,
   planWrite,
-  RECORD_KIND,
   scanFields,
   shardKey,
   WireWriter,
@@ -38,10 +31,13 @@ import type { GrpcFailure } from "#workloads/platform/index.ts";
 import type { Committer, CommitMember } from "../committer.ts";
 import { refuse } from "../errors.ts";
 import { ExclusiveTokens } from "./exclusive.ts";
+import type { ObjectSource } from "./objects.ts";
+import { listObjects, listValues, objectReader, readObject, readValue } from "./objects.ts";
 import type { DecidedOutcome, KeyedIdentity, Remembered } from "./remembered.ts";
 import { RememberedRequests } from "./remembered.ts";
 import type {
   Lead,
+  PageOf,
   ReadWish,
   Shard,
   Standing,
@@ -49,7 +45,6 @@ import type {
   WriteOptions,
   WriteOutcome,
 } from "./shard.ts";
-import { PAGE_BYTES_MAX } from "./shard.ts";
 
 interface PendingObject {
   record: ObjectRecord | undefined;
@@ -68,6 +63,10 @@ export class BasicShard implements Shard, CommitMember {
   readonly #pending = new Map<string, PendingObject>();
   readonly #touched = new Map<number, Set<string>>();
   readonly #sealed = new Map<number, { readonly index: number; readonly objects: number }>();
+  readonly #source: ObjectSource;
+  /** What is in the store ... */
+  readonly #durable: ObjectReader;
+  /** ... and what will be. */
   readonly #reader: ObjectReader;
   readonly #incarnation: string;
   readonly #remembered: RememberedRequests;
@@ -98,6 +97,9 @@ export class BasicShard implements Shard, CommitMember {
     this.#term = counters.term;
     this.#tokens = new ExclusiveTokens(counters.term + 1);
     this.#remembered = new RememberedRequests(options.number, options.store);
+    const { number, store } = options;
+    this.#source = { number, get: (key) => store.get(key), scan: (range) => store.scan(range) };
+    this.#durable = objectReader(this.#source);
     this.#reader = {
       record: (id) => this.#newestRecord(id),
       entry: (id, key) => this.#newestEntry(id, key),
@@ -172,11 +174,7 @@ export class BasicShard implements Shard, CommitMember {
 
   /** The object, or undefined if it does not exist. */
   get(id: string): StoredObject | undefined {
-    const record = this.#storedRecord(id);
-    if (record === undefined || record.tombstone) return undefined;
-    const entries = record.inline ?? [...this.#storedEntries(id, {})];
-    const event = record.hasEvent ? this.#store.get(eventKey(this.number, id))?.value : undefined;
-    return { version: record.version, entries, event };
+    return readObject(this.#source, id);
   }
 
   /** An entry, and the version of the object or its tombstone if there is one. */
@@ -184,55 +182,17 @@ export class BasicShard implements Shard, CommitMember {
     id: string,
     key: string,
   ): { readonly value: Uint8Array | undefined; readonly version: number | undefined } {
-    const record = this.#storedRecord(id);
-    if (record === undefined) return { value: undefined, version: undefined };
-    const value =
-      record.inline === undefined
-        ? this.#store.get(entryKey(this.number, id, key))?.value
-        : record.inline.find((entry) => entry.key === key)?.value;
-    return { value, version: record.version };
+    return readValue(this.#source, id, key);
   }
 
   /** Entries after `after` that start with `prefix`, in byte order; `more` if the page is full. */
-  listValues(
-    id: string,
-    page: { readonly prefix: string; readonly after: string | undefined; readonly limit: number },
-  ): { readonly version: number; readonly entries: readonly Entry[]; readonly more: boolean } {
-    const record = this.#storedRecord(id);
-    if (record === undefined || record.tombstone) return { version: 0, entries: [], more: false };
-    const candidates = record.inline ?? this.#storedEntries(id, page);
-    const entries: Entry[] = [];
-    let bytes = 0;
-    for (const entry of candidates) {
-      if (!entry.key.startsWith(page.prefix)) continue;
-      if (page.after !== undefined && compareText(entry.key, page.after) <= 0) continue;
-      entries.push(entry);
-      bytes += entry.value.byteLength;
-      if (entries.length === page.limit || bytes >= PAGE_BYTES_MAX) {
-        return { version: record.version, entries, more: true };
-      }
-    }
-    return { version: record.version, entries, more: false };
+  listValues(id: string, page: PageOf): ReturnType<Shard["listValues"]> {
+    return listValues(this.#source, id, page);
   }
 
   /** At most `limit` objects after `after` whose id starts with `prefix`, in byte order. */
-  listObjects(page: {
-    readonly prefix: string;
-    readonly after: string | undefined;
-    readonly limit: number;
-  }): readonly ObjectItem[] {
-    const items: ObjectItem[] = [];
-    const end = afterShard(this.number);
-    let start = firstObject(this.number, page.prefix);
-    if (page.after !== undefined && compareText(page.after, page.prefix) >= 0) {
-      start = afterObject(this.number, page.after);
-    }
-    while (items.length < page.limit) {
-      const next = this.#nextObjects(start, { ...page, end, items });
-      if (next === undefined) break;
-      start = next;
-    }
-    return items;
+  listObjects(page: PageOf): readonly ObjectItem[] {
+    return listObjects(this.#source, page);
   }
 
   sealBatch(batch: number): readonly StoreWrite[] {
@@ -350,63 +310,21 @@ export class BasicShard implements Shard, CommitMember {
     }
   }
 
-  /** Scans until an object with spilled entries is met, and answers where to go on after it. */
-  #nextObjects(
-    start: Uint8Array,
-    page: {
-      readonly prefix: string;
-      readonly limit: number;
-      readonly end: Uint8Array;
-      readonly items: ObjectItem[];
-    },
-  ): Uint8Array | undefined {
-    for (const item of this.#store.scan({ start, end: page.end })) {
-      const { id, kind } = parseKey(item.key);
-      assert(kind === RECORD_KIND.object, "an object's record comes before its entries");
-      if (!id.startsWith(page.prefix)) return undefined;
-      const record = decodeRecord(item.value);
-      if (!record.tombstone) {
-        page.items.push({ id, version: record.version, entryCount: record.entryCount });
-      }
-      if (page.items.length === page.limit) return undefined;
-      if (record.inline === undefined || record.hasEvent) return afterObject(this.number, id);
-    }
-    return undefined;
-  }
-
-  #storedRecord(id: string): ObjectRecord | undefined {
-    const stored = this.#store.get(objectKey(this.number, id));
-    return stored === undefined ? undefined : decodeRecord(stored.value);
-  }
-
-  *#storedEntries(
-    id: string,
-    page: { readonly prefix?: string; readonly after?: string | undefined },
-  ): Iterable<Entry> {
-    const range = entryRange(this.number, id, {
-      ...(page.prefix === undefined ? {} : { prefix: page.prefix }),
-      ...(page.after === undefined ? {} : { after: page.after }),
-    });
-    for (const item of this.#store.scan(range)) {
-      yield { key: parseKey(item.key).entryKey, value: item.value };
-    }
-  }
-
   #newestRecord(id: string): ObjectRecord | undefined {
-    return this.#pending.get(id)?.record ?? this.#storedRecord(id);
+    return this.#pending.get(id)?.record ?? this.#durable.record(id);
   }
 
   #newestEntry(id: string, key: string): Uint8Array | undefined {
     const pending = this.#pending.get(id)?.entries;
     if (pending?.has(key) === true) return pending.get(key);
-    return this.#store.get(entryKey(this.number, id, key))?.value;
+    return this.#durable.entry(id, key);
   }
 
   #newestEntries(id: string): readonly Entry[] {
     const pending = this.#pending.get(id)?.entries ?? new Map<string, Uint8Array | undefined>();
-    if (pending.size === 0) return [...this.#storedEntries(id, {})];
+    if (pending.size === 0) return [...this.#durable.entries(id)];
     const all = new Map<string, Uint8Array>();
-    for (const { key, value } of this.#storedEntries(id, {})) all.set(key, value);
+    for (const { key, value } of this.#durable.entries(id)) all.set(key, value);
     for (const [key, value] of pending) {
       if (value === undefined) all.delete(key);
       else all.set(key, value);
