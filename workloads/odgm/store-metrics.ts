@@ -28,7 +28,7 @@ const GAUGES: readonly StoreGauge[] = [
   },
   {
     name: "odgm_store_checkpoint_step_seconds_max",
-    help: "Longest time that a step of a checkpoint has held the event loop",
+    help: "Most CPU time that a step of a checkpoint has taken of the event loop",
     value: ({ checkpointStepMsMax }) => checkpointStepMsMax / 1000,
   },
   {

@@ -46,10 +46,9 @@ export interface Checkpoint {
   get(key: Uint8Array): Uint8Array | undefined;
   /** At most `limit` items in the order asked for. Holds nothing open. */
   page(range: StoreRange, options: Required<ScanOptions>): readonly SealedItem[];
-  /**
-   * All or nothing, durable when it resolves. After a failure it is over, unless that was for lack
-   * of room (FILES_NO_SPACE): then nothing has changed and it may be tried again.
-   */
+  /** Throws FILES_NO_SPACE if a commit of these may not find the room that it needs. */
+  room(writes: readonly SealedWrite[]): Promise<void>;
+  /** All or nothing, durable when it resolves. After a failure it is over. */
   commit(writes: readonly SealedWrite[]): Promise<void>;
   usage(): StoreUsage;
   /** How long the oldest reader has kept old pages from being used again; 0 if none does. */
@@ -62,6 +61,8 @@ export interface Timers {
   /** Wall clock, milliseconds since the epoch. */
   readonly nowMs: () => number;
   readonly monotonicMs: () => number;
+  /** CPU time of the thread that runs the engine. */
+  readonly cpuMs: () => number;
   /** After what is at hand in this turn of the event loop. */
   readonly soon: (run: () => void) => void;
   /** Returns what cancels it. */

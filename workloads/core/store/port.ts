@@ -126,7 +126,7 @@ export interface KvStats {
   /** Keys kept in memory beside the checkpoint. */
   readonly overlayKeys: number;
   readonly checkpoints: number;
-  /** Longest time since the start that one step of a checkpoint held the event loop. */
+  /** Most CPU time since the start that one step of a checkpoint took of the event loop. */
   readonly checkpointStepMsMax: number;
   /** Time of the last sync of the log. */
   readonly lastSyncMs: number;

@@ -71,7 +71,6 @@ export class LmdbFile implements Checkpoint {
   }
 
   async commit(writes: readonly SealedWrite[]): Promise<void> {
-    await this.#requireRoom(writes);
     try {
       await this.#db.batch(() => {
         for (const { key, sealed } of writes) {
@@ -115,7 +114,7 @@ export class LmdbFile implements Checkpoint {
    * On a full disk LMDB writes a part, calls that EIO and is over. So there must be room for all
    * the pages that the transaction may add before it begins.
    */
-  async #requireRoom(writes: readonly SealedWrite[]): Promise<void> {
+  async room(writes: readonly SealedWrite[]): Promise<void> {
     let needed = writes.length * PAGES_PER_WRITE * PAGE_BYTES + ROOM_BYTES;
     for (const { key, sealed } of writes) {
       needed += key.byteLength + (sealed?.byteLength ?? 0);

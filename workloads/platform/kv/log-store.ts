@@ -24,6 +24,10 @@ export const LOG_FOLDER = "log";
 export const PROCESS_TIMERS: Timers = {
   nowMs: () => Date.now(),
   monotonicMs: () => performance.now(),
+  cpuMs: () => {
+    const { user, system } = process.threadCpuUsage();
+    return (user + system) / 1000;
+  },
   soon: (run) => void setImmediate(run),
   later: (ms, run) => {
     const timer = setTimeout(run, ms);

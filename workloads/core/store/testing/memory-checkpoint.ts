@@ -9,7 +9,7 @@ const EVERYTHING = { reverse: false, limit: Number.MAX_SAFE_INTEGER };
 
 /** What it does on purpose. */
 export interface CheckpointFaults {
-  /** Bytes of keys and values; a commit that would exceed them is FILES_NO_SPACE. */
+  /** Bytes of keys and values; for more there is no room. */
   capacityBytes?: number;
   /** The next commit fails, once. */
   failNext?: boolean;
@@ -39,6 +39,16 @@ export class MemoryCheckpoint implements Checkpoint {
       .map(([, { key, sealed }]) => ({ key: key.slice(), sealed: sealed.slice() }));
   }
 
+  async room(writes: readonly SealedWrite[]): Promise<void> {
+    await Promise.resolve();
+    const bytes = writes.reduce((sum, { key, sealed }) => {
+      return sum + (sealed === undefined ? 0 : key.byteLength + sealed.byteLength);
+    }, 0);
+    if (this.#liveBytes + bytes > (this.faults.capacityBytes ?? Number.POSITIVE_INFINITY)) {
+      throw new MemoryDiskError("FILES_NO_SPACE", "commit: ENOSPC");
+    }
+  }
+
   async commit(writes: readonly SealedWrite[]): Promise<void> {
     await this.faults.beforeCommit?.();
     await Promise.resolve();
@@ -46,12 +56,6 @@ export class MemoryCheckpoint implements Checkpoint {
     if (this.faults.failNext === true) {
       delete this.faults.failNext;
       throw new MemoryDiskError("FILES_IO", "commit: EIO");
-    }
-    const bytes = writes.reduce((sum, { key, sealed }) => {
-      return sum + (sealed === undefined ? 0 : key.byteLength + sealed.byteLength);
-    }, 0);
-    if (this.#liveBytes + bytes > (this.faults.capacityBytes ?? Number.POSITIVE_INFINITY)) {
-      throw new MemoryDiskError("FILES_NO_SPACE", "commit: ENOSPC");
     }
     for (const write of writes) this.#apply(write);
     this.power.spend();

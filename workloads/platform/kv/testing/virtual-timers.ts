@@ -8,6 +8,7 @@ export class VirtualTimers implements Timers {
 
   readonly nowMs = (): number => this.#nowMs;
   readonly monotonicMs = (): number => this.#nowMs;
+  readonly cpuMs = (): number => this.#nowMs;
   readonly soon = (run: () => void): void => void setImmediate(run);
   readonly later = (ms: number, run: () => void): (() => void) => {
     const timer = { atMs: this.#nowMs + ms, run };
