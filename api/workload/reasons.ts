@@ -1,7 +1,7 @@
 // Machine reasons of the data plane: why a call was not answered, in one list for whoever says it
-// (odgm, links, gateway) and whoever decides by it (odgm when it hands calls on, the gateway when it
-// tries again or turns a failure into HTTP). They travel in `Reply.reason` of oaas-stream.proto and in
-// the gRPC trailer `oaas-reason`.
+// (odgm, links, gateway) and whoever decides by it (odgm when it hands calls on, the gateway when
+// it tries again or turns a failure into HTTP). They travel in `Reply.reason` of oaas-stream.proto
+// and in the gRPC trailer `oaas-reason`.
 
 /** gRPC status codes (grpc/doc/statuscodes.md). */
 export const GrpcCode = {
@@ -141,7 +141,7 @@ export const REASON_ROWS = {
 
   // Functions.
   FUNCTION_UNAVAILABLE: { code: unavailable, http: 502, later: true },
-  /** A gRPC status of the function itself; upstream's contract takes it for an application error. */
+  /** The function's own gRPC status; upstream's contract takes it for an application error. */
   FUNCTION_STATUS: { code: unknown, http: 422, rest: "APP_ERROR" },
 } as const satisfies Readonly<Record<string, ReasonRow>>;
 

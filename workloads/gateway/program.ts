@@ -8,11 +8,11 @@ import { startHealthServer } from "#workloads/platform/http/index.ts";
 import type { TlsFolder } from "#workloads/platform/tls/index.ts";
 import { openTlsFolder } from "#workloads/platform/tls/index.ts";
 
-import type { Targets } from "./calls/dispatcher.ts";
 import { Dispatcher } from "./calls/dispatcher.ts";
 import { FunctionPool } from "./calls/function-pool.ts";
 import type { LinkSecurity } from "./calls/member-pool.ts";
 import { MemberPool } from "./calls/member-pool.ts";
+import type { Targets } from "./calls/options.ts";
 import { GatewayMetrics, MeteredCaller } from "./metrics.ts";
 import { FileSource } from "./routing/file-source.ts";
 import { identityFromFile, OperatorSource } from "./routing/operator-source.ts";

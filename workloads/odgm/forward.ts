@@ -83,7 +83,7 @@ export function toLeader(member: Member, misled: Misled, respond: Responder): Ca
     return undefined;
   }
   if (call.forwarded || call.wantsHint === true) {
-    const text = `member ${leader.ordinal} leads partition ${partition} of class ${collection.name}`;
+    const text = `member ${leader.ordinal} leads partition ${partition} of ${collection.name}`;
     const hint: LeaderHint = { member: leader.id, address: leader.linkAddress };
     respond.fail(refuse("NOT_LEADER", text, { leader: hint }));
     return undefined;

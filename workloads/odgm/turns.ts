@@ -21,8 +21,8 @@ export class Turns {
   }
 
   /**
-   * Calls `begin` when it is this call's turn, at once if the object is free. Returns what gives the
-   * place up while it waits, and does nothing after that; undefined if too many wait.
+   * Calls `begin` when it is this call's turn, at once if the object is free. Returns what gives
+   * the place up while it waits, and does nothing after that; undefined if too many wait.
    */
   take(object: string, begin: (end: EndTurn) => void): (() => void) | undefined {
     const line = this.#lines.get(object);

@@ -1,5 +1,5 @@
-// How a call over REST or gRPC says what comes beside its request: HTTP headers, or gRPC metadata of
-// the same names.
+// How a call over REST or gRPC says what comes beside its request: HTTP headers, or gRPC metadata
+// of the same names.
 import type { Reason } from "#api/workload/reasons.ts";
 
 import type { ReadDemand } from "./demand.ts";

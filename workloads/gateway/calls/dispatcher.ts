@@ -1,55 +1,22 @@
 // Carries calls to where they belong: resolves them and sends them to the members' links or the
-// functions. What one call does over all its attempts is run.ts. Callbacks instead of promises: this
-// is the hot path.
+// functions. What one call does over all its attempts is run.ts. Callbacks instead of promises:
+// this is the hot path.
 import { create, toBinary } from "@bufbuild/protobuf";
 
-import type { Hasher } from "#api/base/index.ts";
 import { Method, SessionRequestSchema } from "#api/gen/oaas-stream_pb.ts";
 import type { CallFault } from "#workloads/core/rest/index.ts";
 import { GrpcCode } from "#workloads/core/rest/index.ts";
-import type { StreamCall, WireReply } from "#workloads/platform/stream/index.ts";
+import type { WireReply } from "#workloads/platform/stream/index.ts";
 
 import type { CallSubject, Destination } from "../routing/resolve.ts";
 import { resolveCall, resolveStandalone } from "../routing/resolve.ts";
-import type { Routes } from "../routing/table.ts";
 import type { Caller, CallSink, GatewayCall } from "./call.ts";
-import type { FunctionPool } from "./function-pool.ts";
 import { Leaders } from "./leaders.ts";
-import type { MemberPool } from "./member-pool.ts";
 import { MEMBER_CALLS_MAX } from "./member-pool.ts";
+import type { DispatcherOptions, MemberAddress, MemberCall } from "./options.ts";
 import { CallRun } from "./run.ts";
 import type { Wanted } from "./sessions.ts";
 import { ClientSessions } from "./sessions.ts";
-
-/** A member that can be asked directly. */
-export interface MemberAddress {
-  readonly address: string;
-  readonly identity: string;
-}
-
-/** Where calls go: a table, or one odgm for everything. */
-export type Targets =
-  | { readonly kind: "routed"; readonly routes: Routes }
-  | { readonly kind: "standalone"; readonly address: string };
-
-/** What the dispatcher works with. */
-export interface DispatcherOptions {
-  readonly targets: Targets;
-  readonly members: MemberPool;
-  readonly functions: FunctionPool;
-  readonly hash: Hasher;
-  /** Time of a call if neither the caller nor the function says otherwise. */
-  readonly requestTimeoutMs: number;
-  readonly retryAttempts: number;
-  readonly retryBackoffMs: number;
-  /** Uniform in [0, 1); spreads retries. */
-  readonly random?: () => number;
-  /** Told of every further attempt. */
-  readonly onRetry?: () => void;
-}
-
-/** A call for one member. */
-export type MemberCall = Omit<StreamCall, "method"> & { readonly method: number };
 
 /** See the head of the file. */
 export class Dispatcher implements Caller {

@@ -9,7 +9,7 @@ import type { WireReply } from "#workloads/platform/stream/index.ts";
 
 import type { MemberDestination } from "../routing/resolve.ts";
 import type { ReplyAbout } from "./call.ts";
-import type { DispatcherOptions, MemberCall } from "./dispatcher.ts";
+import type { DispatcherOptions, MemberCall } from "./options.ts";
 import { Leaders } from "./leaders.ts";
 import type { RunHost } from "./run.ts";
 import { CallRun } from "./run.ts";

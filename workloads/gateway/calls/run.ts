@@ -14,7 +14,7 @@ import type { WireReply } from "#workloads/platform/stream/index.ts";
 import type { FunctionTarget } from "../routing/class-route.ts";
 import type { CallSubject, Destination, MemberDestination } from "../routing/resolve.ts";
 import type { Caller, CallSink, GatewayCall } from "./call.ts";
-import type { DispatcherOptions, MemberAddress, MemberCall } from "./dispatcher.ts";
+import type { DispatcherOptions, MemberAddress, MemberCall } from "./options.ts";
 import { FUNCTION_PATHS } from "./function-pool.ts";
 import type { Leaders } from "./leaders.ts";
 import { listEveryPartition } from "./list-every-partition.ts";
@@ -52,7 +52,7 @@ const WRITES: ReadonlySet<number> = new Set([
 
 /** Hints that one call follows at once; beyond, each costs an attempt. */
 const HINTS_MAX = 4;
-/** A group elects a leader within two seconds; until the deadline it is asked this often at most. */
+/** A group elects a leader within two seconds; it is asked this often at most. */
 const PATIENT_ATTEMPTS_MAX = 64;
 const PATIENT_BACKOFF_MAX_MS = 250;
 
@@ -200,8 +200,8 @@ export class CallRun {
   }
 
   /**
-   * The leader if one is known, else the owner; after refusals, in turn, the other members that hold
-   * the partition and then any member, because it may know others.
+   * The leader if one is known, else the owner; after refusals, in turn, the other members that
+   * hold the partition and then any member, because it may know others.
    */
   #candidate(destination: MemberDestination): string {
     const { partition, address, replicas, anyAddress } = destination;

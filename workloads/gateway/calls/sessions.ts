@@ -1,6 +1,6 @@
 // The gateway as a client of Raft partitions: sessions that were opened through the log of a
-// partition, and the numbers that its writes get there, so that a write whose answer was lost can be
-// sent again and is carried out once (design 5b, Exactly once).
+// partition, and the numbers that its writes get there, so that a write whose answer was lost can
+// be sent again and is carried out once (design 5b, Exactly once).
 import { randomUUID } from "node:crypto";
 
 import type { CallIdentity } from "#workloads/core/demand/index.ts";

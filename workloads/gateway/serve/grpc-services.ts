@@ -13,7 +13,8 @@ import { methodPath } from "#workloads/platform/grpc/index.ts";
 import type { WireReply } from "#workloads/platform/stream/index.ts";
 
 import type { Caller } from "../calls/call.ts";
-import type { Dispatcher, MemberAddress } from "../calls/dispatcher.ts";
+import type { Dispatcher } from "../calls/dispatcher.ts";
+import type { MemberAddress } from "../calls/options.ts";
 import type { GrpcMethod, GrpcMethods, GrpcServerCall } from "./grpc.ts";
 import { healthMethods } from "./health.ts";
 import { reflectionMethods } from "./reflection.ts";

@@ -1,5 +1,5 @@
-// One stream of a link, from the calling side: many calls in flight, a deadline for each. The stream
-// opens with the first call and again after a loss; a call is never sent twice.
+// One stream of a link, from the calling side: many calls in flight, a deadline for each. The
+// stream opens with the first call and again after a loss; a call is never sent twice.
 import type { Client, ClientDuplexStream } from "@grpc/grpc-js";
 import { connectivityState, Metadata, status } from "@grpc/grpc-js";
 
