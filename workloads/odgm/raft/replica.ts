@@ -11,8 +11,10 @@ import type {
   LogIndex,
   MemberId,
   Persist,
+  ProposalOutcome,
   RaftNode,
   RaftSettings,
+  ReadOutcome,
   RequestId,
   RoleChange,
   Term,
@@ -28,7 +30,7 @@ import {
 import type { StoreWrite } from "#workloads/core/store/index.ts";
 
 import type { PeerBoard } from "./board.ts";
-import { COMMAND_BYTES_MAX, decodeCommands } from "./commands.ts";
+import { COMMAND_BYTES_MAX, decodeCommands, encodeCommands } from "./commands.ts";
 import type {
   CommandOutcome,
   Group,
@@ -45,7 +47,6 @@ import { stateNumbers } from "./keys.ts";
 import type { FoundLog, StatePlace } from "./log.ts";
 import { GroupLog, isDamage } from "./log.ts";
 import type { GroupWorld } from "./ports.ts";
-import { Requests } from "./requests.ts";
 import { GroupState } from "./state.ts";
 import { isReached, nextStep } from "./steering.ts";
 import { viewOf } from "./view.ts";
@@ -76,12 +77,30 @@ export interface ReplicaHost {
   sweep(number: number): void;
 }
 
+interface Waiter {
+  readonly done: (outcome: CommandOutcome) => void;
+  readonly askedAtMs: number;
+}
+
+interface Queued extends Waiter {
+  readonly data: Uint8Array;
+}
+
+interface Waiting {
+  readonly term: Term;
+  readonly waiters: readonly Waiter[];
+}
+
 /** A leader that is not preferred campaigns so many ticks later ... */
 const DELAY_TICKS = 4;
 /** ... and one that has resigned so many. */
 const RESIGNED_TICKS = 24;
+/** Commands of a lost leadership get their outcome within this many ticks, or are unknown. */
+const LINGER_TICKS = 24;
 /** Leadership is not handed on sooner after it was won, nor more often. */
 const TRANSFER_MS = 3_000;
+/** Commands of one entry: below what one append carries. */
+const BATCH_BYTES_MAX = 96 << 10;
 /** Part of the log's limits that is kept when it is cut. */
 const KEPT_SHARE = 0.25;
 
@@ -98,7 +117,12 @@ export class Replica implements Group {
   private current: GroupState;
   /** Counts how often the core was opened: writes of an earlier time must not count for a later. */
   private run = 0;
-  private readonly requests: Requests;
+  private queue: Queued[] = [];
+  private readonly proposals = new Map<RequestId, readonly Waiter[]>();
+  private readonly waiting = new Map<LogIndex, Waiting>();
+  private readonly reads = new Map<RequestId, (outcome: ReadReady) => void>();
+  private lostAtTick: number | undefined;
+  private ticks = 0;
   private transferredAtMs = 0;
   private knownLeader: MemberId | undefined;
   standing: GroupStanding = "joining";
@@ -121,16 +145,12 @@ export class Replica implements Group {
     this.settings = { ...DEFAULT_GROUP_SETTINGS, ...options.settings };
     this.wanted = options.wanted;
     this.log = host.world.log.child({ group: options.name });
-    const { clock, observer } = host.world;
-    const nextRequest = (): RequestId => host.nextRequest();
-    this.requests = new Requests({ clock, observer, log: this.log, nextRequest });
     const found = this.findOrBegin();
     this.records = found.log;
     this.hard = found.hard;
-    const damage = this.damageOf(found);
-    this.current = this.makeState(damage !== undefined);
-    if (damage === undefined) this.startCore();
-    else this.mend(found, damage);
+    this.current = this.makeState();
+    this.mend(found);
+    this.startCore();
     host.sweep(this.otherNumber);
   }
 
@@ -253,7 +273,7 @@ export class Replica implements Group {
       done({ kind: "refused", reason: refusal, leader: this.knownLeader });
       return;
     }
-    this.requests.add(data, done);
+    this.queue.push({ data, done, askedAtMs: this.host.world.clock.monotonicMs() });
     this.host.hasCommands(this);
   }
 
@@ -272,7 +292,8 @@ export class Replica implements Group {
       done({ kind: "refused", reason, leader: undefined });
       return;
     }
-    const id = this.requests.addRead(done);
+    const id = this.host.nextRequest();
+    this.reads.set(id, done);
     const isLease = mode === "lease" && this.raftSettings.leaseReads;
     this.step({ kind: "read", id, mode: isLease ? "lease" : "quorum" });
     this.host.schedule();
@@ -378,7 +399,31 @@ export class Replica implements Group {
 
   /** Commands that came since the last turn become entries. */
   flushQueue(): void {
-    for (const { id, data } of this.requests.take()) this.step({ kind: "propose", id, data });
+    if (this.queue.length === 0) return;
+    const { queue } = this;
+    this.queue = [];
+    let batch: Queued[] = [];
+    let bytes = 0;
+    for (const command of queue) {
+      if (batch.length > 0 && bytes + command.data.byteLength > BATCH_BYTES_MAX) {
+        this.proposeBatch(batch, bytes);
+        batch = [];
+        bytes = 0;
+      }
+      batch.push(command);
+      bytes += command.data.byteLength;
+    }
+    this.proposeBatch(batch, bytes);
+  }
+
+  private proposeBatch(batch: readonly Queued[], bytes: number): void {
+    const { world } = this.host;
+    const timeMs = world.clock.nowMs();
+    const data = encodeCommands({ timeMs, commands: batch.map((command) => command.data) });
+    const id = this.host.nextRequest();
+    this.proposals.set(id, batch);
+    world.observer.proposed(batch.length, bytes);
+    this.step({ kind: "propose", id, data });
   }
 
   /** What a write of the core comes to; to be told with {@link wrote} when it is durable. */
@@ -409,15 +454,19 @@ export class Replica implements Group {
     const { index } = persist.snapshot.base;
     this.log.info("snapshot taken over", { index, bytes: this.current.bytes });
     this.options.onApplied?.(index);
-    this.requests.passedOver(index);
+    for (const [at, { waiters }] of this.waiting) {
+      if (at > index) continue;
+      this.waiting.delete(at);
+      for (const waiter of waiters) waiter.done({ kind: "unknown" });
+    }
   }
 
   /** What follows from a turn for this group. */
   take(effects: Effects): void {
     if (effects.role !== undefined) this.roleChanged(effects.role);
-    for (const outcome of effects.proposals) this.requests.proposed(outcome);
+    for (const outcome of effects.proposals) this.proposed(outcome);
     if (effects.apply.length > 0) this.apply(effects.apply);
-    for (const outcome of effects.reads) this.requests.answered(outcome);
+    for (const outcome of effects.reads) this.answerRead(outcome);
     for (const trace of effects.traces) this.trace(trace);
     if (effects.diverged !== undefined) {
       this.rebuild(`the state differs from the leader's after entry ${effects.diverged}`);
@@ -437,10 +486,48 @@ export class Replica implements Group {
     this.transferredAtMs = world.clock.monotonicMs();
     if (change.role === "leader") this.log.info("leads", { term: change.term });
     else this.log.debug("role", { ...change });
-    this.requests.leaderLost();
+    if (this.waiting.size > 0) this.lostAtTick = this.ticks;
     this.host.configChanged();
     this.host.unsettled(this);
     this.options.onChange?.();
+  }
+
+  private proposed(outcome: ProposalOutcome): void {
+    const waiters = this.proposals.get(outcome.id);
+    assert(waiters !== undefined, "a proposal has one outcome");
+    this.proposals.delete(outcome.id);
+    switch (outcome.kind) {
+      case "appended":
+        this.waiting.set(outcome.index, { term: outcome.term, waiters });
+        return;
+      case "refused": {
+        const isNobody = outcome.reason === "not-leader" && outcome.leader === undefined;
+        const reason = isNobody ? "no-leader" : outcome.reason;
+        for (const { done } of waiters) done({ kind: "refused", reason, leader: outcome.leader });
+        return;
+      }
+      case "unknown":
+        for (const { done } of waiters) done({ kind: "unknown" });
+        return;
+      default:
+        assertNever(outcome);
+    }
+  }
+
+  private answerRead(outcome: ReadOutcome): void {
+    const done = this.reads.get(outcome.id);
+    if (done === undefined) return;
+    this.reads.delete(outcome.id);
+    if (outcome.kind === "ready") {
+      const { leaseUntilMs } = outcome;
+      const { clock } = this.host.world;
+      const isWithin = (): boolean => clock.monotonicMs() < (leaseUntilMs ?? 0);
+      done({ kind: "ready", stillHolds: leaseUntilMs === undefined ? undefined : isWithin });
+      return;
+    }
+    const isNobody = outcome.reason === "not-leader" && outcome.leader === undefined;
+    const reason = isNobody ? "no-leader" : outcome.reason;
+    done({ kind: "refused", reason, leader: outcome.leader });
   }
 
   private apply(entries: readonly Entry[]): void {
@@ -461,16 +548,31 @@ export class Replica implements Group {
   private applyEntry(entry: Entry): void {
     const { index, term } = entry;
     this.current.begin(index);
+    const waiting = this.waiting.get(index);
+    this.waiting.delete(index);
     if (entry.kind === "command") {
       const batch = decodeCommands(entry.data);
       assert(batch !== undefined, `the commands of entry ${index} can be read`);
+      const isOurs = waiting?.term === term;
       for (const [position, data] of batch.commands.entries()) {
         const command = { index, term, position, timeMs: batch.timeMs, data };
-        this.requests.applied(command, this.options.machine.apply(command, this.current));
+        const result = this.options.machine.apply(command, this.current);
+        if (isOurs) this.tell(waiting.waiters[position], { kind: "applied", index, result });
       }
     }
-    this.requests.entryApplied(index, this.knownLeader);
+    if (waiting !== undefined && waiting.term !== term) {
+      // Another leader's entry is in its place: ours will never be.
+      const refused = { kind: "refused", reason: "not-leader", leader: this.knownLeader } as const;
+      for (const waiter of waiting.waiters) this.tell(waiter, refused);
+    }
     if (index % this.settings.digestEntries === 0) this.takeDigest(index);
+  }
+
+  private tell(waiter: Waiter | undefined, outcome: CommandOutcome): void {
+    if (waiter === undefined) return;
+    const { clock, observer } = this.host.world;
+    observer.commandApplied(clock.monotonicMs() - waiter.askedAtMs);
+    waiter.done(outcome);
   }
 
   private takeDigest(index: LogIndex): void {
@@ -574,19 +676,37 @@ export class Replica implements Group {
     this.isRestoring = false;
     this.compactedTo = 0;
     this.knownLeader = undefined;
-    this.requests.end(reason);
+    const refused = { kind: "refused", reason, leader: undefined } as const;
+    for (const { done } of this.queue.splice(0)) done(refused);
+    for (const waiters of this.proposals.values()) {
+      for (const { done } of waiters) done({ kind: "unknown" });
+    }
+    for (const { waiters } of this.waiting.values()) {
+      for (const { done } of waiters) done({ kind: "unknown" });
+    }
+    for (const done of this.reads.values()) done(refused);
+    this.proposals.clear();
+    this.waiting.clear();
+    this.reads.clear();
   }
 
   // ---- Time
 
   /** A tick of the host. */
   tick(): void {
-    this.requests.tick((term) => this.leadsTerm(term));
+    this.ticks += 1;
+    if (this.lostAtTick === undefined || this.ticks - this.lostAtTick < LINGER_TICKS) return;
+    this.lostAtTick = undefined;
+    for (const [index, { term, waiters }] of this.waiting) {
+      if (this.leadsTerm(term)) continue;
+      this.waiting.delete(index);
+      for (const { done } of waiters) done({ kind: "unknown" });
+    }
   }
 
   /** True while commands wait whose leadership was lost. */
   get lingers(): boolean {
-    return this.requests.lingers;
+    return this.lostAtTick !== undefined;
   }
 
   /** About once a second. */
@@ -646,8 +766,9 @@ export class Replica implements Group {
   private proposeChange(
     change: Extract<ReturnType<typeof nextStep>, { kind: "change" }>["change"],
   ) {
+    const id = this.host.nextRequest();
     // What becomes of it is seen in the configuration.
-    const id = this.requests.addSilent();
+    this.proposals.set(id, []);
     this.step({ kind: "change", id, change });
   }
 
