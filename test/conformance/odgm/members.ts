@@ -13,7 +13,7 @@ import { createGrpcClient, openTlsFolder, silentLogger } from "#workloads/platfo
 import type { Authority } from "./certificates.ts";
 import { makeAuthority, writeLeaf } from "./certificates.ts";
 import type { OdgmProcess } from "./odgm-process.ts";
-import { scratch, startOdgm } from "./odgm-process.ts";
+import { ODGM_MAIN, scratch, startOdgm } from "./odgm-process.ts";
 
 /** URI SAN of the operator. */
 export const OPERATOR = "spiffe://c/ns/oaas-system/operator";
@@ -41,15 +41,18 @@ export class Grid {
   readonly #home: string;
   readonly #folders: TlsFolder[] = [];
   readonly #clients: GrpcClient<typeof OdgmAdmin>[] = [];
+  readonly #main: string;
   readonly pods: MemberPod[] = [];
 
-  private constructor(authority: Authority, home: string) {
+  private constructor(authority: Authority, home: string, main: string) {
     this.#authority = authority;
     this.#home = home;
+    this.#main = main;
   }
 
-  static async make(): Promise<Grid> {
-    const grid = new Grid(await makeAuthority("test"), scratch());
+  /** `main`: another build of the program than its sources. */
+  static async make(main: string = ODGM_MAIN): Promise<Grid> {
+    const grid = new Grid(await makeAuthority("test"), scratch(), main);
     for (const uri of [OPERATOR, GATEWAY, MEMBER]) {
       await writeLeaf(grid.tlsDir(uri), { uri, by: grid.#authority });
     }
@@ -85,7 +88,10 @@ export class Grid {
   async start(ordinal: number, args: readonly string[] = []): Promise<MemberPod> {
     const known = this.pods.find((pod) => pod.ordinal === ordinal);
     const dataDir = known?.dataDir ?? scratch();
-    const odgm = await startOdgm({ args: [...this.args(ordinal, dataDir), ...args] });
+    const odgm = await startOdgm({
+      args: [...this.args(ordinal, dataDir), ...args],
+      main: this.#main,
+    });
     const admin = await this.adminAt(odgm.at("admin"));
     if (known !== undefined) return Object.assign(known, { odgm, admin });
     const pod = { ordinal, dataDir, odgm, admin };

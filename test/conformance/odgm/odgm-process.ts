@@ -61,6 +61,8 @@ export interface LaunchOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Command to put in front, for example strace. */
   readonly wrapper?: readonly string[];
+  /** Another build of the program than its sources. */
+  readonly main?: string;
 }
 
 /** Starts it where it may end by itself. */
@@ -70,8 +72,8 @@ export function launch(options: LaunchOptions): {
   readonly log: () => string;
 } {
   const env = { PATH: process.env["PATH"] ?? "", LOG_FORMAT: "plain", ...options.env };
-  const command = [...(options.wrapper ?? []), process.execPath, ODGM_MAIN, ...options.args];
-  const [program = "", ...rest] = command;
+  const command = [...(options.wrapper ?? []), process.execPath, options.main ?? ODGM_MAIN];
+  const [program = "", ...rest] = [...command, ...options.args];
   const child = spawn(program, rest, { stdio: ["ignore", "pipe", "pipe"], env });
   started.add(child);
   let text = "";
