@@ -256,7 +256,11 @@ export class CallRun {
     this.#delivered = true;
     const { cls, method, headers } = this.#call;
     const { partition, address, hasLeader, replicas } = destination;
-    if (hasLeader && !READS.has(method)) this.#host.leaders.remember(cls, partition, address);
+    // Whoever is asked as "any member" has handed the call on.
+    const isReplica = replicas.some((replica) => replica.address === address);
+    if (hasLeader && isReplica && !READS.has(method)) {
+      this.#host.leaders.remember(cls, partition, address);
+    }
     if (!reply.more) this.#end();
     const { mark, repeated } = reply;
     const keepsSession = headers?.session !== undefined || replicas.length > 1;

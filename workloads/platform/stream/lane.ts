@@ -24,7 +24,7 @@ interface Pending {
 }
 
 /** A connection that takes longer to make is not waited for. */
-const CONNECT_MS = 1_000;
+const CONNECT_MS = 2_500;
 /**
  * After so long another connection is tried, to where the name points by then. grpc-js has no such
  * limit, and the kernel's own is two minutes; each one given up keeps a socket until then.
