@@ -98,7 +98,7 @@ export const KV_MUTANTS: readonly Mutant[] = [
     file: LOG,
     find: "    await this.sync();\n    const number",
     replace: "    const number",
-    killers: [SEEDS],
+    killers: [inFaults("the end of a segment is durable before the next segment is")],
   },
   {
     id: "segment-without-a-durable-name",

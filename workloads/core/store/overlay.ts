@@ -50,7 +50,7 @@ export class Overlay implements Layer {
    */
   get(text: string): { readonly sealed: Uint8Array | undefined } | undefined {
     const place = this.#places.get(text);
-    return place === undefined ? undefined : { sealed: sealedAt(place) };
+    return place === undefined ? undefined : { sealed: viewOf(place)?.slice() };
   }
 
   apply({ key, sealed }: LogRecord): void {
@@ -64,9 +64,14 @@ export class Overlay implements Layer {
   }
 
   page(range: TextRange, options: Required<ScanOptions>): readonly LayerItem[] {
+    return this.views(range, options).map((item) => ({ ...item, sealed: item.sealed?.slice() }));
+  }
+
+  /** As {@link page}, but the values are views of their frames and not to be changed. */
+  views(range: TextRange, options: Required<ScanOptions>): readonly LayerItem[] {
     return this.#places
       .page(range, options)
-      .map(([text, place]) => ({ text, key: textBytes(text), sealed: sealedAt(place) }));
+      .map(([text, place]) => ({ text, key: textBytes(text), sealed: viewOf(place) }));
   }
 }
 
@@ -142,9 +147,8 @@ function isBefore(a: string, b: string, reverse: boolean): boolean {
   return reverse ? a > b : a < b;
 }
 
-function sealedAt(place: Place): Uint8Array | undefined {
-  if (place === REMOVED) return undefined;
-  return new Uint8Array(place.frame, place.at, place.length).slice();
+function viewOf(place: Place): Uint8Array | undefined {
+  return place === REMOVED ? undefined : new Uint8Array(place.frame, place.at, place.length);
 }
 
 function bytesOf(text: string, place: Place | undefined): number {

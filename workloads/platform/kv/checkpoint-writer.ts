@@ -93,7 +93,7 @@ export class CheckpointWriter {
 
   #slice(frozen: Overlay, start: string, putsMax: number): Slice {
     const { putBytesMax } = this.#parts.limits;
-    const page = frozen.page({ start, end: undefined }, { reverse: false, limit: putsMax });
+    const page = frozen.views({ start, end: undefined }, { reverse: false, limit: putsMax });
     let bytes = 0;
     let count = 0;
     for (const { key, sealed } of page) {

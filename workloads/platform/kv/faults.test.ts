@@ -318,6 +318,22 @@ describe("a torn tail", () => {
   });
 });
 
+describe("the end of a segment", () => {
+  it("is durable before the next segment is", async () => {
+    const made = world();
+    const engine = await made.open();
+    await engine.commit([put("a", "x".repeat(2_000))]);
+    await engine.commit([put("b", "y".repeat(1_500))], { sync: false });
+    await engine.commit([put("c", "z".repeat(1_500))]);
+    expect((await made.ground.disk.names()).length).toBeGreaterThan(1);
+    // Everything that was not synced is lost.
+    made.ground = crashed(made.ground, { next: () => 0.1, bytes: () => new Uint8Array(0) });
+    expect(contentOf(await made.open()).map((each) => each.slice(0, 3))).toEqual([
+      ...["a=x", "b=y", "c=z"],
+    ]);
+  });
+});
+
 describe("a log that is not whole or not ours", () => {
   it("is damaged if a segment is missing", async () => {
     const made = world();
