@@ -3,6 +3,7 @@
 import type { Logger } from "#api/base/index.ts";
 import { assert, assertNever, errorMessage } from "#api/base/index.ts";
 import type {
+  Configuration,
   Effects,
   Entry,
   GroupId,
@@ -11,10 +12,8 @@ import type {
   LogIndex,
   MemberId,
   Persist,
-  ProposalOutcome,
   RaftNode,
   RaftSettings,
-  ReadOutcome,
   RequestId,
   RoleChange,
   Term,
@@ -30,7 +29,7 @@ import {
 import type { StoreWrite } from "#workloads/core/store/index.ts";
 
 import type { PeerBoard } from "./board.ts";
-import { COMMAND_BYTES_MAX, decodeCommands, encodeCommands } from "./commands.ts";
+import { COMMAND_BYTES_MAX, decodeCommands } from "./commands.ts";
 import type {
   CommandOutcome,
   Group,
@@ -47,8 +46,9 @@ import { stateNumbers } from "./keys.ts";
 import type { FoundLog, StatePlace } from "./log.ts";
 import { GroupLog, isDamage } from "./log.ts";
 import type { GroupWorld } from "./ports.ts";
+import { Leading } from "./leading.ts";
+import { Requests } from "./requests.ts";
 import { GroupState } from "./state.ts";
-import { isReached, nextStep } from "./steering.ts";
 import { viewOf } from "./view.ts";
 
 /** What a replica needs of its host. */
@@ -77,30 +77,6 @@ export interface ReplicaHost {
   sweep(number: number): void;
 }
 
-interface Waiter {
-  readonly done: (outcome: CommandOutcome) => void;
-  readonly askedAtMs: number;
-}
-
-interface Queued extends Waiter {
-  readonly data: Uint8Array;
-}
-
-interface Waiting {
-  readonly term: Term;
-  readonly waiters: readonly Waiter[];
-}
-
-/** A leader that is not preferred campaigns so many ticks later ... */
-const DELAY_TICKS = 4;
-/** ... and one that has resigned so many. */
-const RESIGNED_TICKS = 24;
-/** Commands of a lost leadership get their outcome within this many ticks, or are unknown. */
-const LINGER_TICKS = 24;
-/** Leadership is not handed on sooner after it was won, nor more often. */
-const TRANSFER_MS = 3_000;
-/** Commands of one entry: below what one append carries. */
-const BATCH_BYTES_MAX = 96 << 10;
 /** Part of the log's limits that is kept when it is cut. */
 const KEPT_SHARE = 0.25;
 
@@ -111,19 +87,13 @@ export class Replica implements Group {
   readonly log: Logger;
   private readonly options: GroupOptions;
   private readonly settings: GroupSettings;
-  private wanted: WantedGroup;
+  private readonly leading: Leading;
   private records: GroupLog;
   private hard: HardState;
   private current: GroupState;
   /** Counts how often the core was opened: writes of an earlier time must not count for a later. */
   private run = 0;
-  private queue: Queued[] = [];
-  private readonly proposals = new Map<RequestId, readonly Waiter[]>();
-  private readonly waiting = new Map<LogIndex, Waiting>();
-  private readonly reads = new Map<RequestId, (outcome: ReadReady) => void>();
-  private lostAtTick: number | undefined;
-  private ticks = 0;
-  private transferredAtMs = 0;
+  private readonly requests: Requests;
   private knownLeader: MemberId | undefined;
   standing: GroupStanding = "joining";
   standingMessage = "waits for a snapshot of the leader";
@@ -132,26 +102,38 @@ export class Replica implements Group {
   private isLetGo = false;
   /** A snapshot is being taken over. */
   isRestoring = false;
-  /** Commit index at the last two samples, a second apart. */
-  private samples: readonly [LogIndex, LogIndex] = [0, 0];
   private compactedTo: LogIndex = 0;
-  /** A majority knows the configuration: an election needs nobody who has left. */
-  private isConfigKnown = false;
 
   constructor(host: ReplicaHost, options: GroupOptions) {
     this.host = host;
     this.id = options.group;
     this.options = options;
     this.settings = { ...DEFAULT_GROUP_SETTINGS, ...options.settings };
-    this.wanted = options.wanted;
+    this.leading = new Leading(
+      this,
+      {
+        self: host.self,
+        board: host.board,
+        get isResigned() {
+          return host.isResigned;
+        },
+        nowMs: () => host.world.clock.monotonicMs(),
+      },
+      options.wanted,
+    );
     this.log = host.world.log.child({ group: options.name });
+    const { clock, observer } = host.world;
+    const nextRequest = (): RequestId => host.nextRequest();
+    this.requests = new Requests({ clock, observer, log: this.log, nextRequest });
     const found = this.findOrBegin();
     this.records = found.log;
     this.hard = found.hard;
-    this.current = this.makeState();
-    this.mend(found);
-    this.startCore();
-    host.sweep(this.otherNumber);
+    const loaded = this.loadState();
+    this.current = loaded.state;
+    const lost = host.damage ?? loaded.damage;
+    if (lost === undefined && found.damagedAt === undefined) this.startCore();
+    else this.mend(found, lost);
+    if (this.standing !== "failed") host.sweep(this.otherNumber);
   }
 
   get state(): GroupReader {
@@ -174,9 +156,8 @@ export class Replica implements Group {
   get takesPart(): boolean {
     if (this.isLetGo) return false;
     const { self } = this.host;
-    const isWanted = this.wanted.members.includes(self);
     const members = membersOf(this.raft?.status().config ?? makeConfiguration([]));
-    return members.length === 0 ? isWanted : members.includes(self);
+    return members.length === 0 ? this.leading.isWanted : members.includes(self);
   }
 
   /** True if there are other voters. */
@@ -229,30 +210,58 @@ export class Replica implements Group {
     });
   }
 
+  /** The state as it is in the store; one that cannot be read is not used. */
+  private loadState(): { readonly state: GroupState; readonly damage: string | undefined } {
+    try {
+      const state = this.makeState();
+      this.options.machine.load(state, state.record().sealed);
+      return { state, damage: undefined };
+    } catch (cause: unknown) {
+      if (!isDamage(cause)) throw cause;
+      this.records.place = { ...this.records.place, isVoid: true };
+      const state = this.makeState();
+      this.options.machine.load(state, state.record().sealed);
+      return { state, damage: errorMessage(cause) };
+    }
+  }
+
   /**
    * A log whose end was lost is cut there, and the replica is suspect until it has refetched it. If
-   * the state may have lost something, too, all of it is given up and learned anew.
+   * more was lost than that, all of it is given up and learned anew. With nobody to learn from
+   * nothing is touched: what is left may still be read by other means.
    */
-  private mend({ log, hard, damagedAt }: FoundLog): void {
-    const { damage } = this.host;
-    if (damagedAt === undefined && damage === undefined) return;
+  private mend({ log, hard, damagedAt }: FoundLog, lost: string | undefined): void {
     const at = damagedAt ?? log.lastIndex() + 1;
-    this.log.error("the log is damaged", { at, applied: this.current.applied });
-    const isLost = damage !== undefined || at <= this.current.applied;
+    const why = lost ?? `the log is damaged at entry ${at}`;
+    if (!this.hasTeachers(log.base().config)) {
+      this.fail(`${why}; there is no other replica to learn from`);
+      return;
+    }
+    this.log.error("replica is damaged", { why, at, applied: this.current.applied });
+    this.standing = "rebuilding";
+    this.standingMessage = why;
+    const isLost = lost !== undefined || at <= this.current.applied;
     const commit = isLost ? 0 : Math.min(hard.commit, log.lastIndex());
     this.hard = { ...hard, commit, logEpoch: hard.logEpoch + 1, suspect: true };
-    this.standing = "rebuilding";
-    this.standingMessage = damage ?? `the log was damaged at entry ${at}`;
     if (damagedAt !== undefined) this.host.commit(log.cutWrites(this.hard));
-    if (!isLost) return;
-    this.host.commit(log.forget(this.hard, false));
+    if (isLost) this.giveUp(false);
+    this.startCore();
+  }
+
+  /** Log and state are of no use any more. */
+  private giveUp(isGone: boolean): void {
+    this.host.commit(this.records.forget(this.hard, isGone));
     this.current = this.makeState();
+    this.options.machine.load(this.current, this.current.record().sealed);
+  }
+
+  private hasTeachers(config: Configuration): boolean {
+    const members = membersOf(config);
+    return members.length === 0 || members.some((member) => member !== this.host.self);
   }
 
   private startCore(): void {
     this.run += 1;
-    const { machine } = this.options;
-    machine.load(this.current, this.current.record().sealed);
     this.host.node.open(this.id, {
       view: this.records,
       hard: this.hard,
@@ -260,7 +269,7 @@ export class Replica implements Group {
       settings: this.raftSettings,
     });
     this.host.configChanged();
-    this.prefer();
+    this.leading.prefer();
     this.settle();
     this.host.schedule();
   }
@@ -273,7 +282,7 @@ export class Replica implements Group {
       done({ kind: "refused", reason: refusal, leader: this.knownLeader });
       return;
     }
-    this.queue.push({ data, done, askedAtMs: this.host.world.clock.monotonicMs() });
+    this.requests.add(data, done);
     this.host.hasCommands(this);
   }
 
@@ -292,16 +301,15 @@ export class Replica implements Group {
       done({ kind: "refused", reason, leader: undefined });
       return;
     }
-    const id = this.host.nextRequest();
-    this.reads.set(id, done);
+    const id = this.requests.addRead(done);
     const isLease = mode === "lease" && this.raftSettings.leaseReads;
     this.step({ kind: "read", id, mode: isLease ? "lease" : "quorum" });
     this.host.schedule();
   }
 
   setWanted(wanted: WantedGroup): void {
-    this.wanted = wanted;
-    this.prefer();
+    this.leading.wanted = wanted;
+    this.leading.prefer();
     this.host.unsettled(this);
   }
 
@@ -313,9 +321,9 @@ export class Replica implements Group {
       state: this.current,
       standing: this.standing,
       message: this.standingMessage,
-      wanted: this.wanted,
-      isConfigKnown: this.isConfigKnown,
-      caughtUpAt: this.samples[0],
+      wanted: this.leading.wanted,
+      isConfigKnown: this.leading.isConfigKnown,
+      caughtUpAt: this.leading.caughtUpAt,
       isDown: (member) => board.isDown(member),
     });
   }
@@ -335,7 +343,7 @@ export class Replica implements Group {
     this.isClosed = true;
     const { logEpoch } = this.hard;
     this.hard = { ...this.hard, commit: 0, logEpoch: logEpoch + 1, suspect: true };
-    this.host.commit(this.records.forget(this.hard, true));
+    this.giveUp(true);
     this.host.sweep(current.number);
     this.host.sweep(otherNumber);
     this.host.closed(this);
@@ -343,19 +351,18 @@ export class Replica implements Group {
 
   /** True if it should ask whether the group has let go of it: it may have missed that. */
   get isAdrift(): boolean {
-    const isWanted = this.wanted.members.includes(this.host.self);
-    return !isWanted && this.knownLeader === undefined && this.takesPart;
+    return !this.leading.isWanted && this.knownLeader === undefined && this.takesPart;
   }
 
   /** Who may know. */
   get wantedMembers(): readonly MemberId[] {
-    return this.wanted.members;
+    return this.leading.wanted.members;
   }
 
   /** The leader has said so. */
   letGo(): void {
     this.isLetGo = true;
-    this.options.onChange?.();
+    this.changed();
   }
 
   /** Tells whether the group, which is led here, has no part for this member. */
@@ -393,37 +400,13 @@ export class Replica implements Group {
 
   // ---- A turn
 
-  private step(input: Parameters<RaftNode["step"]>[1]): void {
+  step(input: Parameters<RaftNode["step"]>[1]): void {
     this.host.node.step(this.id, input);
   }
 
   /** Commands that came since the last turn become entries. */
   flushQueue(): void {
-    if (this.queue.length === 0) return;
-    const { queue } = this;
-    this.queue = [];
-    let batch: Queued[] = [];
-    let bytes = 0;
-    for (const command of queue) {
-      if (batch.length > 0 && bytes + command.data.byteLength > BATCH_BYTES_MAX) {
-        this.proposeBatch(batch, bytes);
-        batch = [];
-        bytes = 0;
-      }
-      batch.push(command);
-      bytes += command.data.byteLength;
-    }
-    this.proposeBatch(batch, bytes);
-  }
-
-  private proposeBatch(batch: readonly Queued[], bytes: number): void {
-    const { world } = this.host;
-    const timeMs = world.clock.nowMs();
-    const data = encodeCommands({ timeMs, commands: batch.map((command) => command.data) });
-    const id = this.host.nextRequest();
-    this.proposals.set(id, batch);
-    world.observer.proposed(batch.length, bytes);
-    this.step({ kind: "propose", id, data });
+    for (const { id, data } of this.requests.take()) this.step({ kind: "propose", id, data });
   }
 
   /** What a write of the core comes to; to be told with {@link wrote} when it is durable. */
@@ -454,19 +437,15 @@ export class Replica implements Group {
     const { index } = persist.snapshot.base;
     this.log.info("snapshot taken over", { index, bytes: this.current.bytes });
     this.options.onApplied?.(index);
-    for (const [at, { waiters }] of this.waiting) {
-      if (at > index) continue;
-      this.waiting.delete(at);
-      for (const waiter of waiters) waiter.done({ kind: "unknown" });
-    }
+    this.requests.passedOver(index);
   }
 
   /** What follows from a turn for this group. */
   take(effects: Effects): void {
     if (effects.role !== undefined) this.roleChanged(effects.role);
-    for (const outcome of effects.proposals) this.proposed(outcome);
+    for (const outcome of effects.proposals) this.requests.proposed(outcome);
     if (effects.apply.length > 0) this.apply(effects.apply);
-    for (const outcome of effects.reads) this.answerRead(outcome);
+    for (const outcome of effects.reads) this.requests.answered(outcome);
     for (const trace of effects.traces) this.trace(trace);
     if (effects.diverged !== undefined) {
       this.rebuild(`the state differs from the leader's after entry ${effects.diverged}`);
@@ -482,52 +461,13 @@ export class Replica implements Group {
     const { world } = this.host;
     if (change.leader !== this.knownLeader) world.observer.leaderChanged();
     this.knownLeader = change.leader;
-    this.isConfigKnown = false;
-    this.transferredAtMs = world.clock.monotonicMs();
+    this.leading.roleChanged();
     if (change.role === "leader") this.log.info("leads", { term: change.term });
     else this.log.debug("role", { ...change });
-    if (this.waiting.size > 0) this.lostAtTick = this.ticks;
+    this.requests.leaderLost();
     this.host.configChanged();
     this.host.unsettled(this);
     this.options.onChange?.();
-  }
-
-  private proposed(outcome: ProposalOutcome): void {
-    const waiters = this.proposals.get(outcome.id);
-    assert(waiters !== undefined, "a proposal has one outcome");
-    this.proposals.delete(outcome.id);
-    switch (outcome.kind) {
-      case "appended":
-        this.waiting.set(outcome.index, { term: outcome.term, waiters });
-        return;
-      case "refused": {
-        const isNobody = outcome.reason === "not-leader" && outcome.leader === undefined;
-        const reason = isNobody ? "no-leader" : outcome.reason;
-        for (const { done } of waiters) done({ kind: "refused", reason, leader: outcome.leader });
-        return;
-      }
-      case "unknown":
-        for (const { done } of waiters) done({ kind: "unknown" });
-        return;
-      default:
-        assertNever(outcome);
-    }
-  }
-
-  private answerRead(outcome: ReadOutcome): void {
-    const done = this.reads.get(outcome.id);
-    if (done === undefined) return;
-    this.reads.delete(outcome.id);
-    if (outcome.kind === "ready") {
-      const { leaseUntilMs } = outcome;
-      const { clock } = this.host.world;
-      const isWithin = (): boolean => clock.monotonicMs() < (leaseUntilMs ?? 0);
-      done({ kind: "ready", stillHolds: leaseUntilMs === undefined ? undefined : isWithin });
-      return;
-    }
-    const isNobody = outcome.reason === "not-leader" && outcome.leader === undefined;
-    const reason = isNobody ? "no-leader" : outcome.reason;
-    done({ kind: "refused", reason, leader: outcome.leader });
   }
 
   private apply(entries: readonly Entry[]): void {
@@ -548,31 +488,16 @@ export class Replica implements Group {
   private applyEntry(entry: Entry): void {
     const { index, term } = entry;
     this.current.begin(index);
-    const waiting = this.waiting.get(index);
-    this.waiting.delete(index);
     if (entry.kind === "command") {
       const batch = decodeCommands(entry.data);
       assert(batch !== undefined, `the commands of entry ${index} can be read`);
-      const isOurs = waiting?.term === term;
       for (const [position, data] of batch.commands.entries()) {
         const command = { index, term, position, timeMs: batch.timeMs, data };
-        const result = this.options.machine.apply(command, this.current);
-        if (isOurs) this.tell(waiting.waiters[position], { kind: "applied", index, result });
+        this.requests.applied(command, this.options.machine.apply(command, this.current));
       }
     }
-    if (waiting !== undefined && waiting.term !== term) {
-      // Another leader's entry is in its place: ours will never be.
-      const refused = { kind: "refused", reason: "not-leader", leader: this.knownLeader } as const;
-      for (const waiter of waiting.waiters) this.tell(waiter, refused);
-    }
+    this.requests.entryApplied(index, this.knownLeader);
     if (index % this.settings.digestEntries === 0) this.takeDigest(index);
-  }
-
-  private tell(waiter: Waiter | undefined, outcome: CommandOutcome): void {
-    if (waiter === undefined) return;
-    const { clock, observer } = this.host.world;
-    observer.commandApplied(clock.monotonicMs() - waiter.askedAtMs);
-    waiter.done(outcome);
   }
 
   private takeDigest(index: LogIndex): void {
@@ -602,7 +527,7 @@ export class Replica implements Group {
       case "config": {
         const { voters, learners, outgoing } = trace.config;
         this.log.info("members", { index: trace.index, voters, learners, outgoing });
-        this.isConfigKnown = false;
+        this.leading.configChanged();
         this.host.configChanged();
         this.host.unsettled(this);
         this.options.onChange?.();
@@ -644,9 +569,7 @@ export class Replica implements Group {
 
   /** Log and state are given up here and learned anew from the others. */
   private rebuild(why: string): void {
-    const status = this.raft?.status();
-    const others = membersOf(status?.config ?? makeConfiguration([]));
-    if (!others.some((member) => member !== this.host.self)) {
+    if (!this.hasTeachers(this.raft?.status().config ?? this.records.base().config)) {
       this.fail(`${why}; there is no other replica to learn from`);
       return;
     }
@@ -656,8 +579,7 @@ export class Replica implements Group {
     this.standingMessage = why;
     const { logEpoch } = this.hard;
     this.hard = { ...this.hard, commit: 0, logEpoch: logEpoch + 1, suspect: true };
-    this.host.commit(this.records.forget(this.hard, false));
-    this.current = this.makeState();
+    this.giveUp(false);
     this.startCore();
     this.options.onChange?.();
   }
@@ -676,105 +598,41 @@ export class Replica implements Group {
     this.isRestoring = false;
     this.compactedTo = 0;
     this.knownLeader = undefined;
-    const refused = { kind: "refused", reason, leader: undefined } as const;
-    for (const { done } of this.queue.splice(0)) done(refused);
-    for (const waiters of this.proposals.values()) {
-      for (const { done } of waiters) done({ kind: "unknown" });
-    }
-    for (const { waiters } of this.waiting.values()) {
-      for (const { done } of waiters) done({ kind: "unknown" });
-    }
-    for (const done of this.reads.values()) done(refused);
-    this.proposals.clear();
-    this.waiting.clear();
-    this.reads.clear();
+    this.requests.end(reason);
   }
 
   // ---- Time
 
   /** A tick of the host. */
   tick(): void {
-    this.ticks += 1;
-    if (this.lostAtTick === undefined || this.ticks - this.lostAtTick < LINGER_TICKS) return;
-    this.lostAtTick = undefined;
-    for (const [index, { term, waiters }] of this.waiting) {
-      if (this.leadsTerm(term)) continue;
-      this.waiting.delete(index);
-      for (const { done } of waiters) done({ kind: "unknown" });
-    }
+    this.requests.tick((term) => this.leadsTerm(term));
   }
 
   /** True while commands wait whose leadership was lost. */
   get lingers(): boolean {
-    return this.lostAtTick !== undefined;
+    return this.requests.lingers;
   }
 
   /** About once a second. */
   sample(): void {
-    this.samples = [this.samples[1], this.raft?.commitIndex ?? 0];
+    this.leading.sample(this.raft?.commitIndex ?? 0);
   }
 
   /** Election timeouts by who shall lead. */
   prefer(): void {
-    const isPreferred = this.wanted.members[0] === this.host.self;
-    const delay = this.host.isResigned ? RESIGNED_TICKS : isPreferred ? 0 : DELAY_TICKS;
-    this.step({ kind: "election-delay", ticks: delay });
+    this.leading.prefer();
   }
 
   /** Takes one step towards what is wanted; false if there is nothing left to do. */
   steer(): boolean {
-    if (this.standing !== "ready") return false;
-    // Who was just elected has its turn once something of its term is committed.
-    if (!this.isLeading) return this.raft?.isLeader === true;
-    const { host } = this;
-    const next = nextStep(this.view(), this.wanted.members, {
-      isResigned: (member) =>
-        member === host.self ? host.isResigned : host.board.isResigned(member),
-    });
-    switch (next.kind) {
-      case "settled":
-        if (this.isConfigKnown) return false;
-        this.makeKnown();
-        return true;
-      case "wait":
-        return true;
-      case "change":
-        this.proposeChange(next.change);
-        return true;
-      case "transfer": {
-        const nowMs = host.world.clock.monotonicMs();
-        if (!host.isResigned && nowMs - this.transferredAtMs < TRANSFER_MS) return true;
-        this.transferredAtMs = nowMs;
-        this.log.info("hands on leadership", { to: next.target });
-        this.step({ kind: "transfer", target: next.target });
-        return true;
-      }
-      default:
-        return assertNever(next);
-    }
+    return this.standing === "ready" && this.leading.steer();
   }
 
-  /** Whoever answers a round of heartbeats has learned from it what is committed. */
-  private makeKnown(): void {
-    this.read("quorum", (outcome) => {
-      if (outcome.kind === "refused" || !this.isReached) return;
-      this.isConfigKnown = true;
-      this.options.onChange?.();
-    });
+  silentProposal(): RequestId {
+    return this.requests.addSilent();
   }
 
-  private proposeChange(
-    change: Extract<ReturnType<typeof nextStep>, { kind: "change" }>["change"],
-  ) {
-    const id = this.host.nextRequest();
-    // What becomes of it is seen in the configuration.
-    this.proposals.set(id, []);
-    this.step({ kind: "change", id, change });
-  }
-
-  /** True if nothing is to be done for the configuration. */
-  get isReached(): boolean {
-    const status = this.raft?.status();
-    return status !== undefined && isReached(status.config, this.wanted.members);
+  changed(): void {
+    this.options.onChange?.();
   }
 }

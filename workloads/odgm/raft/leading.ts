@@ -1,0 +1,132 @@
+// What a replica does for the shape of its group: while it leads, one step after the other towards
+// the members and the leader that are wanted; otherwise, how soon it would lead, and whether it still
+// belongs.
+import type { Logger } from "#api/base/index.ts";
+import { assertNever } from "#api/base/index.ts";
+import type { LogIndex, MemberId, RaftNode, RequestId } from "#workloads/core/raft/index.ts";
+
+import type { PeerBoard } from "./board.ts";
+import type { GroupView, ReadReady, WantedGroup } from "./group.ts";
+import { isReached, nextStep } from "./steering.ts";
+
+/** A leader that is not preferred campaigns so many ticks later ... */
+const DELAY_TICKS = 4;
+/** ... and one that has resigned so many. */
+const RESIGNED_TICKS = 24;
+/** Leadership is not handed on sooner after it was won, nor more often. */
+const TRANSFER_MS = 3_000;
+
+/** The replica, as far as it matters here. */
+export interface LeadingReplica {
+  readonly log: Logger;
+  readonly isLeading: boolean;
+  readonly leader: MemberId | undefined;
+  view(): GroupView;
+  read(mode: "quorum", done: (outcome: ReadReady) => void): void;
+  step(input: Parameters<RaftNode["step"]>[1]): void;
+  /** The number of a proposal that nobody waits for. */
+  silentProposal(): RequestId;
+  changed(): void;
+}
+
+/** The host, as far as it matters here. */
+export interface LeadingHost {
+  readonly self: MemberId;
+  readonly isResigned: boolean;
+  readonly board: Pick<PeerBoard, "isResigned">;
+  nowMs(): number;
+}
+
+/** See the top of the file. */
+export class Leading {
+  private readonly replica: LeadingReplica;
+  private readonly host: LeadingHost;
+  wanted: WantedGroup;
+  /** A majority knows the configuration: an election needs nobody who has left. */
+  isConfigKnown = false;
+  private transferredAtMs = 0;
+  /** Commit index at the last two samples, a second apart. */
+  private samples: readonly [LogIndex, LogIndex] = [0, 0];
+
+  constructor(replica: LeadingReplica, host: LeadingHost, wanted: WantedGroup) {
+    this.replica = replica;
+    this.host = host;
+    this.wanted = wanted;
+  }
+
+  get isWanted(): boolean {
+    return this.wanted.members.includes(this.host.self);
+  }
+
+  /** Who has this has caught up: it was committed a second ago. */
+  get caughtUpAt(): LogIndex {
+    return this.samples[0];
+  }
+
+  /** About once a second. */
+  sample(commitIndex: LogIndex): void {
+    this.samples = [this.samples[1], commitIndex];
+  }
+
+  /** Another leader or term: what the last one knew is worth nothing. */
+  roleChanged(): void {
+    this.isConfigKnown = false;
+    this.transferredAtMs = this.host.nowMs();
+  }
+
+  configChanged(): void {
+    this.isConfigKnown = false;
+  }
+
+  /** Election timeouts by who shall lead. */
+  prefer(): void {
+    const isPreferred = this.wanted.members[0] === this.host.self;
+    const delay = this.host.isResigned ? RESIGNED_TICKS : isPreferred ? 0 : DELAY_TICKS;
+    this.replica.step({ kind: "election-delay", ticks: delay });
+  }
+
+  /** Takes one step towards what is wanted; false if there is nothing left to do. */
+  steer(): boolean {
+    const { replica, host } = this;
+    if (!replica.isLeading) return false;
+    const next = nextStep(replica.view(), this.wanted.members, {
+      isResigned: (member) =>
+        member === host.self ? host.isResigned : host.board.isResigned(member),
+    });
+    switch (next.kind) {
+      case "settled":
+        if (this.isConfigKnown) return false;
+        this.makeKnown();
+        return true;
+      case "wait":
+        return true;
+      case "change":
+        // What becomes of it is seen in the configuration.
+        replica.step({ kind: "change", id: replica.silentProposal(), change: next.change });
+        return true;
+      case "transfer":
+        this.transfer(next.target);
+        return true;
+      default:
+        return assertNever(next);
+    }
+  }
+
+  private transfer(target: MemberId): void {
+    const nowMs = this.host.nowMs();
+    if (!this.host.isResigned && nowMs - this.transferredAtMs < TRANSFER_MS) return;
+    this.transferredAtMs = nowMs;
+    this.replica.log.info("hands on leadership", { to: target });
+    this.replica.step({ kind: "transfer", target });
+  }
+
+  /** Whoever answers a round of heartbeats has learned from it what is committed. */
+  private makeKnown(): void {
+    this.replica.read("quorum", (outcome) => {
+      const { config } = this.replica.view();
+      if (outcome.kind === "refused" || !isReached(config, this.wanted.members)) return;
+      this.isConfigKnown = true;
+      this.replica.changed();
+    });
+  }
+}
