@@ -88,7 +88,8 @@ export class Leading {
   /** Takes one step towards what is wanted; false if there is nothing left to do. */
   steer(): boolean {
     const { replica, host } = this;
-    if (!replica.isLeading) return false;
+    // Who was just elected has its turn once something of its term is committed.
+    if (!replica.isLeading) return replica.leader === host.self;
     const next = nextStep(replica.view(), this.wanted.members, {
       isResigned: (member) =>
         member === host.self ? host.isResigned : host.board.isResigned(member),
