@@ -205,10 +205,13 @@ export type StoreErrorCode = "STORE_DAMAGED" | "STORE_SUSPECT" | "STORE_REFUSED"
 export class StoreError extends PlatformError {
   override readonly name = "StoreError";
   override readonly code: StoreErrorCode;
+  /** With STORE_DAMAGED: whose checksum does not hold, so that it can be removed. */
+  readonly damagedKey: Uint8Array | undefined;
 
-  constructor(code: StoreErrorCode, message: string, cause?: unknown) {
+  constructor(code: StoreErrorCode, message: string, cause?: unknown, damagedKey?: Uint8Array) {
     super(message, { cause });
     this.code = code;
+    this.damagedKey = damagedKey;
   }
 }
 

@@ -4,6 +4,7 @@ import { describe, expect, it } from "@jest/globals";
 import { assert, utf8Encode } from "#api/base/index.ts";
 import { seededRng } from "#api/base/testing/seeded-rng.ts";
 import type { GroupId, MemberId } from "#workloads/core/raft/index.ts";
+import { objectKey, shardKey } from "#workloads/core/store/index.ts";
 
 import type { CommandOutcome, Group, GroupOptions, ReadReady } from "./group.ts";
 import { baseKey, hardKey, indexOf, logKey, logRange } from "./keys.ts";
@@ -402,6 +403,48 @@ describe("damage", () => {
     group.stateDamaged("a checksum is wrong");
     expect(group.view()).toMatchObject({ standing: "failed" });
     expect(await town.propose("k=w", A)).toMatchObject({ kind: "refused", reason: "failed" });
+  });
+
+  it("of the state that is met at the start makes the member learn everything anew", async () => {
+    const town = await threeOf(20);
+    await town.led(A);
+    for (let at = 0; at < 10; at += 1) await town.set(`n${at}=${at}`);
+    await town.everywhere("n9", "9");
+    town.kill(C);
+    town.grid.members.get(C)?.disk.damage(shardKey(GROUP));
+    const group = town.open(C);
+    expect(group.view().standing).toBe("rebuilding");
+    await town.everywhere("n9", "9");
+    await town.grid.time.until(() => group.view().standing === "ready", "whole again");
+  });
+
+  it("of a log that nobody else has is not touched, and the group fails", async () => {
+    const town = new Town(21);
+    const alone = { founders: [A], wanted: { generation: 1n, members: [A] } };
+    town.open(A, alone);
+    await town.led(A);
+    for (let at = 0; at < 5; at += 1) await town.set(`n${at}=${at}`);
+    const { disk } = town.grid.members.get(A) ?? {};
+    assert(disk !== undefined, "it has a disk");
+    town.kill(A);
+    disk.damage(logKey(GROUP, 4));
+    const before = new Map(disk.values);
+    const group = town.open(A, alone);
+    await town.grid.time.pass(3_000);
+    expect(group.view()).toMatchObject({ standing: "failed" });
+    expect(group.view().message).toContain("no other replica");
+    expect(disk.values).toEqual(before);
+  });
+
+  it("that is met while an entry is applied leaves nobody without an answer", async () => {
+    const town = await threeOf(22);
+    const leader = await town.led(A);
+    await town.set("k=v");
+    await town.everywhere("k", "v");
+    await town.grid.time.pass(100);
+    town.grid.members.get(leader)?.disk.damage(objectKey(GROUP, "k"));
+    expect(await town.propose("k=w")).toEqual({ kind: "unknown" });
+    await town.everywhere("k", "w");
   });
 
   it("of hard state or base is no log at all: the group cannot be opened", async () => {

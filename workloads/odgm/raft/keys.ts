@@ -68,6 +68,13 @@ export function copyOf(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return new Uint8Array(bytes);
 }
 
+/** The next key that there can be. */
+export function keyAfter(key: Uint8Array): Uint8Array {
+  const next = new Uint8Array(key.byteLength + 1);
+  next.set(key);
+  return next;
+}
+
 /** The same key under another prefix. */
 export function withNumber(key: Uint8Array, number: number): Uint8Array {
   const moved = copyOf(key);

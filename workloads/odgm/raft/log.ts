@@ -261,7 +261,7 @@ export class GroupLog implements LogView {
     return writes;
   }
 
-  /** Keys are read one by one: a scan would stop at what is damaged. */
+  /** A scan stops at what is damaged, and goes on behind it. */
   private keysAfter(last: LogIndex): readonly Uint8Array[] {
     const keys: Uint8Array[] = [];
     let from = last + 1;
@@ -273,9 +273,10 @@ export class GroupLog implements LogView {
         }
         return keys;
       } catch (cause: unknown) {
-        if (!isDamage(cause)) throw cause;
-        keys.push(logKey(this.group, from));
-        from += 1;
+        const damaged = damagedKeyOf(cause);
+        if (damaged === undefined) throw cause;
+        keys.push(copyOf(damaged));
+        from = indexOf(damaged) + 1;
       }
     }
   }
@@ -370,6 +371,11 @@ function decodePlace(byte: number): StatePlace {
 function decoded(bytes: Uint8Array) {
   const record = decodeRecord(bytes);
   return record.kind === "decoded" ? record.value : { base: undefined, hard: undefined };
+}
+
+/** The key whose value does not match its checksum, if this says so. */
+export function damagedKeyOf(cause: unknown): Uint8Array | undefined {
+  return cause instanceof StoreError ? cause.damagedKey : undefined;
 }
 
 /** True if this says that a value does not match its checksum. */

@@ -15,7 +15,7 @@ import { shardKey } from "#workloads/core/store/index.ts";
 
 import type { HostMessage, SnapshotItem } from "./frames.ts";
 import { FRAME_BYTES_MAX, itemBytes } from "./frames.ts";
-import { copyOf, keyBytes, keyText, stateRanges } from "./keys.ts";
+import { copyOf, keyAfter, keyBytes, keyText, stateRanges } from "./keys.ts";
 import type { GroupWorld } from "./ports.ts";
 import type { Replica } from "./replica.ts";
 import { decodeStateRecord } from "./state.ts";
@@ -162,7 +162,7 @@ export class SnapshotSender {
         items.push(item);
         bytes += itemBytes(item);
       }
-      if (bytes >= FRAME_BYTES_MAX / 2 || count === SLICE) return { items, next: after(key) };
+      if (bytes >= FRAME_BYTES_MAX / 2 || count === SLICE) return { items, next: keyAfter(key) };
     }
     return { items, next: undefined };
   }
@@ -226,10 +226,4 @@ function nameOf(bytes: Uint8Array): string {
 
 function isEqual(one: Uint8Array, two: Uint8Array): boolean {
   return one.byteLength === two.byteLength && one.every((byte, at) => byte === two[at]);
-}
-
-function after(key: Uint8Array): Uint8Array {
-  const next = new Uint8Array(key.byteLength + 1);
-  next.set(key);
-  return next;
 }

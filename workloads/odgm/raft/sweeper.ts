@@ -2,7 +2,8 @@
 // nobody waits for it.
 import type { StoreRange } from "#workloads/core/store/index.ts";
 
-import { copyOf, stateRanges } from "./keys.ts";
+import { copyOf, keyAfter, stateRanges } from "./keys.ts";
+import { damagedKeyOf } from "./log.ts";
 import type { GroupCommitMember, GroupWorld } from "./ports.ts";
 
 /** Records of one slice. */
@@ -58,10 +59,24 @@ export class Sweeper {
   }
 
   private collect(range: StoreRange, keys: Uint8Array[]): void {
-    if (keys.length >= SLICE) return;
-    for (const { key } of this.world.store.scan(range, { limit: SLICE })) {
-      keys.push(copyOf(key));
-      if (keys.length >= SLICE) return;
+    let start: Uint8Array | undefined = range.start;
+    while (start !== undefined && keys.length < SLICE) {
+      start = this.collectFrom({ start, end: range.end }, keys);
+    }
+  }
+
+  /** Where to go on behind a value that cannot be read; its key can be removed all the same. */
+  private collectFrom(range: StoreRange, keys: Uint8Array[]): Uint8Array | undefined {
+    try {
+      for (const { key } of this.world.store.scan(range, { limit: SLICE - keys.length })) {
+        keys.push(copyOf(key));
+      }
+      return undefined;
+    } catch (cause: unknown) {
+      const damaged = damagedKeyOf(cause);
+      if (damaged === undefined) throw cause;
+      keys.push(damaged);
+      return keyAfter(damaged);
     }
   }
 }

@@ -100,5 +100,6 @@ function unseal(key: Uint8Array, sealed: Uint8Array): StoreValue | undefined {
 /** The failure of a read whose checksum does not hold. */
 export function damagedValue(key: Uint8Array): StoreError {
   const name = Buffer.from(key).toString("hex");
-  return new StoreError("STORE_DAMAGED", `checksum of key ${name} does not hold`);
+  const text = `checksum of key ${name} does not hold`;
+  return new StoreError("STORE_DAMAGED", text, undefined, new Uint8Array(key));
 }

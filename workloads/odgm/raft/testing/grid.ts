@@ -82,7 +82,9 @@ export class TestDisk {
 
   get(key: Uint8Array): StoreValue | undefined {
     const text = keyText(key);
-    if (this.damaged.has(text)) throw new StoreError("STORE_DAMAGED", "its checksum is wrong");
+    if (this.damaged.has(text)) {
+      throw new StoreError("STORE_DAMAGED", "its checksum is wrong", undefined, key);
+    }
     return this.values.get(text);
   }
 
