@@ -4,7 +4,9 @@ import type { Mutant } from "#hack/mutants/model.ts";
 import { testsOf } from "../killer.ts";
 
 const COLLECTION = "controllers/odgm-collection/plan/plan.ts";
-const GENERATION = "controllers/odgm-collection/plan/generation.ts";
+const MEMBERS = "controllers/odgm-collection/plan/members.ts";
+const META = "controllers/odgm-collection/plan/meta.ts";
+const RESTART = "controllers/odgm-collection/plan/restart.ts";
 const ASSIGNMENT = "controllers/odgm-collection/plan/assignment.ts";
 const TARGET = "controllers/ost-target/plan/plan.ts";
 const inCollection = testsOf("controllers/odgm-collection/plan/plan.test.ts");
@@ -23,17 +25,17 @@ export const KIND_MUTANTS: readonly Mutant[] = [
   {
     id: "format-without-intent",
     breaks: "an empty store is formatted although nothing on record says that it may be",
-    file: COLLECTION,
-    find: '  if (known === undefined) return { record: { kind: "intent" } };\n  if (known.kind === "intent") {\n',
-    replace: '  if (known === undefined || known.kind === "intent") {\n',
+    file: MEMBERS,
+    find: '  if (known === undefined || known.kind === "evacuated") return { record: { kind: "intent" } };\n  if (known.kind === "intent") {\n',
+    replace: '  if (known === undefined || known.kind !== "formatted") {\n',
     killers: [inCollection("bring-up records the intent before it formats")],
   },
   {
     id: "lost-disk-formatted",
     breaks: "a replaced disk of a member that held data is taken for a new one",
-    file: COLLECTION,
-    find: "  if (accepted === known.incarnation) return",
-    replace: "  if (accepted !== undefined || known.incarnation !== undefined) return",
+    file: MEMBERS,
+    find: "  if (accepted === known.incarnation || isReplaceable(",
+    replace: "  if (accepted === undefined || isReplaceable(",
     killers: [
       inCollection(
         "data is never taken for something else does not format an empty store that held data, and names the way out",
@@ -43,9 +45,9 @@ export const KIND_MUTANTS: readonly Mutant[] = [
   {
     id: "any-loss-accepted",
     breaks: "accepting the loss of one incarnation accepts the loss of any",
-    file: COLLECTION,
-    find: "  if (accepted === known.incarnation) return",
-    replace: "  if (accepted !== undefined) return",
+    file: MEMBERS,
+    find: "  if (accepted === known.incarnation || isReplaceable(",
+    replace: "  if (accepted !== undefined || isReplaceable(",
     killers: [
       inCollection(
         "data is never taken for something else starts it empty only if that very loss was accepted",
@@ -55,7 +57,7 @@ export const KIND_MUTANTS: readonly Mutant[] = [
   {
     id: "foreign-store-taken",
     breaks: "a store of another collection is served as if it were this one's",
-    file: COLLECTION,
+    file: MEMBERS,
     find: "      if (status.identity !== record.identity) {\n",
     replace: '      if (status.identity === "") {\n',
     killers: [
@@ -65,26 +67,26 @@ export const KIND_MUTANTS: readonly Mutant[] = [
   {
     id: "restarts-together",
     breaks: "a new image restarts a serving pod while another one is not back yet",
-    file: COLLECTION,
-    find: "quiet && complete && observed.pods.every(serves)",
-    replace: "quiet && complete",
+    file: RESTART,
+    find: " || !observed.pods.every(serves)",
+    replace: "",
     killers: [inCollection("restarts take one serving pod, and only while all others serve")],
   },
   {
     id: "volume-not-retained",
     breaks: "under Retain the volumes go with their claims",
     file: COLLECTION,
-    find: '    if (policy === "Retain") {\n      if (volume.reclaimPolicy === "Retain") return [];\n',
-    replace:
-      '    if (policy === "Retain") {\n      if (volume.reclaimPolicy !== "Recycle") return [];\n',
+    find: '      if (volume.reclaimPolicy === "Retain") return [];\n',
+    replace: '      if (volume.reclaimPolicy !== "Recycle") return [];\n',
     killers: [inCollection("volumes outlive their claims under Retain")],
   },
   {
     id: "proposed-by-hearsay",
     breaks: "a first generation is proposed although the voter has one that it cannot tell now",
-    file: GENERATION,
-    find: "  if (voter.status.metaGeneration > 0n && committed === undefined) return { calls: [] };\n",
-    replace: "",
+    file: META,
+    find: "  if (committed === undefined || leader === undefined) return { ...NOTHING, committed };\n",
+    replace:
+      "  if (leader === undefined) return { ...NOTHING, committed };\n  if (committed === undefined) return { ...NOTHING, isNew: true, target: leader.target };\n",
     killers: [
       inCollection("bring-up proposes nothing to a voter that has committed what it does not tell"),
     ],
@@ -93,8 +95,8 @@ export const KIND_MUTANTS: readonly Mutant[] = [
     id: "owner-leaves",
     breaks: "scaling down takes a member away that holds partitions",
     file: ASSIGNMENT,
-    find: "  if (leaving.length > 0) {\n",
-    replace: "  if (leaving.length > owners.length) {\n",
+    find: '  if (wanted.shardType !== "Raft" && leaving.length > 0) {\n',
+    replace: '  if (wanted.shardType !== "Raft" && leaving.length > owners.length) {\n',
     killers: [
       inCollection("nodes below an owner: refused at spec.nodes, with the least that is allowed"),
     ],
