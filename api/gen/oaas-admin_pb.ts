@@ -13,7 +13,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file oaas-admin.proto.
  */
 export const file_oaas_admin: GenFile = /*@__PURE__*/
-  fileDesc("ChBvYWFzLWFkbWluLnByb3RvEgRvYWFzIhIKEEdldFN0YXR1c1JlcXVlc3QiuAMKDE1lbWJlclN0YXR1cxISCgpjb2xsZWN0aW9uGAEgASgJEg8KB29yZGluYWwYAiABKA0SJQoLc3RvcmVfc3RhdGUYAyABKA4yEC5vYWFzLlN0b3JlU3RhdGUSFQoNc3RvcmVfbWVzc2FnZRgEIAEoCRITCgtpbmNhcm5hdGlvbhgFIAEoCRIWCg5mb3JtYXRfdmVyc2lvbhgGIAEoDRISCgpnZW5lcmF0aW9uGAcgASgEEhcKD21ldGFfZ2VuZXJhdGlvbhgIIAEoBBIhCgZzaGFyZHMYCSADKAsyES5vYWFzLlNoYXJkU3RhdHVzEhYKDmNhcGFjaXR5X2J5dGVzGAogASgEEhIKCnVzZWRfYnl0ZXMYCyABKAQSFwoPcHJvZ3JhbV92ZXJzaW9uGAwgASgJEhYKDmNvbnRlbnRfZGlnZXN0GA0gASgJEicKCWNvbW1pdHRlZBgOIAEoCzIULm9hYXMuQ29sbGVjdGlvblNwZWMSEAoIaWRlbnRpdHkYDyABKAkSHgoEbWV0YRgQIAEoCzIQLm9hYXMuUmFmdFN0YXR1cxIQCghyZXNpZ25lZBgRIAEoCCLuAQoLU2hhcmRTdGF0dXMSEQoJcGFydGl0aW9uGAEgASgNEh8KBXN0YXRlGAIgASgOMhAub2Fhcy5TaGFyZFN0YXRlEg4KBmxlYWRlchgDIAEoCBIPCgdvYmplY3RzGAQgASgEEg0KBWJ5dGVzGAUgASgEEhUKDWFwcGxpZWRfaW5kZXgYBiABKAQSDwoHbWVzc2FnZRgHIAEoCRIOCgZsYWdfbXMYCCABKAQSHgoEcmFmdBgJIAEoCzIQLm9hYXMuUmFmdFN0YXR1cxIjCgVtb3ZlcxgKIAMoCzIULm9hYXMuU2xvdE1vdmVTdGF0dXMi1wEKClJhZnRTdGF0dXMSHAoEcm9sZRgBIAEoDjIOLm9hYXMuUmFmdFJvbGUSDAoEdGVybRgCIAEoBBIOCgZsZWFkZXIYAyABKAkSDgoGdm90ZXJzGAQgAygJEhAKCGxlYXJuZXJzGAUgAygJEhAKCG91dGdvaW5nGAYgAygJEhQKDGNvbW1pdF9pbmRleBgHIAEoBBInCgdtZW1iZXJzGAggAygLMhYub2Fhcy5SYWZ0TWVtYmVyU3RhdHVzEhoKEnJlYWNoZWRfZ2VuZXJhdGlvbhgJIAEoBCJxChBSYWZ0TWVtYmVyU3RhdHVzEhMKC2luY2FybmF0aW9uGAEgASgJEhMKC2xhZ19lbnRyaWVzGAIgASgEEg4KBmFjdGl2ZRgDIAEoCBIRCgljYXVnaHRfdXAYBCABKAgSEAoIc25hcHNob3QYBSABKAgidAoOU2xvdE1vdmVTdGF0dXMSDQoFZmlyc3QYASABKA0SDAoEbGFzdBgCIAEoDRIKCgJ0bxgDIAEoDRIRCgljdXRfaW5kZXgYBCABKAQSDgoGYWN0aXZlGAUgASgIEhYKDmNvcGllZF9vYmplY3RzGAYgASgEIkYKDUZvcm1hdFJlcXVlc3QSEgoKY29sbGVjdGlvbhgBIAEoCRIPCgdvcmRpbmFsGAIgASgNEhAKCGlkZW50aXR5GAMgASgJIiUKDkZvcm1hdFJlc3BvbnNlEhMKC2luY2FybmF0aW9uGAEgASgJIo4ECg5Db2xsZWN0aW9uU3BlYxISCgpjb2xsZWN0aW9uGAEgASgJEg8KB3BhY2thZ2UYAiABKAkSEgoKZ2VuZXJhdGlvbhgDIAEoBBIUCgxwYXJ0aXRpb25pbmcYBCABKAkSFAoMaGFzaF92ZXJzaW9uGAUgASgNEicKB21lbWJlcnMYBiADKAsyFi5vYWFzLkNvbGxlY3Rpb25NZW1iZXISLQoKcGFydGl0aW9ucxgHIAMoCzIZLm9hYXMuUGFydGl0aW9uQXNzaWdubWVudBIjCgVzbG90cxgIIAMoCzIULm9hYXMuU2xvdEFzc2lnbm1lbnQSKwoJZnVuY3Rpb25zGAkgAygLMhgub2Fhcy5Db2xsZWN0aW9uRnVuY3Rpb24SMgoHb3B0aW9ucxgKIAMoCzIhLm9hYXMuQ29sbGVjdGlvblNwZWMuT3B0aW9uc0VudHJ5EhIKCnNoYXJkX3R5cGUYCyABKAkSEgoKcGVyc2lzdGVudBgMIAEoCBIQCghkaXNhYmxlZBgNIAEoCBIbChNyZXNvbHZlZF9jbGFzc19qc29uGA4gASgJEhMKC21ldGFfdm90ZXJzGA8gAygEEh0KBW1vdmVzGBAgAygLMg4ub2Fhcy5TbG90TW92ZRouCgxPcHRpb25zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKBAQoQQ29sbGVjdGlvbk1lbWJlchIKCgJpZBgBIAEoBBITCgtlbnZpcm9ubWVudBgCIAEoCRIPCgdvcmRpbmFsGAMgASgNEhMKC2luY2FybmF0aW9uGAQgASgJEhQKDGxpbmtfYWRkcmVzcxgFIAEoCRIQCghkYXRhX3VybBgGIAEoCSJcChNQYXJ0aXRpb25Bc3NpZ25tZW50EhEKCXBhcnRpdGlvbhgBIAEoDRIPCgdtZW1iZXJzGAIgAygEEg8KB2ZvdW5kZWQYAyABKAQSEAoIZm91bmRlcnMYBCADKAkiQAoOU2xvdEFzc2lnbm1lbnQSDQoFZmlyc3QYASABKA0SDAoEbGFzdBgCIAEoDRIRCglwYXJ0aXRpb24YAyABKA0iQQoIU2xvdE1vdmUSDQoFZmlyc3QYASABKA0SDAoEbGFzdBgCIAEoDRIMCgRmcm9tGAMgASgNEgoKAnRvGAQgASgNIscBChJDb2xsZWN0aW9uRnVuY3Rpb24SDAoEbmFtZRgBIAEoCRILCgN1cmwYAiABKAkSEQoJc3RhdGVsZXNzGAMgASgIEg8KB3N0YW5kYnkYBCABKAgSFAoMYWN0aXZlX2dyb3VwGAUgAygEEhAKCGRpc2FibGVkGAYgASgIEg4KBmFjY2VzcxgHIAEoCRISCgp0aW1lb3V0X21zGAggASgNEhEKCWltbXV0YWJsZRgJIAEoCBITCgtjb25jdXJyZW5jeRgKIAEoCSJTCg5Qcm9wb3NlUmVxdWVzdBIbChNleHBlY3RlZF9nZW5lcmF0aW9uGAEgASgEEiQKBndhbnRlZBgCIAEoCzIULm9hYXMuQ29sbGVjdGlvblNwZWMiJQoPUHJvcG9zZVJlc3BvbnNlEhIKCmdlbmVyYXRpb24YASABKAQiMgoMQXBwbHlSZXF1ZXN0EiIKBHNwZWMYASABKAsyFC5vYWFzLkNvbGxlY3Rpb25TcGVjIiMKDUFwcGx5UmVzcG9uc2USEgoKZ2VuZXJhdGlvbhgBIAEoBCIyCgxBZG9wdFJlcXVlc3QSIgoEc3BlYxgBIAEoCzIULm9hYXMuQ29sbGVjdGlvblNwZWMiIwoNQWRvcHRSZXNwb25zZRISCgpnZW5lcmF0aW9uGAEgASgEIhIKEEdldFNlcnZlZFJlcXVlc3QiNwoRR2V0U2VydmVkUmVzcG9uc2USIgoEc3BlYxgBIAEoCzIULm9hYXMuQ29sbGVjdGlvblNwZWMiIAoNUmVzaWduUmVxdWVzdBIPCgdzZWNvbmRzGAEgASgNIhAKDlJlc2lnblJlc3BvbnNlKokBCgpTdG9yZVN0YXRlEhsKF1NUT1JFX1NUQVRFX1VOU1BFQ0lGSUVEEAASFQoRU1RPUkVfU1RBVEVfRU1QVFkQARIVChFTVE9SRV9TVEFURV9SRUFEWRACEhcKE1NUT1JFX1NUQVRFX0ZPUkVJR04QAxIXChNTVE9SRV9TVEFURV9SRUZVU0VEEAQqkAEKClNoYXJkU3RhdGUSGwoXU0hBUkRfU1RBVEVfVU5TUEVDSUZJRUQQABIYChRTSEFSRF9TVEFURV9TVEFSVElORxABEhUKEVNIQVJEX1NUQVRFX1JFQURZEAISFgoSU0hBUkRfU1RBVEVfRkFJTEVEEAMSHAoYU0hBUkRfU1RBVEVfU1RPUkFHRV9GVUxMEAQqagoIUmFmdFJvbGUSGQoVUkFGVF9ST0xFX1VOU1BFQ0lGSUVEEAASFgoSUkFGVF9ST0xFX0ZPTExPV0VSEAESFAoQUkFGVF9ST0xFX0xFQURFUhACEhUKEVJBRlRfUk9MRV9MRUFSTkVSEAMyxQMKCU9kZ21BZG1pbhI3CglHZXRTdGF0dXMSFi5vYWFzLkdldFN0YXR1c1JlcXVlc3QaEi5vYWFzLk1lbWJlclN0YXR1cxI7CgtXYXRjaFN0YXR1cxIWLm9hYXMuR2V0U3RhdHVzUmVxdWVzdBoSLm9hYXMuTWVtYmVyU3RhdHVzMAESMwoGRm9ybWF0EhMub2Fhcy5Gb3JtYXRSZXF1ZXN0GhQub2Fhcy5Gb3JtYXRSZXNwb25zZRI2CgdQcm9wb3NlEhQub2Fhcy5Qcm9wb3NlUmVxdWVzdBoVLm9hYXMuUHJvcG9zZVJlc3BvbnNlEjAKBUFkb3B0EhIub2Fhcy5BZG9wdFJlcXVlc3QaEy5vYWFzLkFkb3B0UmVzcG9uc2USMAoFQXBwbHkSEi5vYWFzLkFwcGx5UmVxdWVzdBoTLm9hYXMuQXBwbHlSZXNwb25zZRI8CglHZXRTZXJ2ZWQSFi5vYWFzLkdldFNlcnZlZFJlcXVlc3QaFy5vYWFzLkdldFNlcnZlZFJlc3BvbnNlEjMKBlJlc2lnbhITLm9hYXMuUmVzaWduUmVxdWVzdBoULm9hYXMuUmVzaWduUmVzcG9uc2ViBnByb3RvMw");
+  fileDesc("ChBvYWFzLWFkbWluLnByb3RvEgRvYWFzIhIKEEdldFN0YXR1c1JlcXVlc3QiuAMKDE1lbWJlclN0YXR1cxISCgpjb2xsZWN0aW9uGAEgASgJEg8KB29yZGluYWwYAiABKA0SJQoLc3RvcmVfc3RhdGUYAyABKA4yEC5vYWFzLlN0b3JlU3RhdGUSFQoNc3RvcmVfbWVzc2FnZRgEIAEoCRITCgtpbmNhcm5hdGlvbhgFIAEoCRIWCg5mb3JtYXRfdmVyc2lvbhgGIAEoDRISCgpnZW5lcmF0aW9uGAcgASgEEhcKD21ldGFfZ2VuZXJhdGlvbhgIIAEoBBIhCgZzaGFyZHMYCSADKAsyES5vYWFzLlNoYXJkU3RhdHVzEhYKDmNhcGFjaXR5X2J5dGVzGAogASgEEhIKCnVzZWRfYnl0ZXMYCyABKAQSFwoPcHJvZ3JhbV92ZXJzaW9uGAwgASgJEhYKDmNvbnRlbnRfZGlnZXN0GA0gASgJEicKCWNvbW1pdHRlZBgOIAEoCzIULm9hYXMuQ29sbGVjdGlvblNwZWMSEAoIaWRlbnRpdHkYDyABKAkSHgoEbWV0YRgQIAEoCzIQLm9hYXMuUmFmdFN0YXR1cxIQCghyZXNpZ25lZBgRIAEoCCLJAQoLU2hhcmRTdGF0dXMSEQoJcGFydGl0aW9uGAEgASgNEh8KBXN0YXRlGAIgASgOMhAub2Fhcy5TaGFyZFN0YXRlEg4KBmxlYWRlchgDIAEoCBIPCgdvYmplY3RzGAQgASgEEg0KBWJ5dGVzGAUgASgEEhUKDWFwcGxpZWRfaW5kZXgYBiABKAQSDwoHbWVzc2FnZRgHIAEoCRIOCgZsYWdfbXMYCCABKAQSHgoEcmFmdBgJIAEoCzIQLm9hYXMuUmFmdFN0YXR1cyLXAQoKUmFmdFN0YXR1cxIcCgRyb2xlGAEgASgOMg4ub2Fhcy5SYWZ0Um9sZRIMCgR0ZXJtGAIgASgEEg4KBmxlYWRlchgDIAEoCRIOCgZ2b3RlcnMYBCADKAkSEAoIbGVhcm5lcnMYBSADKAkSEAoIb3V0Z29pbmcYBiADKAkSFAoMY29tbWl0X2luZGV4GAcgASgEEicKB21lbWJlcnMYCCADKAsyFi5vYWFzLlJhZnRNZW1iZXJTdGF0dXMSGgoScmVhY2hlZF9nZW5lcmF0aW9uGAkgASgEInEKEFJhZnRNZW1iZXJTdGF0dXMSEwoLaW5jYXJuYXRpb24YASABKAkSEwoLbGFnX2VudHJpZXMYAiABKAQSDgoGYWN0aXZlGAMgASgIEhEKCWNhdWdodF91cBgEIAEoCBIQCghzbmFwc2hvdBgFIAEoCCJGCg1Gb3JtYXRSZXF1ZXN0EhIKCmNvbGxlY3Rpb24YASABKAkSDwoHb3JkaW5hbBgCIAEoDRIQCghpZGVudGl0eRgDIAEoCSIlCg5Gb3JtYXRSZXNwb25zZRITCgtpbmNhcm5hdGlvbhgBIAEoCSLvAwoOQ29sbGVjdGlvblNwZWMSEgoKY29sbGVjdGlvbhgBIAEoCRIPCgdwYWNrYWdlGAIgASgJEhIKCmdlbmVyYXRpb24YAyABKAQSFAoMcGFydGl0aW9uaW5nGAQgASgJEhQKDGhhc2hfdmVyc2lvbhgFIAEoDRInCgdtZW1iZXJzGAYgAygLMhYub2Fhcy5Db2xsZWN0aW9uTWVtYmVyEi0KCnBhcnRpdGlvbnMYByADKAsyGS5vYWFzLlBhcnRpdGlvbkFzc2lnbm1lbnQSIwoFc2xvdHMYCCADKAsyFC5vYWFzLlNsb3RBc3NpZ25tZW50EisKCWZ1bmN0aW9ucxgJIAMoCzIYLm9hYXMuQ29sbGVjdGlvbkZ1bmN0aW9uEjIKB29wdGlvbnMYCiADKAsyIS5vYWFzLkNvbGxlY3Rpb25TcGVjLk9wdGlvbnNFbnRyeRISCgpzaGFyZF90eXBlGAsgASgJEhIKCnBlcnNpc3RlbnQYDCABKAgSEAoIZGlzYWJsZWQYDSABKAgSGwoTcmVzb2x2ZWRfY2xhc3NfanNvbhgOIAEoCRITCgttZXRhX3ZvdGVycxgPIAMoBBouCgxPcHRpb25zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKBAQoQQ29sbGVjdGlvbk1lbWJlchIKCgJpZBgBIAEoBBITCgtlbnZpcm9ubWVudBgCIAEoCRIPCgdvcmRpbmFsGAMgASgNEhMKC2luY2FybmF0aW9uGAQgASgJEhQKDGxpbmtfYWRkcmVzcxgFIAEoCRIQCghkYXRhX3VybBgGIAEoCSJcChNQYXJ0aXRpb25Bc3NpZ25tZW50EhEKCXBhcnRpdGlvbhgBIAEoDRIPCgdtZW1iZXJzGAIgAygEEg8KB2ZvdW5kZWQYAyABKAQSEAoIZm91bmRlcnMYBCADKAkiQAoOU2xvdEFzc2lnbm1lbnQSDQoFZmlyc3QYASABKA0SDAoEbGFzdBgCIAEoDRIRCglwYXJ0aXRpb24YAyABKA0ixwEKEkNvbGxlY3Rpb25GdW5jdGlvbhIMCgRuYW1lGAEgASgJEgsKA3VybBgCIAEoCRIRCglzdGF0ZWxlc3MYAyABKAgSDwoHc3RhbmRieRgEIAEoCBIUCgxhY3RpdmVfZ3JvdXAYBSADKAQSEAoIZGlzYWJsZWQYBiABKAgSDgoGYWNjZXNzGAcgASgJEhIKCnRpbWVvdXRfbXMYCCABKA0SEQoJaW1tdXRhYmxlGAkgASgIEhMKC2NvbmN1cnJlbmN5GAogASgJIlMKDlByb3Bvc2VSZXF1ZXN0EhsKE2V4cGVjdGVkX2dlbmVyYXRpb24YASABKAQSJAoGd2FudGVkGAIgASgLMhQub2Fhcy5Db2xsZWN0aW9uU3BlYyIlCg9Qcm9wb3NlUmVzcG9uc2USEgoKZ2VuZXJhdGlvbhgBIAEoBCIyCgxBcHBseVJlcXVlc3QSIgoEc3BlYxgBIAEoCzIULm9hYXMuQ29sbGVjdGlvblNwZWMiIwoNQXBwbHlSZXNwb25zZRISCgpnZW5lcmF0aW9uGAEgASgEIjIKDEFkb3B0UmVxdWVzdBIiCgRzcGVjGAEgASgLMhQub2Fhcy5Db2xsZWN0aW9uU3BlYyIjCg1BZG9wdFJlc3BvbnNlEhIKCmdlbmVyYXRpb24YASABKAQiEgoQR2V0U2VydmVkUmVxdWVzdCI3ChFHZXRTZXJ2ZWRSZXNwb25zZRIiCgRzcGVjGAEgASgLMhQub2Fhcy5Db2xsZWN0aW9uU3BlYyIgCg1SZXNpZ25SZXF1ZXN0Eg8KB3NlY29uZHMYASABKA0iEAoOUmVzaWduUmVzcG9uc2UqiQEKClN0b3JlU3RhdGUSGwoXU1RPUkVfU1RBVEVfVU5TUEVDSUZJRUQQABIVChFTVE9SRV9TVEFURV9FTVBUWRABEhUKEVNUT1JFX1NUQVRFX1JFQURZEAISFwoTU1RPUkVfU1RBVEVfRk9SRUlHThADEhcKE1NUT1JFX1NUQVRFX1JFRlVTRUQQBCqQAQoKU2hhcmRTdGF0ZRIbChdTSEFSRF9TVEFURV9VTlNQRUNJRklFRBAAEhgKFFNIQVJEX1NUQVRFX1NUQVJUSU5HEAESFQoRU0hBUkRfU1RBVEVfUkVBRFkQAhIWChJTSEFSRF9TVEFURV9GQUlMRUQQAxIcChhTSEFSRF9TVEFURV9TVE9SQUdFX0ZVTEwQBCpqCghSYWZ0Um9sZRIZChVSQUZUX1JPTEVfVU5TUEVDSUZJRUQQABIWChJSQUZUX1JPTEVfRk9MTE9XRVIQARIUChBSQUZUX1JPTEVfTEVBREVSEAISFQoRUkFGVF9ST0xFX0xFQVJORVIQAzLFAwoJT2RnbUFkbWluEjcKCUdldFN0YXR1cxIWLm9hYXMuR2V0U3RhdHVzUmVxdWVzdBoSLm9hYXMuTWVtYmVyU3RhdHVzEjsKC1dhdGNoU3RhdHVzEhYub2Fhcy5HZXRTdGF0dXNSZXF1ZXN0GhIub2Fhcy5NZW1iZXJTdGF0dXMwARIzCgZGb3JtYXQSEy5vYWFzLkZvcm1hdFJlcXVlc3QaFC5vYWFzLkZvcm1hdFJlc3BvbnNlEjYKB1Byb3Bvc2USFC5vYWFzLlByb3Bvc2VSZXF1ZXN0GhUub2Fhcy5Qcm9wb3NlUmVzcG9uc2USMAoFQWRvcHQSEi5vYWFzLkFkb3B0UmVxdWVzdBoTLm9hYXMuQWRvcHRSZXNwb25zZRIwCgVBcHBseRISLm9hYXMuQXBwbHlSZXF1ZXN0GhMub2Fhcy5BcHBseVJlc3BvbnNlEjwKCUdldFNlcnZlZBIWLm9hYXMuR2V0U2VydmVkUmVxdWVzdBoXLm9hYXMuR2V0U2VydmVkUmVzcG9uc2USMwoGUmVzaWduEhMub2Fhcy5SZXNpZ25SZXF1ZXN0GhQub2Fhcy5SZXNpZ25SZXNwb25zZWIGcHJvdG8z");
 
 /**
  * @generated from message oaas.GetStatusRequest
@@ -199,13 +199,6 @@ export type ShardStatus = Message<"oaas.ShardStatus"> & {
    * @generated from field: oaas.RaftStatus raft = 9;
    */
   raft?: RaftStatus | undefined;
-
-  /**
-   * Moves of slots out of this partition, on the member that drives them; see SlotMove.
-   *
-   * @generated from field: repeated oaas.SlotMoveStatus moves = 10;
-   */
-  moves: SlotMoveStatus[];
 };
 
 /**
@@ -332,54 +325,6 @@ export const RaftMemberStatusSchema: GenMessage<RaftMemberStatus> = /*@__PURE__*
   messageDesc(file_oaas_admin, 4);
 
 /**
- * @generated from message oaas.SlotMoveStatus
- */
-export type SlotMoveStatus = Message<"oaas.SlotMoveStatus"> & {
-  /**
-   * @generated from field: uint32 first = 1;
-   */
-  first: number;
-
-  /**
-   * @generated from field: uint32 last = 2;
-   */
-  last: number;
-
-  /**
-   * Partition that gets them.
-   *
-   * @generated from field: uint32 to = 3;
-   */
-  to: number;
-
-  /**
-   * Index of the MoveSlots entry in the source's log; 0 = still copying.
-   *
-   * @generated from field: uint64 cut_index = 4;
-   */
-  cutIndex: bigint;
-
-  /**
-   * The target has the state up to `cut_index` and serves: the next generation may name it.
-   *
-   * @generated from field: bool active = 5;
-   */
-  active: boolean;
-
-  /**
-   * @generated from field: uint64 copied_objects = 6;
-   */
-  copiedObjects: bigint;
-};
-
-/**
- * Describes the message oaas.SlotMoveStatus.
- * Use `create(SlotMoveStatusSchema)` to create a new message.
- */
-export const SlotMoveStatusSchema: GenMessage<SlotMoveStatus> = /*@__PURE__*/
-  messageDesc(file_oaas_admin, 5);
-
-/**
  * @generated from message oaas.FormatRequest
  */
 export type FormatRequest = Message<"oaas.FormatRequest"> & {
@@ -406,7 +351,7 @@ export type FormatRequest = Message<"oaas.FormatRequest"> & {
  * Use `create(FormatRequestSchema)` to create a new message.
  */
 export const FormatRequestSchema: GenMessage<FormatRequest> = /*@__PURE__*/
-  messageDesc(file_oaas_admin, 6);
+  messageDesc(file_oaas_admin, 5);
 
 /**
  * @generated from message oaas.FormatResponse
@@ -423,7 +368,7 @@ export type FormatResponse = Message<"oaas.FormatResponse"> & {
  * Use `create(FormatResponseSchema)` to create a new message.
  */
 export const FormatResponseSchema: GenMessage<FormatResponse> = /*@__PURE__*/
-  messageDesc(file_oaas_admin, 7);
+  messageDesc(file_oaas_admin, 6);
 
 /**
  * The content of a generation: everything that a member needs to serve.
@@ -515,13 +460,6 @@ export type CollectionSpec = Message<"oaas.CollectionSpec"> & {
    * @generated from field: repeated uint64 meta_voters = 15;
    */
   metaVoters: bigint[];
-
-  /**
-   * Slots that shall move; `slots` names the target only once it is active.
-   *
-   * @generated from field: repeated oaas.SlotMove moves = 16;
-   */
-  moves: SlotMove[];
 };
 
 /**
@@ -529,7 +467,7 @@ export type CollectionSpec = Message<"oaas.CollectionSpec"> & {
  * Use `create(CollectionSpecSchema)` to create a new message.
  */
 export const CollectionSpecSchema: GenMessage<CollectionSpec> = /*@__PURE__*/
-  messageDesc(file_oaas_admin, 8);
+  messageDesc(file_oaas_admin, 7);
 
 /**
  * Everybody who holds a replica, shall hold one, or is to be reached until it holds none any more.
@@ -577,7 +515,7 @@ export type CollectionMember = Message<"oaas.CollectionMember"> & {
  * Use `create(CollectionMemberSchema)` to create a new message.
  */
 export const CollectionMemberSchema: GenMessage<CollectionMember> = /*@__PURE__*/
-  messageDesc(file_oaas_admin, 9);
+  messageDesc(file_oaas_admin, 8);
 
 /**
  * @generated from message oaas.PartitionAssignment
@@ -620,7 +558,7 @@ export type PartitionAssignment = Message<"oaas.PartitionAssignment"> & {
  * Use `create(PartitionAssignmentSchema)` to create a new message.
  */
 export const PartitionAssignmentSchema: GenMessage<PartitionAssignment> = /*@__PURE__*/
-  messageDesc(file_oaas_admin, 10);
+  messageDesc(file_oaas_admin, 9);
 
 /**
  * @generated from message oaas.SlotAssignment
@@ -647,43 +585,7 @@ export type SlotAssignment = Message<"oaas.SlotAssignment"> & {
  * Use `create(SlotAssignmentSchema)` to create a new message.
  */
 export const SlotAssignmentSchema: GenMessage<SlotAssignment> = /*@__PURE__*/
-  messageDesc(file_oaas_admin, 11);
-
-/**
- * Slots [first, last] go from one partition to another: the leader of `from` copies them to the group
- * of `to`, then logs a MoveSlots entry. After it the source answers WRONG_PARTITION with `to`, and the
- * target serves them as soon as it has the state up to that entry.
- *
- * @generated from message oaas.SlotMove
- */
-export type SlotMove = Message<"oaas.SlotMove"> & {
-  /**
-   * @generated from field: uint32 first = 1;
-   */
-  first: number;
-
-  /**
-   * @generated from field: uint32 last = 2;
-   */
-  last: number;
-
-  /**
-   * @generated from field: uint32 from = 3;
-   */
-  from: number;
-
-  /**
-   * @generated from field: uint32 to = 4;
-   */
-  to: number;
-};
-
-/**
- * Describes the message oaas.SlotMove.
- * Use `create(SlotMoveSchema)` to create a new message.
- */
-export const SlotMoveSchema: GenMessage<SlotMove> = /*@__PURE__*/
-  messageDesc(file_oaas_admin, 12);
+  messageDesc(file_oaas_admin, 10);
 
 /**
  * @generated from message oaas.CollectionFunction
@@ -749,7 +651,7 @@ export type CollectionFunction = Message<"oaas.CollectionFunction"> & {
  * Use `create(CollectionFunctionSchema)` to create a new message.
  */
 export const CollectionFunctionSchema: GenMessage<CollectionFunction> = /*@__PURE__*/
-  messageDesc(file_oaas_admin, 13);
+  messageDesc(file_oaas_admin, 11);
 
 /**
  * @generated from message oaas.ProposeRequest
@@ -771,7 +673,7 @@ export type ProposeRequest = Message<"oaas.ProposeRequest"> & {
  * Use `create(ProposeRequestSchema)` to create a new message.
  */
 export const ProposeRequestSchema: GenMessage<ProposeRequest> = /*@__PURE__*/
-  messageDesc(file_oaas_admin, 14);
+  messageDesc(file_oaas_admin, 12);
 
 /**
  * @generated from message oaas.ProposeResponse
@@ -788,7 +690,7 @@ export type ProposeResponse = Message<"oaas.ProposeResponse"> & {
  * Use `create(ProposeResponseSchema)` to create a new message.
  */
 export const ProposeResponseSchema: GenMessage<ProposeResponse> = /*@__PURE__*/
-  messageDesc(file_oaas_admin, 15);
+  messageDesc(file_oaas_admin, 13);
 
 /**
  * @generated from message oaas.ApplyRequest
@@ -805,7 +707,7 @@ export type ApplyRequest = Message<"oaas.ApplyRequest"> & {
  * Use `create(ApplyRequestSchema)` to create a new message.
  */
 export const ApplyRequestSchema: GenMessage<ApplyRequest> = /*@__PURE__*/
-  messageDesc(file_oaas_admin, 16);
+  messageDesc(file_oaas_admin, 14);
 
 /**
  * @generated from message oaas.ApplyResponse
@@ -822,7 +724,7 @@ export type ApplyResponse = Message<"oaas.ApplyResponse"> & {
  * Use `create(ApplyResponseSchema)` to create a new message.
  */
 export const ApplyResponseSchema: GenMessage<ApplyResponse> = /*@__PURE__*/
-  messageDesc(file_oaas_admin, 17);
+  messageDesc(file_oaas_admin, 15);
 
 /**
  * @generated from message oaas.AdoptRequest
@@ -839,7 +741,7 @@ export type AdoptRequest = Message<"oaas.AdoptRequest"> & {
  * Use `create(AdoptRequestSchema)` to create a new message.
  */
 export const AdoptRequestSchema: GenMessage<AdoptRequest> = /*@__PURE__*/
-  messageDesc(file_oaas_admin, 18);
+  messageDesc(file_oaas_admin, 16);
 
 /**
  * @generated from message oaas.AdoptResponse
@@ -856,7 +758,7 @@ export type AdoptResponse = Message<"oaas.AdoptResponse"> & {
  * Use `create(AdoptResponseSchema)` to create a new message.
  */
 export const AdoptResponseSchema: GenMessage<AdoptResponse> = /*@__PURE__*/
-  messageDesc(file_oaas_admin, 19);
+  messageDesc(file_oaas_admin, 17);
 
 /**
  * @generated from message oaas.GetServedRequest
@@ -869,7 +771,7 @@ export type GetServedRequest = Message<"oaas.GetServedRequest"> & {
  * Use `create(GetServedRequestSchema)` to create a new message.
  */
 export const GetServedRequestSchema: GenMessage<GetServedRequest> = /*@__PURE__*/
-  messageDesc(file_oaas_admin, 20);
+  messageDesc(file_oaas_admin, 18);
 
 /**
  * @generated from message oaas.GetServedResponse
@@ -888,7 +790,7 @@ export type GetServedResponse = Message<"oaas.GetServedResponse"> & {
  * Use `create(GetServedResponseSchema)` to create a new message.
  */
 export const GetServedResponseSchema: GenMessage<GetServedResponse> = /*@__PURE__*/
-  messageDesc(file_oaas_admin, 21);
+  messageDesc(file_oaas_admin, 19);
 
 /**
  * @generated from message oaas.ResignRequest
@@ -907,7 +809,7 @@ export type ResignRequest = Message<"oaas.ResignRequest"> & {
  * Use `create(ResignRequestSchema)` to create a new message.
  */
 export const ResignRequestSchema: GenMessage<ResignRequest> = /*@__PURE__*/
-  messageDesc(file_oaas_admin, 22);
+  messageDesc(file_oaas_admin, 20);
 
 /**
  * @generated from message oaas.ResignResponse
@@ -920,7 +822,7 @@ export type ResignResponse = Message<"oaas.ResignResponse"> & {
  * Use `create(ResignResponseSchema)` to create a new message.
  */
 export const ResignResponseSchema: GenMessage<ResignResponse> = /*@__PURE__*/
-  messageDesc(file_oaas_admin, 23);
+  messageDesc(file_oaas_admin, 21);
 
 /**
  * @generated from enum oaas.StoreState

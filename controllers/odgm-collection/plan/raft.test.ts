@@ -315,6 +315,12 @@ describe("nodes of Raft", () => {
     expect(arriving.nodes).toBe(5);
     expect(arriving.identity?.members.get(4)).toEqual({ kind: "formatted", incarnation: "i4" });
 
+    const silent: Story = { ...asked, committed: next, voters: ["i0", "i1", "i4"], away: [4] };
+    expect(planOf(silent).identity?.members.get(4)).toEqual({
+      kind: "formatted",
+      incarnation: "i4",
+    });
+
     const arrived = planOf({ ...asked, committed: next });
     expect(arrived.nodes).toBe(5);
     expect(arrived.identity?.members.get(4)).toEqual({ kind: "evacuated" });

@@ -24,7 +24,6 @@ function withoutCounts(status: MemberStatus): MemberStatus {
       appliedIndex: 0n,
       lagMs: 0n,
       ...(shard.raft === undefined ? {} : { raft: withoutIndexes(shard.raft) }),
-      moves: shard.moves.map((move) => ({ ...move, copiedObjects: 0n })),
     })),
   };
 }
