@@ -111,7 +111,8 @@ export class FakeWatch {
   release(): void {
     if (this.#state !== "held") return;
     this.#state = "open";
-    for (const line of this.#held.splice(0)) this.#push(line);
+    this.#lines.push(...this.#held.splice(0));
+    this.#wake();
   }
 
   /** Tells the last few events once more, as a proxy or a server with a lagging cache may. */
@@ -182,12 +183,10 @@ export class FakeWatch {
   }
 
   #push(line: WatchLine, moreMs = 0): void {
-    if (this.#state === "held") this.#held.push(line);
-    if (this.#state !== "open") return;
+    if (this.#state !== "open" && this.#state !== "held") return;
     const lagMs = this.#options.lag() + moreMs;
     if (lagMs === 0 && this.#late === 0) {
-      this.#lines.push(line);
-      this.#wake();
+      this.#deliver(line);
       return;
     }
     const { clock } = this.#options;
@@ -196,11 +195,15 @@ export class FakeWatch {
     this.#late += 1;
     clock.schedule(this.#lateUntilMs - nowMs, () => {
       this.#late -= 1;
-      if (this.#state === "ended" || this.#state === "silent") return;
-      if (this.#state === "held") this.#held.push(line);
-      else this.#lines.push(line);
-      this.#wake();
+      this.#deliver(line);
     });
+  }
+
+  #deliver(line: WatchLine): void {
+    if (this.#state === "ended" || this.#state === "silent") return;
+    if (this.#state === "held") this.#held.push(line);
+    else this.#lines.push(line);
+    this.#wake();
   }
 }
 

@@ -7,11 +7,14 @@ export { FakeClock, fakeWorld, settle } from "./fake-clock.ts";
 export { memoryLogger } from "./memory-logger.ts";
 export { Dice } from "./simulation/dice.ts";
 export { SimProcess } from "./simulation/process.ts";
+export { sieve } from "./simulation/sieve.ts";
+export type { Intent, SievePlan } from "./simulation/sieve.ts";
 export { simulate } from "./simulation/simulate.ts";
 export { conditionsOf, troubleOf } from "./simulation/troubles.ts";
 export type {
   Action,
   FaultCounts,
+  Hand,
   Host,
   Invariant,
   Sabotage,

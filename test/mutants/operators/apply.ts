@@ -12,6 +12,7 @@ const STEPS = "controllers/runtime/controller/steps.ts";
 const inSafety = testsOf("controllers/runtime/controller/safety.test.ts");
 const inRunner = testsOf("controllers/runtime/controller/runner.test.ts");
 
+const inSieve = testsOf("test/simulation/operators/sieve.test.ts");
 const inLateCollection = testsOf("test/simulation/operators/scenarios/late-collection.test.ts");
 
 /** Apply, prune, drift, finalizers. */
@@ -237,6 +238,18 @@ export const APPLY_MUTANTS: readonly Mutant[] = [
       inLateCollection(
         `a garbage collector that is late keeps successors waiting and nothing else, seed ${seed}`,
       ),
+    ),
+  },
+  {
+    id: "labels-not-compared",
+    breaks: "a label of ours that somebody has changed stays changed; no write ever tells of it",
+    file: "controllers/runtime/apply/match.ts",
+    find: "      for (const [field, value] of Object.entries(desired)) {\n",
+    replace:
+      "      for (const [field, value] of Object.entries(desired)) {\n" +
+      '        if (field === "labels") continue;\n',
+    killers: [44, 66].map((seed) =>
+      inSieve(`a run with faults ends as the one without, seed ${seed}`),
     ),
   },
 ];

@@ -8,7 +8,7 @@ import type { Action, Simulation } from "#controllers/runtime/testing/index.ts";
 import { INVARIANTS } from "./invariants/index.ts";
 import { OWN_KINDS, SYSTEM_NAMESPACE } from "./world/kinds.ts";
 import { simCollectionPort } from "./world/member-port.ts";
-import type { Shape } from "./world/users.ts";
+import type { Shape } from "./world/specs.ts";
 import { World } from "./world/world.ts";
 
 const ACTIONS: readonly Action<World>[] = [

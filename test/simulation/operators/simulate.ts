@@ -5,6 +5,7 @@ import { simulate as run } from "#controllers/runtime/testing/index.ts";
 
 import { oaasSimulation } from "./oaas.ts";
 import { rawstorSimulation } from "./rawstor/rawstor.ts";
+import { oaasSieve, rawstorSieve } from "./sieve.ts";
 
 /** What may be asked of a run besides its seed. */
 export interface RunOptions {
@@ -37,15 +38,21 @@ const EAGER_EVERY = 7;
 /** The others renew as seldom as the deadline allows: every renewal is one more request. */
 const SELDOM = { retryPeriodMs: 5_000 } as const;
 
+/** One seed of so many is run with and without faults, and must end the same. */
+const SIEVED_EVERY = 11;
+
 /** Runs one seed. */
 export function simulate(options: RunOptions): Promise<SimulationReport> {
   const { seed } = options;
   if (seed % BIG_EVERY === 0) return run(oaasSimulation({ steps: BIG_STEPS, ...options }));
+  const isSieved = seed % SIEVED_EVERY === 0 && options.steps === undefined;
   const processes = seed % STANDBY_EVERY === 0 ? 2 : 1;
   const common = { processes, lease: seed % EAGER_EVERY === 0 ? {} : SELDOM };
   if (seed % SHARES < RAWSTOR_SHARE) {
+    if (isSieved) return rawstorSieve({ ...common, ...options });
     return run(rawstorSimulation({ steps: RAWSTOR_STEPS, ...common, ...options }));
   }
   const packages = [seed % PAIR_EVERY === 0 ? ("p1" as const) : ("p0" as const)];
+  if (isSieved) return oaasSieve({ packages, ...common, ...options });
   return run(oaasSimulation({ packages, steps: SMALL_STEPS, ...common, ...options }));
 }

@@ -30,6 +30,16 @@ export interface Invariant<W> {
   begin(world: W, violated: Violated): (() => void) | undefined;
 }
 
+/** What a script may do with the simulator's faults. */
+export interface Hand {
+  /** A new draw of how much goes wrong from now on. */
+  drawWeather(): void;
+  /** One drawn fault of the network or of a process. */
+  strike(): void;
+  /** A line for the trace. */
+  note(what: string): void;
+}
+
 /** A simulation: what runs in it, who does what, and what must hold. */
 export interface Simulation<W> {
   /** The same seed gives the same run, to the last request. */
@@ -60,7 +70,9 @@ export interface Simulation<W> {
   /** False: nothing fails; true if not given. */
   readonly faults?: boolean;
   /** Instead of drawn steps: exactly this. For named scenarios. */
-  readonly script?: (world: W) => Promise<void>;
+  readonly script?: (world: W, hand: Hand) => Promise<void>;
+  /** Watches the simulator's own world, besides the rules. */
+  readonly onlooker?: Invariant<SimWorld>;
   readonly sabotage?: Sabotage;
   /** Ends the run once this invariant is violated. */
   readonly stopAt?: string;

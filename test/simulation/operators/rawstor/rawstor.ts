@@ -11,6 +11,7 @@ import { defineKind, keyOf, KINDS } from "#controllers/runtime/index.ts";
 import type {
   Action,
   Dice,
+  Intent,
   Invariant,
   Simulation,
   SimWorld,
@@ -37,6 +38,15 @@ export class RawstorWorld {
     this.disks = new Disks(sim, dice);
     const node = { apiVersion: "v1", kind: "Node", metadata: { name: "node-1" } };
     sim.server.userApply(KINDS.Node, node);
+  }
+
+  /** Has a target of this name be so, or not be there. */
+  want(name: string, spec: Partial<OstTarget["spec"]> | undefined): void {
+    const live = one(this.sim.server, TARGETS, { namespace: "", name });
+    if (spec !== undefined) this.put(name, spec);
+    else if (live !== undefined && live.metadata.deletionTimestamp === undefined) {
+      this.sim.server.userDelete(TARGETS, { namespace: "", name });
+    }
   }
 
   put(name: string, spec: Partial<OstTarget["spec"]> = {}): string {
@@ -215,7 +225,7 @@ const dataKept: Invariant<RawstorWorld> = {
 };
 
 /** What people do at the end: valid targets, disks that may go, losses accepted by name. */
-function mend(world: RawstorWorld, round: number): readonly string[] {
+export function mend(world: RawstorWorld, round: number): readonly string[] {
   const { sim, disks } = world;
   if (round === 0) {
     for (const { metadata } of all(sim.server, TARGETS)) {
@@ -251,6 +261,37 @@ function isRefused({ sim }: RawstorWorld, name: string): boolean {
 
 function isReady(target: object): boolean {
   return conditionsOf(target).some((item) => item.type === "Ready" && item.status === "True");
+}
+
+/** What people want of targets, in order, each but the last time to be there; and what disturbs. */
+export function rawstorIntents(dice: Dice): {
+  readonly intents: readonly Intent<RawstorWorld>[];
+  readonly disturbances: readonly Action<RawstorWorld>[];
+  readonly insist: (world: RawstorWorld) => void;
+} {
+  const last = new Map<string, Partial<OstTarget["spec"]> | undefined>();
+  const intents: Intent<RawstorWorld>[] = [];
+  const want = (name: string, spec: Partial<OstTarget["spec"]> | undefined): void => {
+    intents.push({ name: `want ${name}`, run: (world) => world.want(name, spec) });
+    last.set(name, spec);
+  };
+  for (let left = dice.int(1, 3); left > 0; left -= 1) {
+    const isValid = dice.chance(0.75);
+    const image = `example.com/ost:${dice.int(1, 3)}`;
+    want(dice.pick(NAMES), isValid ? { image } : { maintenance: "Drain" });
+  }
+  for (const name of [...last.keys()]) {
+    // A disk belongs to its first target: no second one of that name.
+    want(name, dice.chance(0.2) ? undefined : { image: `example.com/ost:${dice.int(1, 3)}` });
+  }
+  const names = new Set(["kill pod", "delete child", "spoil child"]);
+  return {
+    intents,
+    disturbances: ACTIONS.filter((action) => names.has(action.name)),
+    insist: (world) => {
+      for (const [name, spec] of last) world.want(name, spec);
+    },
+  };
 }
 
 /** The simulation; `options` may replace any part of it. */

@@ -213,6 +213,8 @@ export class SimCluster {
     const podIP = `10.0.${this.#addresses >> 8}.${this.#addresses & 0xff}`;
     const conditions = [{ type: "Ready", status: "True" }];
     this.#status(KINDS.Pod, pod, { phase: "Running", podIP, conditions });
+    // Its groups may have a majority now, and elect.
+    this.#fleet.changed(`${podIP}:${ADMIN_PORT}`);
   }
 
   /** A volume whose claim has gone goes too, unless it is to be retained. */

@@ -11,32 +11,21 @@ import type { SimCluster } from "./cluster.ts";
 import type { Fleet } from "./fleet.ts";
 import { COLLECTIONS, NAMESPACE, PACKAGES, RUNTIMES } from "./kinds.ts";
 import { all, one } from "./look.ts";
+import type { Shape, Spec } from "./specs.ts";
+import { badSpec, goodSpec, SHAPES } from "./specs.ts";
 
-type Spec = OPackage["spec"];
-
-/** Shape per package: what cannot be changed while there is data. */
-const SHAPES = [
-  { name: "p0", template: "Dev", partitions: 2 },
-  { name: "p1", template: "Edge", partitions: 4 },
-] as const;
-
-/** One package: its name and what it asks for. `p0` has one member, `p1` two. */
-export type Shape = (typeof SHAPES)[number];
-
-/** Kinds whose objects people spoil by hand. */
-const CHILD_KINDS: readonly Kind[] = [
+/** Kinds that stand for nothing but themselves. */
+export const PLAIN_KINDS: readonly Kind[] = [
   KINDS.ConfigMap,
   KINDS.Deployment,
   KINDS.PodDisruptionBudget,
   KINDS.Service,
   KINDS.ServiceAccount,
-  KINDS.StatefulSet,
-  RUNTIMES,
-  COLLECTIONS,
 ];
+/** Kinds whose objects people spoil by hand. */
+const CHILD_KINDS: readonly Kind[] = [...PLAIN_KINDS, KINDS.StatefulSet, RUNTIMES, COLLECTIONS];
 /** The label that people put on children; nobody but they may take it away. */
 export const FOREIGN_LABEL = "example.com/mine";
-const FUNCTIONS = ["echo", "random", "counter"] as const;
 const PACKAGE_TYPE = { apiVersion: "oaas.io/v1alpha1", kind: "OPackage" } as const;
 
 /** What people act on. */
@@ -60,6 +49,7 @@ export class Users {
   #recordGone = false;
   /** Packages whose last spec cannot become Ready: refused, suspended or disabled. */
   readonly #spoilt = new Set<Shape["name"]>();
+  readonly #wanted = new Map<Shape, Spec | undefined>();
   readonly #server: FakeApiServer;
   readonly #cluster: SimCluster;
   readonly #fleet: Fleet;
@@ -79,16 +69,21 @@ export class Users {
     });
   }
 
+  /** True once somebody has deleted an identity record by hand. */
+  get recordGone(): boolean {
+    return this.#recordGone;
+  }
+
   /** A package comes, or is changed to something valid. */
   edit(): string {
     const shape = this.#dice.pick(this.#shapes);
-    return this.#apply(shape, this.#goodSpec(shape), "put");
+    return this.#apply(shape, goodSpec(shape, this.#dice), "put");
   }
 
   /** A package is changed to something that is refused. */
   spoil(): string {
     const shape = this.#dice.pick(this.#shapes);
-    return this.#apply(shape, this.#badSpec(shape), "spoil");
+    return this.#apply(shape, badSpec(shape, this.#dice), "spoil");
   }
 
   delete(): string {
@@ -105,7 +100,7 @@ export class Users {
     if (this.#live(shape) !== undefined) {
       this.#server.userDelete(PACKAGES, { namespace: NAMESPACE, name: shape.name });
     }
-    return this.#apply(shape, this.#goodSpec(shape), "again");
+    return this.#apply(shape, goodSpec(shape, this.#dice), "again");
   }
 
   /** Creates or changes package `p0` (one member) or `p1` (two), for scripts. */
@@ -114,7 +109,7 @@ export class Users {
     change: Partial<Spec> & { readonly policy?: "Retain" | "Delete" } = {},
   ): void {
     const shape = SHAPES.find((one) => one.name === name) ?? SHAPES[0];
-    const { state: _state, suspend: _suspend, ...good } = this.#goodSpec(shape);
+    const { state: _state, suspend: _suspend, ...good } = goodSpec(shape, this.#dice);
     const { policy = "Retain", ...rest } = change;
     const deployments = (good.deployments ?? []).map((one) => ({ ...one, deletionPolicy: policy }));
     this.#apply(shape, { ...good, deployments, ...rest }, "put");
@@ -127,11 +122,28 @@ export class Users {
     this.#server.userDelete(PACKAGES, { namespace: NAMESPACE, name });
   }
 
+  /** From now on people want this package so, or not at all; they do what is to be done for it. */
+  want(shape: Shape, spec: Spec | undefined): void {
+    this.#wanted.set(shape, spec);
+    this.insist();
+  }
+
+  /** Once more what people want, as a program that syncs a repository does it. */
+  insist(): void {
+    for (const [shape, spec] of this.#wanted) {
+      const live = this.#live(shape);
+      if (spec !== undefined) this.#apply(shape, spec, "want");
+      else if (live !== undefined && live.metadata.deletionTimestamp === undefined) {
+        this.remove(shape.name);
+      }
+    }
+  }
+
   /** Mends every package that is there and needs it: valid, enabled, not suspended. */
   mend(): void {
     for (const shape of SHAPES) {
       if (!this.#spoilt.has(shape.name) || this.#live(shape) === undefined) continue;
-      const { state: _state, suspend: _suspend, ...spec } = this.#goodSpec(shape);
+      const { state: _state, suspend: _suspend, ...spec } = goodSpec(shape, this.#dice);
       this.#apply(shape, spec, "mend");
     }
   }
@@ -150,8 +162,8 @@ export class Users {
     });
   }
 
-  spoilChild(): string {
-    const found = this.#child();
+  spoilChild(kinds = CHILD_KINDS): string {
+    const found = this.#child(kinds);
     if (found === undefined) return "nothing";
     const { kind, live } = found;
     const spec = (live as { readonly spec?: Record<string, unknown> }).spec ?? {};
@@ -174,6 +186,15 @@ export class Users {
     const how = this.#dice.pick(["Background", "Foreground", "Orphan"] as const);
     this.#server.userDelete(kind, keyOf(live), how);
     return `${kind.kind} ${live.metadata.name} ${how}`;
+  }
+
+  /** Deletes a child that holds no data. */
+  deletePlainChild(): string {
+    const found = this.#child(PLAIN_KINDS);
+    if (found === undefined) return "nothing";
+    const { kind, live } = found;
+    this.#server.userDelete(kind, keyOf(live));
+    return `${kind.kind} ${live.metadata.name}`;
   }
 
   labelChild(): string {
@@ -258,51 +279,6 @@ export class Users {
     return one(this.#server, PACKAGES, { namespace: NAMESPACE, name: shape.name });
   }
 
-  #goodSpec(shape: Shape): Spec {
-    const names = FUNCTIONS.filter((_, index) => index === 0 || this.#dice.chance(0.3));
-    const min = this.#dice.int(1, 3);
-    return {
-      version: `1.${this.#dice.int(0, 9)}`,
-      classes: [{ name: "Counter", functions: names.map((name) => ({ name })) }],
-      functions: names.map((name) => ({
-        name,
-        provision: { deployment: { image: `example.com/${name}:${this.#dice.int(1, 3)}` } },
-        ...(this.#dice.chance(0.3) ? { scale: { min, max: min + 2 } } : {}),
-      })),
-      deployments: [
-        {
-          name: "counter",
-          class: "Counter",
-          members: [{ id: 1, environment: "default", template: shape.template }],
-          partitions: shape.partitions,
-          deletionPolicy: this.#dice.pick(["Retain", "Delete"] as const),
-        },
-      ],
-      ...(this.#dice.chance(0.1) ? { suspend: true } : {}),
-      ...(this.#dice.chance(0.1) ? { state: "Disabled" as const } : {}),
-    };
-  }
-
-  /** Refused by the package itself, by something below it, or as not served. */
-  #badSpec(shape: Shape): Spec {
-    const spec = this.#goodSpec(shape);
-    const [deployment] = spec.deployments ?? [];
-    if (deployment === undefined) return spec;
-    switch (this.#dice.int(0, 3)) {
-      case 0:
-        return { ...spec, functions: [] };
-      case 1:
-        return { ...spec, deployments: [{ ...deployment, class: "Nobody" }] };
-      case 2:
-        return { ...spec, deployments: [{ ...deployment, shardType: "Raft", replicas: 2 }] };
-      default:
-        return {
-          ...spec,
-          classes: (spec.classes ?? []).map((one) => ({ ...one, ttlSeconds: 60 })),
-        };
-    }
-  }
-
   #apply(shape: Shape, spec: Spec, what: string): string {
     const { apiVersion, kind } = PACKAGE_TYPE;
     const metadata = { namespace: NAMESPACE, name: shape.name };
@@ -314,8 +290,8 @@ export class Users {
   }
 
   /** A child of one of our objects, but never an identity record, which is data. */
-  #child(): { readonly kind: Kind; readonly live: Live } | undefined {
-    const found = CHILD_KINDS.flatMap((kind) =>
+  #child(kinds = CHILD_KINDS): { readonly kind: Kind; readonly live: Live } | undefined {
+    const found = kinds.flatMap((kind) =>
       all(this.#server, kind)
         .filter((live) => live.metadata.annotations?.["oaas.io/owner"] !== undefined)
         .filter((live) => !live.metadata.name.endsWith("-identity"))

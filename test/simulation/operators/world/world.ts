@@ -8,7 +8,7 @@ import { Fleet } from "./fleet.ts";
 import { ENVIRONMENTS } from "./kinds.ts";
 import { all, one } from "./look.ts";
 import type { MemberNetwork } from "./member-port.ts";
-import type { Shape } from "./users.ts";
+import type { Shape } from "./specs.ts";
 import { Users } from "./users.ts";
 
 /** See the head of this file. */

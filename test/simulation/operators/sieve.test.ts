@@ -1,0 +1,11 @@
+// Seeds that are run with and without faults end the same; simulation.test.ts runs many more of them.
+import { describe, expect, it } from "@jest/globals";
+
+import { simulate } from "./simulate.ts";
+
+describe("a run with faults", () => {
+  it.each([11, 22, 33, 44, 55, 66, 77, 88])("ends as the one without, seed %d", async (seed) => {
+    const { violations } = await simulate({ seed });
+    expect(violations).toEqual([]);
+  });
+});
