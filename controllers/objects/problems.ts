@@ -74,7 +74,9 @@ export function unsupportedFunctionValues(fn: FunctionSpec, path: string): reado
 /** Entry types that replicas merge. */
 const MERGING: ReadonlySet<string> = new Set(["Counter", "Map", "CrdtMap"]);
 
-/** Why `persistent: false` is refused; `owner` is what can never have it, empty if nothing here is. */
+/**
+ * Why `persistent: false` is refused; `owner` is what can never have it, empty if nothing here is.
+ */
 export function persistentMessage(owner: string): string {
   if (owner === "") return "false is not served yet; every write is durable";
   return `${owner} keeps term, vote and log on disk; leave it out or set true`;

@@ -20,9 +20,9 @@ export const EXCEPTIONS: readonly TidyException[] = [
       "a credential plugin gets our environment and more; on a command line all could read it",
   },
   {
-    rule: "twice",
-    path: "workloads/ost/layout.ts",
-    reason: "every store counts its own format versions; odgm's being equal today means nothing",
+    rule: "file-length",
+    path: "workloads/odgm/raft/replica.ts",
+    reason: "one replica's log, state and standing change together; what can stand alone has left",
   },
   {
     rule: "twice",

@@ -1,5 +1,5 @@
-// The OdgmCollection controller's port to the world: members over gRPC, certificates, and the writes
-// that are no server-side apply of a child.
+// The OdgmCollection controller's port to the world: members over gRPC, certificates, and the
+// writes that are no server-side apply of a child.
 import type { CollectionSpec } from "#api/gen/oaas-admin_pb.ts";
 import { PlatformError } from "#api/base/index.ts";
 import { FIELD_MANAGERS } from "#api/meta/index.ts";

@@ -1,6 +1,6 @@
-// What hosts of Raft groups say to each other, over the links of members. Members are found by their
-// incarnation among all generations that this process has seen: a group may still need one that the
-// newest generation does not name.
+// What hosts of Raft groups say to each other, over the links of members. Members are found by
+// their incarnation among all generations that this process has seen: a group may still need one
+// that the newest generation does not name.
 import { create, toBinary } from "@bufbuild/protobuf";
 
 import { GroupMessageSchema, Method } from "#api/gen/oaas-stream_pb.ts";

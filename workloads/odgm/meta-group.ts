@@ -1,7 +1,7 @@
 // The meta group of a collection on one member: a Raft group of 1, 3 or 5 voters. The member of
-// ordinal 0 founds it alone, with the first generation; whom a generation names as voters joins when
-// it is told of that generation, and leaves when the group has let go of it. What the first releases
-// kept as a record of ordinal 0 is taken over when the group is founded.
+// ordinal 0 founds it alone, with the first generation; whom a generation names as voters joins
+// when it is told of that generation, and leaves when the group has let go of it. What the first
+// releases kept as a record of ordinal 0 is taken over when the group is founded.
 import { assert } from "#api/base/index.ts";
 import type { CollectionSpec, RaftStatus } from "#api/gen/oaas-admin_pb.ts";
 import type { MetaCommand } from "#workloads/core/meta/index.ts";

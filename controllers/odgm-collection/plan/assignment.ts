@@ -138,7 +138,8 @@ function refusal(
   }
   const most = Math.max(...current.partitions.map(({ members }) => members.length));
   if (wanted.shardType !== "Raft" && wanted.replicas < most) {
-    const message = `taking replicas of ${wanted.shardType} away is not served yet; set it back to ${most}`;
+    const message =
+      `taking replicas of ${wanted.shardType} away is not served yet; ` + `set it back to ${most}`;
     return { kind: "refused", path: "replicas", message };
   }
   const had = current.partitions.length;
@@ -170,7 +171,8 @@ function refusedLoss(
   if (wanted.shardType !== "Raft" && leaving.length > 0) {
     const last = Math.max(...leaving.map((member) => member.ordinal));
     const message =
-      `member ${last} holds partitions and moving those of ${wanted.shardType} is not served yet; ` +
+      `member ${last} holds partitions and ` +
+      `moving those of ${wanted.shardType} is not served yet; ` +
       `set it to at least ${last + 1}`;
     return { kind: "refused", path: "nodes", message };
   }

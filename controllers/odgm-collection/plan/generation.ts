@@ -1,5 +1,5 @@
-// Which generation the collection shall serve by, and who must still be told. The meta group decides;
-// this only asks.
+// Which generation the collection shall serve by, and who must still be told. The meta group
+// decides; this only asks.
 import type { CollectionSpec } from "#api/gen/oaas-admin_pb.ts";
 import { StoreState } from "#api/gen/oaas-admin_pb.ts";
 import { REASONS } from "#api/meta/index.ts";

@@ -1,6 +1,7 @@
-// How many data pods there shall be, and how members go: their partitions move away, the record says
-// that nothing is left, then the pod goes, then its claim. Every step rests on the stored record, so
-// an operator that starts in between goes on; a step back (more nodes again) is possible at each.
+// How many data pods there shall be, and how members go: their partitions move away, the record
+// says that nothing is left, then the pod goes, then its claim. Every step rests on the stored
+// record, so an operator that starts in between goes on; a step back (more nodes again) is possible
+// at each.
 import type { CollectionSpec } from "#api/gen/oaas-admin_pb.ts";
 import { REASONS } from "#api/meta/index.ts";
 import { effectiveOdgmCollection } from "#api/oaas/v1alpha1/index.ts";

@@ -1,7 +1,8 @@
 // Which members shall hold each partition. Every decision that was taken before stands unless
 // something forces it: a partition or replica that is missing, a member that shall go, a store that
 // was replaced, or (Raft only, and only while all is well) members that hold much more than others.
-// Data of Basic and Mst stays where it is. What moves is bounded, so that copies do not drown calls.
+// Data of Basic and Mst stays where it is. What moves is bounded, so that copies do not drown
+// calls.
 import type { CollectionMember, CollectionSpec } from "#api/gen/oaas-admin_pb.ts";
 
 /** Partitions of one collection that may be on their way at the same time. */

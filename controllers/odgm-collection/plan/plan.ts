@@ -53,7 +53,8 @@ export interface CollectionPlan {
 }
 
 /**
- * Annotation with which a user has a lost identity record rebuilt: `true` from the formatted stores,
+ * Annotation with which a user has a lost identity record rebuilt: `true` from the formatted
+ * stores,
  * `empty` if there is none any more and the data is to begin anew.
  */
 export const ADOPT_IDENTITY = "oaas.io/adopt-identity";

@@ -1,8 +1,8 @@
-// Which pod restarts next. The StatefulSet never does it itself (OnDelete): a pod of an old revision
-// that does not serve anyway goes first; a serving one only while all others are there, serve and
-// have caught up, nothing else is under way, and it leads nothing any more. A pod of the new revision
-// serves once its member has said so: what the new program breaks stays at one pod. Of an old one
-// that is not asked, it may be what is to be mended.
+// Which pod restarts next. The StatefulSet never does it itself (OnDelete): a pod of an old
+// revision that does not serve anyway goes first; a serving one only while all others are there,
+// serve and have caught up, nothing else is under way, and it leads nothing any more. A pod of the
+// new revision serves once its member has said so: what the new program breaks stays at one pod. Of
+// an old one that is not asked, it may be what is to be mended.
 import type { RaftStatus } from "#api/gen/oaas-admin_pb.ts";
 import { RaftRole } from "#api/gen/oaas-admin_pb.ts";
 

@@ -4,7 +4,8 @@
 //   state     | u8 version 1 | u64 generation | content |
 //   outcome   | u8 version 1 | u8 kind: 1 committed, 2 conflict | u64 number |
 //
-// Numbers are big-endian. A version that is not known is refused: it was written by a later release.
+// Numbers are big-endian. A version that is not known is refused: it was written by a later
+// release.
 import { assert } from "#api/base/index.ts";
 
 import type { MetaCommand, MetaOutcome, MetaState } from "./state.ts";

@@ -1,5 +1,5 @@
-// What a generation may say, and what may follow what: the content of a proposal, judged before it is
-// logged. What is refused here was never served, so nothing that holds data can be lost by it.
+// What a generation may say, and what may follow what: the content of a proposal, judged before it
+// is logged. What is refused here was never served, so nothing that holds data can be lost by it.
 import type { CollectionSpec } from "#api/gen/oaas-admin_pb.ts";
 import { ODGM_SLOTS } from "#api/workload/odgm.ts";
 import { makeSlotTable } from "#workloads/core/slots/index.ts";

@@ -1,6 +1,6 @@
 // The state machine of a meta group: one generation follows another. It compares numbers and keeps
-// bytes; what a generation may say is judged before it is proposed (rules.ts), because releases that
-// judge differently must still apply alike.
+// bytes; what a generation may say is judged before it is proposed (rules.ts), because releases
+// that judge differently must still apply alike.
 
 /** What the group has agreed on. */
 export interface MetaState {

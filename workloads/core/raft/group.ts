@@ -393,7 +393,9 @@ export class RaftGroup {
     return this.core.role === "leader";
   }
 
-  /** Leads and has committed an entry of its own term: it knows everything that was acknowledged. */
+  /**
+   * Leads and has committed an entry of its own term: it knows everything that was acknowledged.
+   */
   get isEstablished(): boolean {
     return this.isLeader && this.core.committedInTerm;
   }

@@ -334,8 +334,8 @@ export class SessionTable {
 }
 
 /**
- * The client has all answers below: they need not be remembered. Never goes back. Answers which were
- * forgotten.
+ * The client has all answers below: they need not be remembered. Never goes back. Answers which
+ * were forgotten.
  */
 function settle(session: Session, settledBelow: number): readonly number[] {
   if (settledBelow <= session.settledBelow) return [];

@@ -1,7 +1,7 @@
 // Who of the other members is there, for all groups at once: every one is spoken to at least every
-// 250 ms, and one of whom nothing is heard for a second is down. What was not answered is a reason to
-// ask at once; one who does not answer that either is down, so that the death of a leader's process
-// costs no election timeout.
+// 250 ms, and one of whom nothing is heard for a second is down. What was not answered is a reason
+// to ask at once; one who does not answer that either is down, so that the death of a leader's
+// process costs no election timeout.
 import type { MemberId } from "#workloads/core/raft/index.ts";
 
 import type { PeerNote } from "./frames.ts";
@@ -76,7 +76,9 @@ export class PeerBoard {
     return { wasDown, isNews };
   }
 
-  /** What was said then was not answered; true if it should be asked at once whether it is there. */
+  /**
+   * What was said then was not answered; true if it should be asked at once whether it is there.
+   */
   lost(member: MemberId, saidAtMs: number, nowMs: number): boolean {
     const peer = this.peers.get(member);
     if (peer === undefined || peer.isDown || saidAtMs < peer.heardAtMs) return false;
@@ -117,7 +119,9 @@ export class PeerBoard {
     return bytes;
   }
 
-  /** To be called on every tick. A loop that stood still has heard nobody, so its gap is no sign. */
+  /**
+   * To be called on every tick. A loop that stood still has heard nobody, so its gap is no sign.
+   */
   look(nowMs: number, gapMs: number): BoardNews {
     const down: MemberId[] = [];
     const toPing: MemberId[] = [];

@@ -1,6 +1,6 @@
-// What the hosts of two members say to each other, as bytes. Every message has an answer, which says
-// no more than that it arrived (and, of a snapshot's parts, whether they were taken), and carries
-// what members must know of each other.
+// What the hosts of two members say to each other, as bytes. Every message has an answer, which
+// says no more than that it arrived (and, of a snapshot's parts, whether they were taken), and
+// carries what members must know of each other.
 //
 //   message  | version u8 | kind u8 | note u8 | body |
 //   answer   | version u8 | note u8 | taken u8 |

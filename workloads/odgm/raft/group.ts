@@ -20,9 +20,9 @@ import type { StoreItem, StoreRange, StoreValue } from "#workloads/core/store/in
 export const META_GROUP = 0x7fff_fffe as GroupId;
 
 /**
- * The applied state of a group: everything committed that was applied here, durable or not. Keys are
- * those of workloads/core/store with `number` as the shard. It changes when a snapshot of another
- * member replaces the state, so keys are made anew for every use.
+ * The applied state of a group: everything committed that was applied here, durable or not. Keys
+ * are those of workloads/core/store with `number` as the shard. It changes when a snapshot of
+ * another member replaces the state, so keys are made anew for every use.
  */
 export interface GroupReader {
   readonly number: number;
@@ -87,7 +87,9 @@ export type ReadReady =
   /** The state shows everything that was acknowledged before the read was asked for. Look now. */
   | {
       readonly kind: "ready";
-      /** If given, to be asked after the state was read: false if the answer may be old after all. */
+      /**
+       * If given, to be asked after the state was read: false if the answer may be old after all.
+       */
       readonly stillHolds: (() => boolean) | undefined;
     }
   | {
@@ -215,7 +217,9 @@ export interface Group {
   propose(data: Uint8Array, done: (outcome: CommandOutcome) => void): void;
   /** A linearizable read; `lease` needs {@link RaftSettings.leaseReads}, else it is a quorum's. */
   read(mode: "quorum" | "lease", done: (outcome: ReadReady) => void): void;
-  /** A read met damage in the state: it is learned anew from the others, or the group fails here. */
+  /**
+   * A read met damage in the state: it is learned anew from the others, or the group fails here.
+   */
   stateDamaged(why: string): void;
   /** The leader brings the configuration there by itself, one change at a time. */
   setWanted(wanted: WantedGroup): void;

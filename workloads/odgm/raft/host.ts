@@ -74,8 +74,8 @@ export class GroupHost implements ReplicaHost, GroupCommitMember {
   readonly node: RaftNode;
   readonly board = new PeerBoard();
   /**
-   * The store has lost acknowledged writes, in words: a replica that is opened gives up what is left,
-   * learns everything anew from the others, and does not vote before. Undefined: it has not.
+   * The store has lost acknowledged writes, in words: a replica that is opened gives up what is
+   * left, learns everything anew from the others, and does not vote before. Undefined: it has not.
    */
   damage: string | undefined;
   private readonly replicas = new Map<GroupId, Replica>();

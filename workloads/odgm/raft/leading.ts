@@ -1,6 +1,6 @@
 // What a replica does for the shape of its group: while it leads, one step after the other towards
-// the members and the leader that are wanted; otherwise, how soon it would lead, and whether it still
-// belongs.
+// the members and the leader that are wanted; otherwise, how soon it would lead, and whether it
+// still belongs.
 import type { Logger } from "#api/base/index.ts";
 import { assertNever } from "#api/base/index.ts";
 import type { LogIndex, MemberId, RaftNode, RequestId } from "#workloads/core/raft/index.ts";

@@ -1,6 +1,6 @@
 // The log of one group as keys of the store: entries, hard state, base. What the core asks to be
-// written becomes writes of the group commit; what it reads comes from the store, the newest entries
-// from memory.
+// written becomes writes of the group commit; what it reads comes from the store, the newest
+// entries from memory.
 import type {
   Entry,
   EntryKind,

@@ -38,8 +38,8 @@ export interface GroupCommitMember {
   /** Its own records, asked for once just before its batch is committed. */
   sealBatch(batch: number): readonly StoreWrite[];
   /**
-   * The batch is durable, or can be read if nobody wanted it synced. Called before whoever waits for
-   * the batch.
+   * The batch is durable, or can be read if nobody wanted it synced. Called before whoever waits
+   * for the batch.
    */
   batchDurable(batch: number): void;
 }

@@ -1,5 +1,5 @@
-// What was asked of one replica and has no outcome yet: commands before they are proposed, while they
-// wait to be committed, and when leadership is lost meanwhile; and reads.
+// What was asked of one replica and has no outcome yet: commands before they are proposed, while
+// they wait to be committed, and when leadership is lost meanwhile; and reads.
 import type { Clock, Logger } from "#api/base/index.ts";
 import { assert, assertNever, errorMessage } from "#api/base/index.ts";
 import type {

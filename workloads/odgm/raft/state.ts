@@ -180,7 +180,9 @@ export class GroupState implements GroupWriter, GroupCommitMember {
     this.bytes += sign * size;
   }
 
-  /** Gives what was set to the commit that is open. To be called in the turn in which it was set. */
+  /**
+   * Gives what was set to the commit that is open. To be called in the turn in which it was set.
+   */
   flush(): void {
     if (this.writes.length === 0 && this.unsealed < UNSEALED_MAX) return;
     const { writes } = this;

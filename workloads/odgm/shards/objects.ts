@@ -1,5 +1,5 @@
-// Reading the objects of a shard out of records, whatever holds these: records, entries and triggers
-// under the keys of workloads/core/store.
+// Reading the objects of a shard out of records, whatever holds these: records, entries and
+// triggers under the keys of workloads/core/store.
 import { assert } from "#api/base/index.ts";
 import type {
   Entry,

@@ -1,5 +1,5 @@
-// The state machine of a Raft partition: objects as every shard has them, each write decided when it
-// is applied and so alike on every replica, and each request that says who it is executed once.
+// The state machine of a Raft partition: objects as every shard has them, each write decided when
+// it is applied and so alike on every replica, and each request that says who it is executed once.
 import { assertNever } from "#api/base/index.ts";
 import type { ExclusiveToken } from "#workloads/core/demand/index.ts";
 import { isOlderToken } from "#workloads/core/demand/index.ts";

@@ -1,6 +1,6 @@
-// What a Raft partition keeps beside its objects: sessions with their answers, requests with keys of
-// their own, and the newest token of exclusive calls. Records with the empty id, so they come before
-// all objects; the kinds 0 to 3 belong to workloads/core/store.
+// What a Raft partition keeps beside its objects: sessions with their answers, requests with keys
+// of their own, and the newest token of exclusive calls. Records with the empty id, so they come
+// before all objects; the kinds 0 to 3 belong to workloads/core/store.
 //
 //   4 session   | settled below varint | last used varint |
 //   5 answer    | session | u64 BE sequence |  ->  outcome

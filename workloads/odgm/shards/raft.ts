@@ -250,7 +250,8 @@ export class RaftShard implements Shard {
   ): WriteOutcome {
     switch (outcome.kind) {
       case "done": {
-        // The state is that after this very write; of a repeated one, whatever has come of it since.
+        // The state is that after this very write; of a repeated one, whatever has come of it
+        // since.
         const object = asked.view ? readObject(this.group.state, asked.id) : undefined;
         return { ...outcome, object };
       }

@@ -46,8 +46,9 @@ export interface ReadWish extends ReadDemand {
 }
 
 /**
- * Hears once whether a shard may be read. If `holds` is given, ask it after the state was read: false
- * means that what was read may be old after all, and that `whenReadable` is to be asked again.
+ * Hears once whether a shard may be read. If `holds` is given, ask it after the state was read:
+ * false means that what was read may be old after all, and that `whenReadable` is to be asked
+ * again.
  */
 export type WhenReadable = (failure: GrpcFailure | undefined, holds?: () => boolean) => void;
 
