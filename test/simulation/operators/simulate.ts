@@ -39,7 +39,7 @@ const EAGER_EVERY = 7;
 const SELDOM = { retryPeriodMs: 5_000 } as const;
 
 /** One seed of so many is run with and without faults, and must end the same. */
-const SIEVED_EVERY = 11;
+const SIEVED_EVERY = 22;
 
 /** Runs one seed. */
 export function simulate(options: RunOptions): Promise<SimulationReport> {
