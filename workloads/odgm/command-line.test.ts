@@ -92,6 +92,11 @@ describe("ODGM_COLLECTION", () => {
     expect(spec?.partitions).toHaveLength(1);
   });
 
+  it("takes a Raft group of one", () => {
+    const [spec] = parseCollections('[{"name":"a","shard_type":"raft"}]');
+    expect(spec).toMatchObject({ shardType: "Raft", partitions: [{ founders: ["alone"] }] });
+  });
+
   const refused: readonly { given: unknown; want: RegExp }[] = [
     { given: {}, want: /\$: must be a list/ },
     { given: ["a"], want: /\$\[0\]: must be an object/ },
@@ -100,7 +105,7 @@ describe("ODGM_COLLECTION", () => {
     { given: [{ name: "a", partition_count: 0 }], want: /partition_count: 1 to/ },
     { given: [{ name: "a", partition_count: 1.5 }], want: /must be a whole number/ },
     { given: [{ name: "a", replica_count: 3 }], want: /3 replicas are not served/ },
-    { given: [{ name: "a", shard_type: "raft" }], want: /"raft" is not served/ },
+    { given: [{ name: "a", shard_type: "paxos" }], want: /"paxos" is not served alone/ },
     { given: [{ name: "a", options: { nope: "1" } }], want: /options\.nope: unknown option/ },
     { given: [{ name: "a", options: { mst_sync_interval: 5 } }], want: /must be a text/ },
     {
