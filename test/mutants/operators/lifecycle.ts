@@ -118,11 +118,11 @@ export const LIFECYCLE_MUTANTS: readonly Mutant[] = [
   {
     id: "shard-ignored",
     breaks: "a shard reconciles what another one serves",
-    file: "controllers/runtime/controller/runner.ts",
-    find: "    if (!this.#options.serves(this.#primary.store.get(key) ?? change.object)) return;\n",
-    replace: "",
+    file: "controllers/runtime/controller/driver.ts",
+    find: "    if (live === undefined || !this.#options.serves(live)) {\n",
+    replace: "    if (live === undefined) {\n",
     killers: [
-      inShard("sharded operators each serve their part, and another replica takes over a shard"),
+      inShard("sharded operators hand an object over when its label says so"),
     ],
   },
 ];
