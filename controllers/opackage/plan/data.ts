@@ -203,7 +203,8 @@ function problemsOf(
     found.push(invalid(`${path}.shardType`, message));
   }
   if (shard.value === "Raft" && deployment.replicas !== undefined && replicas % 2 === 0) {
-    found.push(invalid(`${path}.replicas`, "Raft needs an odd count"));
+    const message = `Raft of ${path}.shardType needs an odd count; use ${replicas + 1}`;
+    found.push(invalid(`${path}.replicas`, message));
   }
   const limit = deployment.constraints?.maxReplicas;
   if (limit !== undefined && (deployment.replicas ?? 1) > limit) {

@@ -65,7 +65,6 @@ export const REMEMBERED: ByProperty<string> = {
     "functions[].scale.min": "the count of an autoscaler is kept",
   },
   ClassRuntime: {
-    "collection.nodes": "the record of a member outlives it",
     "collection.partitions": "partitions that hold data stay",
     "functions[].requirements.availability": NEVER_LOWERED,
     "functions[].requirements.latencyMs": NEVER_LOWERED,
@@ -73,9 +72,6 @@ export const REMEMBERED: ByProperty<string> = {
     "requirements.availability": NEVER_LOWERED,
     "requirements.latencyMs": NEVER_LOWERED,
     "requirements.throughputRps": NEVER_LOWERED,
-  },
-  OdgmCollection: {
-    nodes: "the record of a member outlives it",
   },
 };
 

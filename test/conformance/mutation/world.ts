@@ -160,7 +160,7 @@ class Members implements CollectionPort {
     }
     const { identity, incarnation, spec, committed } = store;
     const id = spec?.members.find((member) => member.ordinal === ordinal)?.id;
-    const own = spec?.partitions.filter((entry) => entry.members[0] === id) ?? [];
+    const own = spec?.partitions.filter((entry) => entry.members.some((one) => one === id)) ?? [];
     return create(MemberStatusSchema, {
       storeState: StoreState.READY,
       ordinal,
