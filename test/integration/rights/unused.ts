@@ -51,6 +51,13 @@ export const UNUSED: readonly UnusedRights[] = [
   {
     operator: OAAS,
     part: "served",
+    resources: ["persistentvolumeclaims"],
+    verbs: ["delete"],
+    reason: "the claim of a member that was scaled away goes with its pod (test/e2e, Raft)",
+  },
+  {
+    operator: OAAS,
+    part: "served",
     resources: ["odgmcollections"],
     verbs: ["delete"],
     reason: "a runtime whose class stops having data prunes its collection; packages make none",
