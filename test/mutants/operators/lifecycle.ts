@@ -121,8 +121,6 @@ export const LIFECYCLE_MUTANTS: readonly Mutant[] = [
     file: "controllers/runtime/controller/driver.ts",
     find: "    if (live === undefined || !this.#options.serves(live)) {\n",
     replace: "    if (live === undefined) {\n",
-    killers: [
-      inShard("sharded operators hand an object over when its label says so"),
-    ],
+    killers: [inShard("sharded operators hand an object over when its label says so")],
   },
 ];
