@@ -11,14 +11,7 @@ import { errorMessage } from "#api/base/index.ts";
 import { ImageError, type ImageSource } from "./model.ts";
 import { packLayer, type LayerEntry } from "./layer.ts";
 import { NATIVE_PACKAGE_NAMES, nativeEntries } from "./native-packages.ts";
-
-/** What CommonJS packages expect and ECMAScript modules do not have. */
-const BANNER = [
-  'import { createRequire as __createRequire } from "node:module";',
-  "const require = __createRequire(import.meta.url);",
-  "const __filename = import.meta.filename;",
-  "const __dirname = import.meta.dirname;",
-].join("\n");
+import { PROGRAM_OPTIONS } from "./program.ts";
 
 /**
  * The bytes of the layer of `source`: `/app/main.mjs`, the chunks that it loads and, if it imports
@@ -35,24 +28,13 @@ async function bundle(
 ): Promise<{ readonly files: readonly LayerEntry[]; readonly metafile: Metafile }> {
   try {
     const result = await build({
+      ...PROGRAM_OPTIONS,
       absWorkingDir: root,
       entryPoints: [join(source.folder, "main.ts")],
       outdir: "app",
-      outExtension: { ".js": ".mjs" },
-      entryNames: "main",
-      bundle: true,
-      splitting: true,
       write: false,
       metafile: true,
-      platform: "node",
-      target: "node24",
-      format: "esm",
-      // One character beyond Latin-1 would double the memory that V8 keeps the source in.
-      charset: "ascii",
-      legalComments: "eof",
       logLevel: "silent",
-      banner: { js: BANNER },
-      external: [...NATIVE_PACKAGE_NAMES],
     });
     const files = result.outputFiles.map(({ path, contents }): LayerEntry => ({
       kind: "file",

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { build } from "esbuild";
 
 import { RaftRole, ShardState } from "#api/gen/oaas-admin_pb.ts";
-import { NATIVE_PACKAGE_NAMES } from "#hack/images/native-packages.ts";
+import { PROGRAM_OPTIONS } from "#hack/images/program.ts";
 import { cpuSeconds, memoryMb } from "#test/bench/operator/proc.ts";
 import type { MemberPod } from "#test/conformance/odgm/members.ts";
 import { Grid, options } from "#test/conformance/odgm/members.ts";
@@ -16,14 +16,6 @@ import { waitUntil } from "#test/support/wait.ts";
 export type ShardType = "Basic" | "Mst" | "Raft";
 
 const ROOT = join(import.meta.dirname, "..", "..", "..");
-
-/** What CommonJS packages expect and ECMAScript modules do not have; as in hack/images. */
-const BANNER = [
-  'import { createRequire as __createRequire } from "node:module";',
-  "const require = __createRequire(import.meta.url);",
-  "const __filename = import.meta.filename;",
-  "const __dirname = import.meta.dirname;",
-].join("\n");
 
 /** Bundles of this run; native packages are found from there. */
 const BUNDLES = join(ROOT, ".build", `bench-odgm-${process.pid}`);
@@ -37,20 +29,11 @@ export function removeBundles(): void {
 export async function bundle(workload: "odgm" | "gateway"): Promise<string> {
   const outdir = join(BUNDLES, workload);
   await build({
+    ...PROGRAM_OPTIONS,
     absWorkingDir: ROOT,
     entryPoints: [join(ROOT, "workloads", workload, "main.ts")],
     outdir,
-    outExtension: { ".js": ".mjs" },
-    entryNames: "main",
-    bundle: true,
-    splitting: true,
-    platform: "node",
-    target: "node24",
-    format: "esm",
-    charset: "ascii",
     logLevel: "error",
-    banner: { js: BANNER },
-    external: [...NATIVE_PACKAGE_NAMES],
   });
   return join(outdir, "main.mjs");
 }

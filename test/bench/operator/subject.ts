@@ -21,6 +21,7 @@ import { build } from "esbuild";
 import { cachesFolder } from "#hack/cluster/build/binaries.ts";
 import { hostRunner } from "#hack/cluster/run-host.ts";
 import { check } from "#hack/cluster/run.ts";
+import { PROGRAM_OPTIONS } from "#hack/images/program.ts";
 
 import { scrape } from "./prometheus.ts";
 import type { SubjectAccess } from "./testbed.ts";
@@ -38,14 +39,6 @@ const FOLDER = import.meta.dirname;
 const ROOT = join(FOLDER, "..", "..", "..");
 const LIBRARY = "sigs.k8s.io/controller-runtime";
 
-/** What CommonJS packages expect and ECMAScript modules do not have; as in hack/images. */
-const BANNER = [
-  'import { createRequire as __createRequire } from "node:module";',
-  "const require = __createRequire(import.meta.url);",
-  "const __filename = import.meta.filename;",
-  "const __dirname = import.meta.dirname;",
-].join("\n");
-
 /** Flags of Node in the images of our operators: what is measured is what is deployed. */
 function imageFlags(): readonly string[] {
   const text = readFileSync(join(ROOT, "operators", "oaas", "Dockerfile"), "utf8");
@@ -58,19 +51,11 @@ export async function buildOurs(nodeFlags: readonly string[]): Promise<Subject> 
   const outdir = join(ROOT, ".build", "bench-operator", "app");
   rmSync(outdir, { recursive: true, force: true });
   await build({
+    ...PROGRAM_OPTIONS,
     absWorkingDir: ROOT,
     entryPoints: [join(FOLDER, "ours.ts")],
     outdir,
-    outExtension: { ".js": ".mjs" },
-    entryNames: "main",
-    bundle: true,
-    splitting: true,
-    platform: "node",
-    target: "node24",
-    format: "esm",
-    charset: "ascii",
     logLevel: "error",
-    banner: { js: BANNER },
   });
   const commit = await check(hostRunner, ["git", "rev-parse", "--short=10", "HEAD"], { cwd: ROOT });
   return {
