@@ -40,11 +40,7 @@ afterAll(async () => {
   await clearAll();
 });
 
-function pod(ordinal: number): MemberPod {
-  const found = grid.pods.find((candidate) => candidate.ordinal === ordinal);
-  if (found === undefined) throw new Error(`no member ${ordinal}`);
-  return found;
-}
+const pod = (ordinal: number): MemberPod => grid.pod(ordinal);
 
 async function set(client: DataClient, id: string, text: string): Promise<void> {
   const written = async (): Promise<boolean> => {

@@ -47,11 +47,7 @@ function idOf(ordinal: number, prefix = "id"): string {
   }
 }
 
-function pod(ordinal: number) {
-  const found = grid.pods[ordinal];
-  if (found === undefined) throw new Error(`no member ${ordinal}`);
-  return found;
-}
+const pod = (ordinal: number) => grid.pod(ordinal);
 
 async function startFunction(): Promise<void> {
   functionServer = new Server();

@@ -84,6 +84,20 @@ export class Grid {
     return opened;
   }
 
+  /** The member with this ordinal. Throws if it was never started. */
+  pod(ordinal: number): MemberPod {
+    const found = this.pods.find((pod) => pod.ordinal === ordinal);
+    if (found === undefined) throw new Error(`no member ${ordinal}`);
+    return found;
+  }
+
+  /** Ends its process as a power cut does, and waits until it is gone. */
+  async kill(ordinal: number): Promise<void> {
+    const { odgm } = this.pod(ordinal);
+    odgm.kill("SIGKILL");
+    await odgm.ended;
+  }
+
   /** Starts a process for this ordinal; its store is kept if it had one. */
   async start(ordinal: number, args: readonly string[] = []): Promise<MemberPod> {
     const known = this.pods.find((pod) => pod.ordinal === ordinal);

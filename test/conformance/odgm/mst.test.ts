@@ -59,16 +59,9 @@ async function rollOut(
   for (const { admin } of alive) await admin.apply({ spec }, options);
 }
 
-function pod(ordinal: number): MemberPod {
-  const found = grid.pods.find((candidate) => candidate.ordinal === ordinal);
-  if (found === undefined) throw new Error(`no member ${ordinal}`);
-  return found;
-}
+const pod = (ordinal: number): MemberPod => grid.pod(ordinal);
 
-async function kill({ odgm }: MemberPod): Promise<void> {
-  odgm.kill("SIGKILL");
-  await odgm.ended;
-}
+const kill = ({ ordinal }: MemberPod): Promise<void> => grid.kill(ordinal);
 
 function at(ordinal: number): DataClient {
   const address = pod(ordinal).odgm.at("grpc");

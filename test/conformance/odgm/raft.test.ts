@@ -59,17 +59,9 @@ async function applyAgain(content: object): Promise<void> {
   for (const { admin } of grid.pods) await admin.apply({ spec }, options);
 }
 
-function pod(ordinal: number): MemberPod {
-  const found = grid.pods.find((candidate) => candidate.ordinal === ordinal);
-  if (found === undefined) throw new Error(`no member ${ordinal}`);
-  return found;
-}
+const pod = (ordinal: number): MemberPod => grid.pod(ordinal);
 
-async function kill(ordinal: number): Promise<void> {
-  const { odgm } = pod(ordinal);
-  odgm.kill("SIGKILL");
-  await odgm.ended;
-}
+const kill = (ordinal: number): Promise<void> => grid.kill(ordinal);
 
 /** Starts it again where the others expect it. */
 async function restart(ordinal: number): Promise<void> {

@@ -1,19 +1,12 @@
 // By what a repeated write is recognised, and by what an exclusive call proves that it is still the
 // newest one of its object.
+import type { SessionIdentity } from "../raft/index.ts";
 import type { ObjectWrite } from "../store/index.ts";
 import { compareText } from "../store/index.ts";
 
 /** Who asks, so that the same request is recognised when it comes again. */
 export type CallIdentity =
-  | {
-      /** A client session that was opened on the partition; its requests are numbered. */
-      readonly kind: "session";
-      readonly session: string;
-      /** Rises by one per request of the session, from 1. */
-      readonly sequence: number;
-      /** The client has the answers of all requests below. */
-      readonly settledBelow: number;
-    }
+  | SessionIdentity
   | {
       /** An outside client's own key. */
       readonly kind: "key";

@@ -50,6 +50,7 @@ export type {
   RequestIdentity,
   RequestOutcome,
   SessionHeader,
+  SessionIdentity,
   SessionJournal,
   SessionRecords,
   SessionSettings,

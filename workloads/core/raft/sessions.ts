@@ -32,16 +32,19 @@ export const DEFAULT_SESSION_SETTINGS: SessionSettings = {
   idBytesMax: 255,
 };
 
+/** A request of a client session that was opened through the log; they are numbered. */
+export interface SessionIdentity {
+  readonly kind: "session";
+  readonly session: string;
+  /** Rises by one per request of the session, from 1. */
+  readonly sequence: number;
+  /** The client has the answers of all requests below. */
+  readonly settledBelow: number;
+}
+
 /** Who asks, and how a repetition is recognised. */
 export type RequestIdentity =
-  | {
-      readonly kind: "session";
-      readonly session: string;
-      /** Rises by one per request of the session, from 1. */
-      readonly sequence: number;
-      /** The client has the answers of all requests below. */
-      readonly settledBelow: number;
-    }
+  | SessionIdentity
   | {
       readonly kind: "key";
       readonly key: string;
