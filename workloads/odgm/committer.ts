@@ -3,7 +3,8 @@
 // before its transaction is durable.
 import type { Logger } from "#api/base/index.ts";
 import { errorMessage } from "#api/base/index.ts";
-import type { CommitOptions, Store, StoreWrite } from "#workloads/core/store/index.ts";
+import type { CommitOptions, Store, StoreWrite, Timers } from "#workloads/core/store/index.ts";
+import { systemClock } from "#workloads/platform/clock/index.ts";
 
 /** What takes part in a commit. */
 export interface CommitMember {
@@ -31,6 +32,10 @@ export interface CommitObserver {
   committed(writes: number, milliseconds: number): void;
 }
 
+const PROCESS: Pick<Timers, "monotonicMs" | "soon"> = {
+  monotonicMs: systemClock.monotonicMs,
+  soon: (run) => void setImmediate(run),
+};
 /** Write bytes not yet durable beyond which {@link Committer.isOverloaded}. */
 const PENDING_BYTES_MAX = 32 * 1024 * 1024;
 
@@ -39,6 +44,7 @@ export class Committer {
   readonly #store: Store;
   readonly #observer: CommitObserver;
   readonly #log: Logger;
+  readonly #timers: Pick<Timers, "monotonicMs" | "soon">;
   #open = newBatch(1);
   #inflight: Batch | undefined;
   #scheduled = false;
@@ -49,11 +55,14 @@ export class Committer {
     options: {
       readonly observer: CommitObserver;
       readonly log: Logger;
+      /** Those of the process if not given. */
+      readonly timers?: Pick<Timers, "monotonicMs" | "soon">;
     },
   ) {
     this.#store = store;
     this.#observer = options.observer;
     this.#log = options.log;
+    this.#timers = options.timers ?? PROCESS;
   }
 
   /** The number of the batch that the next write joins. */
@@ -97,7 +106,7 @@ export class Committer {
   #schedule(): void {
     if (this.#scheduled || this.#inflight !== undefined || this.#failed) return;
     this.#scheduled = true;
-    setImmediate(() => {
+    this.#timers.soon(() => {
       this.#scheduled = false;
       void this.#flush();
     });
@@ -112,7 +121,7 @@ export class Committer {
         batch.writes.set(keyText(write.key), write);
       }
     }
-    const startedAt = performance.now();
+    const startedAtMs = this.#timers.monotonicMs();
     try {
       await this.#store.commit([...batch.writes.values()], { sync: batch.sync });
     } catch (cause: unknown) {
@@ -121,7 +130,7 @@ export class Committer {
       this.#log.error("commit failed", { error: errorMessage(cause) });
       return;
     }
-    this.#observer.committed(batch.writes.size, performance.now() - startedAt);
+    this.#observer.committed(batch.writes.size, this.#timers.monotonicMs() - startedAtMs);
     this.#inflight = undefined;
     for (const member of batch.members) member.batchDurable(batch.number);
     if (this.#open.members.size > 0) void this.#flush();
