@@ -128,9 +128,12 @@ function replicaSeen(context: Context, member: CollectionMember): ReplicaSeen {
   }
   const full = shard.state === ShardState.STORAGE_FULL;
   const serves = full || shard.state === ShardState.READY;
-  const pending = full
-    ? `the disk of member ${ordinal} is full`
-    : `member ${ordinal} is starting it`;
+  // The member's own words do not say whose disk it is.
+  const message = full
+    ? `the disk of member ${ordinal} is full: only deletes pass`
+    : shard.message === ""
+      ? `member ${ordinal} is starting it`
+      : shard.message;
   return {
     ...base,
     serves,
@@ -140,7 +143,7 @@ function replicaSeen(context: Context, member: CollectionMember): ReplicaSeen {
     bytes: Number(shard.bytes),
     lagEntries: 0,
     lagMs: Number(shard.lagMs),
-    message: shard.message === "" ? pending : shard.message,
+    message,
   };
 }
 

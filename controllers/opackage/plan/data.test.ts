@@ -176,6 +176,28 @@ describe("planData", () => {
     const { problems } = planData(input(given));
     expect(problems.map((p) => `${p.reason} ${p.path}`)).toEqual(want);
   });
+
+  it.each([
+    {
+      cause: "the shard type that the deployment says",
+      given: { deployment: { shardType: "Raft", replicas: 2 } },
+      want: "Raft of spec.deployments[0].shardType needs an odd count of replicas; use 3",
+    },
+    {
+      cause: "the consistency of the class",
+      given: { consistency: "Strong", deployment: { replicas: 2 } },
+      want:
+        "consistency Strong of spec.classes[0].consistency (a Raft majority) " +
+        "needs an odd count of replicas; use 3",
+    },
+    {
+      cause: "the data that is there",
+      given: { memory: { replicas: 3, shardType: "Raft" }, deployment: { replicas: 2 } },
+      want: "the Raft data that is there needs an odd count of replicas; use 3",
+    },
+  ] as const)("names $cause where an even count does not fit it", ({ given, want }) => {
+    expect(planData(input(given)).problems.map(({ message }) => message)).toEqual([want]);
+  });
 });
 
 describe("availabilityText", () => {

@@ -187,6 +187,13 @@ function partitionsOf(input: DataInput): Decision<number> {
   return { value: there, why, path: `${path}.requirements.throughputRps` };
 }
 
+/** What has made the shard type Raft, in the words of the field that the user wrote. */
+function raftCause({ deployment, path, consistency, consistencyPath }: DataInput): string {
+  if (deployment.shardType !== undefined) return `Raft of ${path}.shardType`;
+  if (shardTypeFor(consistency, 2) !== "Raft") return "the Raft data that is there";
+  return `consistency ${consistency} of ${consistencyPath} (a Raft majority)`;
+}
+
 function problemsOf(
   input: DataInput,
   replicas: number,
@@ -203,7 +210,7 @@ function problemsOf(
     found.push(invalid(`${path}.shardType`, message));
   }
   if (shard.value === "Raft" && deployment.replicas !== undefined && replicas % 2 === 0) {
-    const message = `Raft of ${path}.shardType needs an odd count; use ${replicas + 1}`;
+    const message = `${raftCause(input)} needs an odd count of replicas; use ${replicas + 1}`;
     found.push(invalid(`${path}.replicas`, message));
   }
   const limit = deployment.constraints?.maxReplicas;
