@@ -13,7 +13,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file oaas-admin.proto.
  */
 export const file_oaas_admin: GenFile = /*@__PURE__*/
-  fileDesc("ChBvYWFzLWFkbWluLnByb3RvEgRvYWFzIhIKEEdldFN0YXR1c1JlcXVlc3QiuAMKDE1lbWJlclN0YXR1cxISCgpjb2xsZWN0aW9uGAEgASgJEg8KB29yZGluYWwYAiABKA0SJQoLc3RvcmVfc3RhdGUYAyABKA4yEC5vYWFzLlN0b3JlU3RhdGUSFQoNc3RvcmVfbWVzc2FnZRgEIAEoCRITCgtpbmNhcm5hdGlvbhgFIAEoCRIWCg5mb3JtYXRfdmVyc2lvbhgGIAEoDRISCgpnZW5lcmF0aW9uGAcgASgEEhcKD21ldGFfZ2VuZXJhdGlvbhgIIAEoBBIhCgZzaGFyZHMYCSADKAsyES5vYWFzLlNoYXJkU3RhdHVzEhYKDmNhcGFjaXR5X2J5dGVzGAogASgEEhIKCnVzZWRfYnl0ZXMYCyABKAQSFwoPcHJvZ3JhbV92ZXJzaW9uGAwgASgJEhYKDmNvbnRlbnRfZGlnZXN0GA0gASgJEicKCWNvbW1pdHRlZBgOIAEoCzIULm9hYXMuQ29sbGVjdGlvblNwZWMSEAoIaWRlbnRpdHkYDyABKAkSHgoEbWV0YRgQIAEoCzIQLm9hYXMuUmFmdFN0YXR1cxIQCghyZXNpZ25lZBgRIAEoCCLJAQoLU2hhcmRTdGF0dXMSEQoJcGFydGl0aW9uGAEgASgNEh8KBXN0YXRlGAIgASgOMhAub2Fhcy5TaGFyZFN0YXRlEg4KBmxlYWRlchgDIAEoCBIPCgdvYmplY3RzGAQgASgEEg0KBWJ5dGVzGAUgASgEEhUKDWFwcGxpZWRfaW5kZXgYBiABKAQSDwoHbWVzc2FnZRgHIAEoCRIOCgZsYWdfbXMYCCABKAQSHgoEcmFmdBgJIAEoCzIQLm9hYXMuUmFmdFN0YXR1cyLXAQoKUmFmdFN0YXR1cxIcCgRyb2xlGAEgASgOMg4ub2Fhcy5SYWZ0Um9sZRIMCgR0ZXJtGAIgASgEEg4KBmxlYWRlchgDIAEoCRIOCgZ2b3RlcnMYBCADKAkSEAoIbGVhcm5lcnMYBSADKAkSEAoIb3V0Z29pbmcYBiADKAkSFAoMY29tbWl0X2luZGV4GAcgASgEEicKB21lbWJlcnMYCCADKAsyFi5vYWFzLlJhZnRNZW1iZXJTdGF0dXMSGgoScmVhY2hlZF9nZW5lcmF0aW9uGAkgASgEInEKEFJhZnRNZW1iZXJTdGF0dXMSEwoLaW5jYXJuYXRpb24YASABKAkSEwoLbGFnX2VudHJpZXMYAiABKAQSDgoGYWN0aXZlGAMgASgIEhEKCWNhdWdodF91cBgEIAEoCBIQCghzbmFwc2hvdBgFIAEoCCJGCg1Gb3JtYXRSZXF1ZXN0EhIKCmNvbGxlY3Rpb24YASABKAkSDwoHb3JkaW5hbBgCIAEoDRIQCghpZGVudGl0eRgDIAEoCSIlCg5Gb3JtYXRSZXNwb25zZRITCgtpbmNhcm5hdGlvbhgBIAEoCSLvAwoOQ29sbGVjdGlvblNwZWMSEgoKY29sbGVjdGlvbhgBIAEoCRIPCgdwYWNrYWdlGAIgASgJEhIKCmdlbmVyYXRpb24YAyABKAQSFAoMcGFydGl0aW9uaW5nGAQgASgJEhQKDGhhc2hfdmVyc2lvbhgFIAEoDRInCgdtZW1iZXJzGAYgAygLMhYub2Fhcy5Db2xsZWN0aW9uTWVtYmVyEi0KCnBhcnRpdGlvbnMYByADKAsyGS5vYWFzLlBhcnRpdGlvbkFzc2lnbm1lbnQSIwoFc2xvdHMYCCADKAsyFC5vYWFzLlNsb3RBc3NpZ25tZW50EisKCWZ1bmN0aW9ucxgJIAMoCzIYLm9hYXMuQ29sbGVjdGlvbkZ1bmN0aW9uEjIKB29wdGlvbnMYCiADKAsyIS5vYWFzLkNvbGxlY3Rpb25TcGVjLk9wdGlvbnNFbnRyeRISCgpzaGFyZF90eXBlGAsgASgJEhIKCnBlcnNpc3RlbnQYDCABKAgSEAoIZGlzYWJsZWQYDSABKAgSGwoTcmVzb2x2ZWRfY2xhc3NfanNvbhgOIAEoCRITCgttZXRhX3ZvdGVycxgPIAMoBBouCgxPcHRpb25zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKBAQoQQ29sbGVjdGlvbk1lbWJlchIKCgJpZBgBIAEoBBITCgtlbnZpcm9ubWVudBgCIAEoCRIPCgdvcmRpbmFsGAMgASgNEhMKC2luY2FybmF0aW9uGAQgASgJEhQKDGxpbmtfYWRkcmVzcxgFIAEoCRIQCghkYXRhX3VybBgGIAEoCSJcChNQYXJ0aXRpb25Bc3NpZ25tZW50EhEKCXBhcnRpdGlvbhgBIAEoDRIPCgdtZW1iZXJzGAIgAygEEg8KB2ZvdW5kZWQYAyABKAQSEAoIZm91bmRlcnMYBCADKAkiQAoOU2xvdEFzc2lnbm1lbnQSDQoFZmlyc3QYASABKA0SDAoEbGFzdBgCIAEoDRIRCglwYXJ0aXRpb24YAyABKA0ixwEKEkNvbGxlY3Rpb25GdW5jdGlvbhIMCgRuYW1lGAEgASgJEgsKA3VybBgCIAEoCRIRCglzdGF0ZWxlc3MYAyABKAgSDwoHc3RhbmRieRgEIAEoCBIUCgxhY3RpdmVfZ3JvdXAYBSADKAQSEAoIZGlzYWJsZWQYBiABKAgSDgoGYWNjZXNzGAcgASgJEhIKCnRpbWVvdXRfbXMYCCABKA0SEQoJaW1tdXRhYmxlGAkgASgIEhMKC2NvbmN1cnJlbmN5GAogASgJIlMKDlByb3Bvc2VSZXF1ZXN0EhsKE2V4cGVjdGVkX2dlbmVyYXRpb24YASABKAQSJAoGd2FudGVkGAIgASgLMhQub2Fhcy5Db2xsZWN0aW9uU3BlYyIlCg9Qcm9wb3NlUmVzcG9uc2USEgoKZ2VuZXJhdGlvbhgBIAEoBCIyCgxBcHBseVJlcXVlc3QSIgoEc3BlYxgBIAEoCzIULm9hYXMuQ29sbGVjdGlvblNwZWMiIwoNQXBwbHlSZXNwb25zZRISCgpnZW5lcmF0aW9uGAEgASgEIjIKDEFkb3B0UmVxdWVzdBIiCgRzcGVjGAEgASgLMhQub2Fhcy5Db2xsZWN0aW9uU3BlYyIjCg1BZG9wdFJlc3BvbnNlEhIKCmdlbmVyYXRpb24YASABKAQiEgoQR2V0U2VydmVkUmVxdWVzdCI3ChFHZXRTZXJ2ZWRSZXNwb25zZRIiCgRzcGVjGAEgASgLMhQub2Fhcy5Db2xsZWN0aW9uU3BlYyIgCg1SZXNpZ25SZXF1ZXN0Eg8KB3NlY29uZHMYASABKA0iEAoOUmVzaWduUmVzcG9uc2UqiQEKClN0b3JlU3RhdGUSGwoXU1RPUkVfU1RBVEVfVU5TUEVDSUZJRUQQABIVChFTVE9SRV9TVEFURV9FTVBUWRABEhUKEVNUT1JFX1NUQVRFX1JFQURZEAISFwoTU1RPUkVfU1RBVEVfRk9SRUlHThADEhcKE1NUT1JFX1NUQVRFX1JFRlVTRUQQBCqQAQoKU2hhcmRTdGF0ZRIbChdTSEFSRF9TVEFURV9VTlNQRUNJRklFRBAAEhgKFFNIQVJEX1NUQVRFX1NUQVJUSU5HEAESFQoRU0hBUkRfU1RBVEVfUkVBRFkQAhIWChJTSEFSRF9TVEFURV9GQUlMRUQQAxIcChhTSEFSRF9TVEFURV9TVE9SQUdFX0ZVTEwQBCpqCghSYWZ0Um9sZRIZChVSQUZUX1JPTEVfVU5TUEVDSUZJRUQQABIWChJSQUZUX1JPTEVfRk9MTE9XRVIQARIUChBSQUZUX1JPTEVfTEVBREVSEAISFQoRUkFGVF9ST0xFX0xFQVJORVIQAzLFAwoJT2RnbUFkbWluEjcKCUdldFN0YXR1cxIWLm9hYXMuR2V0U3RhdHVzUmVxdWVzdBoSLm9hYXMuTWVtYmVyU3RhdHVzEjsKC1dhdGNoU3RhdHVzEhYub2Fhcy5HZXRTdGF0dXNSZXF1ZXN0GhIub2Fhcy5NZW1iZXJTdGF0dXMwARIzCgZGb3JtYXQSEy5vYWFzLkZvcm1hdFJlcXVlc3QaFC5vYWFzLkZvcm1hdFJlc3BvbnNlEjYKB1Byb3Bvc2USFC5vYWFzLlByb3Bvc2VSZXF1ZXN0GhUub2Fhcy5Qcm9wb3NlUmVzcG9uc2USMAoFQWRvcHQSEi5vYWFzLkFkb3B0UmVxdWVzdBoTLm9hYXMuQWRvcHRSZXNwb25zZRIwCgVBcHBseRISLm9hYXMuQXBwbHlSZXF1ZXN0GhMub2Fhcy5BcHBseVJlc3BvbnNlEjwKCUdldFNlcnZlZBIWLm9hYXMuR2V0U2VydmVkUmVxdWVzdBoXLm9hYXMuR2V0U2VydmVkUmVzcG9uc2USMwoGUmVzaWduEhMub2Fhcy5SZXNpZ25SZXF1ZXN0GhQub2Fhcy5SZXNpZ25SZXNwb25zZWIGcHJvdG8z");
+  fileDesc("ChBvYWFzLWFkbWluLnByb3RvEgRvYWFzIhIKEEdldFN0YXR1c1JlcXVlc3QiuAMKDE1lbWJlclN0YXR1cxISCgpjb2xsZWN0aW9uGAEgASgJEg8KB29yZGluYWwYAiABKA0SJQoLc3RvcmVfc3RhdGUYAyABKA4yEC5vYWFzLlN0b3JlU3RhdGUSFQoNc3RvcmVfbWVzc2FnZRgEIAEoCRITCgtpbmNhcm5hdGlvbhgFIAEoCRIWCg5mb3JtYXRfdmVyc2lvbhgGIAEoDRISCgpnZW5lcmF0aW9uGAcgASgEEhcKD21ldGFfZ2VuZXJhdGlvbhgIIAEoBBIhCgZzaGFyZHMYCSADKAsyES5vYWFzLlNoYXJkU3RhdHVzEhYKDmNhcGFjaXR5X2J5dGVzGAogASgEEhIKCnVzZWRfYnl0ZXMYCyABKAQSFwoPcHJvZ3JhbV92ZXJzaW9uGAwgASgJEhYKDmNvbnRlbnRfZGlnZXN0GA0gASgJEicKCWNvbW1pdHRlZBgOIAEoCzIULm9hYXMuQ29sbGVjdGlvblNwZWMSEAoIaWRlbnRpdHkYDyABKAkSHgoEbWV0YRgQIAEoCzIQLm9hYXMuUmFmdFN0YXR1cxIQCghyZXNpZ25lZBgRIAEoCCLuAQoLU2hhcmRTdGF0dXMSEQoJcGFydGl0aW9uGAEgASgNEh8KBXN0YXRlGAIgASgOMhAub2Fhcy5TaGFyZFN0YXRlEg4KBmxlYWRlchgDIAEoCBIPCgdvYmplY3RzGAQgASgEEg0KBWJ5dGVzGAUgASgEEhUKDWFwcGxpZWRfaW5kZXgYBiABKAQSDwoHbWVzc2FnZRgHIAEoCRIOCgZsYWdfbXMYCCABKAQSHgoEcmFmdBgJIAEoCzIQLm9hYXMuUmFmdFN0YXR1cxIjCgVtb3ZlcxgKIAMoCzIULm9hYXMuU2xvdE1vdmVTdGF0dXMiRgoOU2xvdE1vdmVTdGF0dXMSCgoCaWQYASABKAQSKAoIcHJvZ3Jlc3MYAiABKA4yFi5vYWFzLlNsb3RNb3ZlUHJvZ3Jlc3Mi1wEKClJhZnRTdGF0dXMSHAoEcm9sZRgBIAEoDjIOLm9hYXMuUmFmdFJvbGUSDAoEdGVybRgCIAEoBBIOCgZsZWFkZXIYAyABKAkSDgoGdm90ZXJzGAQgAygJEhAKCGxlYXJuZXJzGAUgAygJEhAKCG91dGdvaW5nGAYgAygJEhQKDGNvbW1pdF9pbmRleBgHIAEoBBInCgdtZW1iZXJzGAggAygLMhYub2Fhcy5SYWZ0TWVtYmVyU3RhdHVzEhoKEnJlYWNoZWRfZ2VuZXJhdGlvbhgJIAEoBCJxChBSYWZ0TWVtYmVyU3RhdHVzEhMKC2luY2FybmF0aW9uGAEgASgJEhMKC2xhZ19lbnRyaWVzGAIgASgEEg4KBmFjdGl2ZRgDIAEoCBIRCgljYXVnaHRfdXAYBCABKAgSEAoIc25hcHNob3QYBSABKAgiRgoNRm9ybWF0UmVxdWVzdBISCgpjb2xsZWN0aW9uGAEgASgJEg8KB29yZGluYWwYAiABKA0SEAoIaWRlbnRpdHkYAyABKAkiJQoORm9ybWF0UmVzcG9uc2USEwoLaW5jYXJuYXRpb24YASABKAkijgQKDkNvbGxlY3Rpb25TcGVjEhIKCmNvbGxlY3Rpb24YASABKAkSDwoHcGFja2FnZRgCIAEoCRISCgpnZW5lcmF0aW9uGAMgASgEEhQKDHBhcnRpdGlvbmluZxgEIAEoCRIUCgxoYXNoX3ZlcnNpb24YBSABKA0SJwoHbWVtYmVycxgGIAMoCzIWLm9hYXMuQ29sbGVjdGlvbk1lbWJlchItCgpwYXJ0aXRpb25zGAcgAygLMhkub2Fhcy5QYXJ0aXRpb25Bc3NpZ25tZW50EiMKBXNsb3RzGAggAygLMhQub2Fhcy5TbG90QXNzaWdubWVudBIrCglmdW5jdGlvbnMYCSADKAsyGC5vYWFzLkNvbGxlY3Rpb25GdW5jdGlvbhIyCgdvcHRpb25zGAogAygLMiEub2Fhcy5Db2xsZWN0aW9uU3BlYy5PcHRpb25zRW50cnkSEgoKc2hhcmRfdHlwZRgLIAEoCRISCgpwZXJzaXN0ZW50GAwgASgIEhAKCGRpc2FibGVkGA0gASgIEhsKE3Jlc29sdmVkX2NsYXNzX2pzb24YDiABKAkSEwoLbWV0YV92b3RlcnMYDyADKAQSHQoFbW92ZXMYECADKAsyDi5vYWFzLlNsb3RNb3ZlGi4KDE9wdGlvbnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBInMKCFNsb3RNb3ZlEgoKAmlkGAEgASgEEgwKBGZyb20YAiABKA0SCgoCdG8YAyABKA0SHQoFc2xvdHMYBCADKAsyDi5vYWFzLlNsb3RTcGFuEiIKBXN0YXRlGAUgASgOMhMub2Fhcy5TbG90TW92ZVN0YXRlIicKCFNsb3RTcGFuEg0KBWZpcnN0GAEgASgNEgwKBGxhc3QYAiABKA0igQEKEENvbGxlY3Rpb25NZW1iZXISCgoCaWQYASABKAQSEwoLZW52aXJvbm1lbnQYAiABKAkSDwoHb3JkaW5hbBgDIAEoDRITCgtpbmNhcm5hdGlvbhgEIAEoCRIUCgxsaW5rX2FkZHJlc3MYBSABKAkSEAoIZGF0YV91cmwYBiABKAkibwoTUGFydGl0aW9uQXNzaWdubWVudBIRCglwYXJ0aXRpb24YASABKA0SDwoHbWVtYmVycxgCIAMoBBIPCgdmb3VuZGVkGAMgASgEEhAKCGZvdW5kZXJzGAQgAygJEhEKCXVuc2xvdHRlZBgFIAEoCCJACg5TbG90QXNzaWdubWVudBINCgVmaXJzdBgBIAEoDRIMCgRsYXN0GAIgASgNEhEKCXBhcnRpdGlvbhgDIAEoDSLHAQoSQ29sbGVjdGlvbkZ1bmN0aW9uEgwKBG5hbWUYASABKAkSCwoDdXJsGAIgASgJEhEKCXN0YXRlbGVzcxgDIAEoCBIPCgdzdGFuZGJ5GAQgASgIEhQKDGFjdGl2ZV9ncm91cBgFIAMoBBIQCghkaXNhYmxlZBgGIAEoCBIOCgZhY2Nlc3MYByABKAkSEgoKdGltZW91dF9tcxgIIAEoDRIRCglpbW11dGFibGUYCSABKAgSEwoLY29uY3VycmVuY3kYCiABKAkiUwoOUHJvcG9zZVJlcXVlc3QSGwoTZXhwZWN0ZWRfZ2VuZXJhdGlvbhgBIAEoBBIkCgZ3YW50ZWQYAiABKAsyFC5vYWFzLkNvbGxlY3Rpb25TcGVjIiUKD1Byb3Bvc2VSZXNwb25zZRISCgpnZW5lcmF0aW9uGAEgASgEIjIKDEFwcGx5UmVxdWVzdBIiCgRzcGVjGAEgASgLMhQub2Fhcy5Db2xsZWN0aW9uU3BlYyIjCg1BcHBseVJlc3BvbnNlEhIKCmdlbmVyYXRpb24YASABKAQiMgoMQWRvcHRSZXF1ZXN0EiIKBHNwZWMYASABKAsyFC5vYWFzLkNvbGxlY3Rpb25TcGVjIiMKDUFkb3B0UmVzcG9uc2USEgoKZ2VuZXJhdGlvbhgBIAEoBCISChBHZXRTZXJ2ZWRSZXF1ZXN0IjcKEUdldFNlcnZlZFJlc3BvbnNlEiIKBHNwZWMYASABKAsyFC5vYWFzLkNvbGxlY3Rpb25TcGVjIiAKDVJlc2lnblJlcXVlc3QSDwoHc2Vjb25kcxgBIAEoDSIQCg5SZXNpZ25SZXNwb25zZSqJAQoKU3RvcmVTdGF0ZRIbChdTVE9SRV9TVEFURV9VTlNQRUNJRklFRBAAEhUKEVNUT1JFX1NUQVRFX0VNUFRZEAESFQoRU1RPUkVfU1RBVEVfUkVBRFkQAhIXChNTVE9SRV9TVEFURV9GT1JFSUdOEAMSFwoTU1RPUkVfU1RBVEVfUkVGVVNFRBAEKpABCgpTaGFyZFN0YXRlEhsKF1NIQVJEX1NUQVRFX1VOU1BFQ0lGSUVEEAASGAoUU0hBUkRfU1RBVEVfU1RBUlRJTkcQARIVChFTSEFSRF9TVEFURV9SRUFEWRACEhYKElNIQVJEX1NUQVRFX0ZBSUxFRBADEhwKGFNIQVJEX1NUQVRFX1NUT1JBR0VfRlVMTBAEKtgBChBTbG90TW92ZVByb2dyZXNzEiIKHlNMT1RfTU9WRV9QUk9HUkVTU19VTlNQRUNJRklFRBAAEh4KGlNMT1RfTU9WRV9QUk9HUkVTU19DT1BZSU5HEAESHQoZU0xPVF9NT1ZFX1BST0dSRVNTX0NPUElFRBACEh8KG1NMT1RfTU9WRV9QUk9HUkVTU19DVVRfT1ZFUhADEiAKHFNMT1RfTU9WRV9QUk9HUkVTU19BQ1RJVkFURUQQBBIeChpTTE9UX01PVkVfUFJPR1JFU1NfQ0xFQU5FRBAFKmoKCFJhZnRSb2xlEhkKFVJBRlRfUk9MRV9VTlNQRUNJRklFRBAAEhYKElJBRlRfUk9MRV9GT0xMT1dFUhABEhQKEFJBRlRfUk9MRV9MRUFERVIQAhIVChFSQUZUX1JPTEVfTEVBUk5FUhADKooBCg1TbG90TW92ZVN0YXRlEh8KG1NMT1RfTU9WRV9TVEFURV9VTlNQRUNJRklFRBAAEhsKF1NMT1RfTU9WRV9TVEFURV9DT1BZSU5HEAESHAoYU0xPVF9NT1ZFX1NUQVRFX0NVVF9PVkVSEAISHQoZU0xPVF9NT1ZFX1NUQVRFX0FDVElWQVRFRBADMsUDCglPZGdtQWRtaW4SNwoJR2V0U3RhdHVzEhYub2Fhcy5HZXRTdGF0dXNSZXF1ZXN0GhIub2Fhcy5NZW1iZXJTdGF0dXMSOwoLV2F0Y2hTdGF0dXMSFi5vYWFzLkdldFN0YXR1c1JlcXVlc3QaEi5vYWFzLk1lbWJlclN0YXR1czABEjMKBkZvcm1hdBITLm9hYXMuRm9ybWF0UmVxdWVzdBoULm9hYXMuRm9ybWF0UmVzcG9uc2USNgoHUHJvcG9zZRIULm9hYXMuUHJvcG9zZVJlcXVlc3QaFS5vYWFzLlByb3Bvc2VSZXNwb25zZRIwCgVBZG9wdBISLm9hYXMuQWRvcHRSZXF1ZXN0GhMub2Fhcy5BZG9wdFJlc3BvbnNlEjAKBUFwcGx5EhIub2Fhcy5BcHBseVJlcXVlc3QaEy5vYWFzLkFwcGx5UmVzcG9uc2USPAoJR2V0U2VydmVkEhYub2Fhcy5HZXRTZXJ2ZWRSZXF1ZXN0Ghcub2Fhcy5HZXRTZXJ2ZWRSZXNwb25zZRIzCgZSZXNpZ24SEy5vYWFzLlJlc2lnblJlcXVlc3QaFC5vYWFzLlJlc2lnblJlc3BvbnNlYgZwcm90bzM");
 
 /**
  * @generated from message oaas.GetStatusRequest
@@ -199,6 +199,13 @@ export type ShardStatus = Message<"oaas.ShardStatus"> & {
    * @generated from field: oaas.RaftStatus raft = 9;
    */
   raft?: RaftStatus | undefined;
+
+  /**
+   * Moves away from this partition that its state knows of.
+   *
+   * @generated from field: repeated oaas.SlotMoveStatus moves = 10;
+   */
+  moves: SlotMoveStatus[];
 };
 
 /**
@@ -207,6 +214,30 @@ export type ShardStatus = Message<"oaas.ShardStatus"> & {
  */
 export const ShardStatusSchema: GenMessage<ShardStatus> = /*@__PURE__*/
   messageDesc(file_oaas_admin, 2);
+
+/**
+ * @generated from message oaas.SlotMoveStatus
+ */
+export type SlotMoveStatus = Message<"oaas.SlotMoveStatus"> & {
+  /**
+   * SlotMove.id
+   *
+   * @generated from field: uint64 id = 1;
+   */
+  id: bigint;
+
+  /**
+   * @generated from field: oaas.SlotMoveProgress progress = 2;
+   */
+  progress: SlotMoveProgress;
+};
+
+/**
+ * Describes the message oaas.SlotMoveStatus.
+ * Use `create(SlotMoveStatusSchema)` to create a new message.
+ */
+export const SlotMoveStatusSchema: GenMessage<SlotMoveStatus> = /*@__PURE__*/
+  messageDesc(file_oaas_admin, 3);
 
 /**
  * One replica of a Raft group as it knows itself. Members are named by their incarnation.
@@ -275,7 +306,7 @@ export type RaftStatus = Message<"oaas.RaftStatus"> & {
  * Use `create(RaftStatusSchema)` to create a new message.
  */
 export const RaftStatusSchema: GenMessage<RaftStatus> = /*@__PURE__*/
-  messageDesc(file_oaas_admin, 3);
+  messageDesc(file_oaas_admin, 4);
 
 /**
  * A member as its group's leader sees it.
@@ -322,7 +353,7 @@ export type RaftMemberStatus = Message<"oaas.RaftMemberStatus"> & {
  * Use `create(RaftMemberStatusSchema)` to create a new message.
  */
 export const RaftMemberStatusSchema: GenMessage<RaftMemberStatus> = /*@__PURE__*/
-  messageDesc(file_oaas_admin, 4);
+  messageDesc(file_oaas_admin, 5);
 
 /**
  * @generated from message oaas.FormatRequest
@@ -351,7 +382,7 @@ export type FormatRequest = Message<"oaas.FormatRequest"> & {
  * Use `create(FormatRequestSchema)` to create a new message.
  */
 export const FormatRequestSchema: GenMessage<FormatRequest> = /*@__PURE__*/
-  messageDesc(file_oaas_admin, 5);
+  messageDesc(file_oaas_admin, 6);
 
 /**
  * @generated from message oaas.FormatResponse
@@ -368,7 +399,7 @@ export type FormatResponse = Message<"oaas.FormatResponse"> & {
  * Use `create(FormatResponseSchema)` to create a new message.
  */
 export const FormatResponseSchema: GenMessage<FormatResponse> = /*@__PURE__*/
-  messageDesc(file_oaas_admin, 6);
+  messageDesc(file_oaas_admin, 7);
 
 /**
  * The content of a generation: everything that a member needs to serve.
@@ -460,6 +491,14 @@ export type CollectionSpec = Message<"oaas.CollectionSpec"> & {
    * @generated from field: repeated uint64 meta_voters = 15;
    */
   metaVoters: bigint[];
+
+  /**
+   * Slots that are on their way, sorted by id. `slots` names the partition that callers ask first:
+   * `from` while a move is copying or being cut over, `to` once it is ACTIVATED.
+   *
+   * @generated from field: repeated oaas.SlotMove moves = 16;
+   */
+  moves: SlotMove[];
 };
 
 /**
@@ -467,7 +506,74 @@ export type CollectionSpec = Message<"oaas.CollectionSpec"> & {
  * Use `create(CollectionSpecSchema)` to create a new message.
  */
 export const CollectionSpecSchema: GenMessage<CollectionSpec> = /*@__PURE__*/
-  messageDesc(file_oaas_admin, 7);
+  messageDesc(file_oaas_admin, 8);
+
+/**
+ * Slots that go from one partition to another, with everything that is in them.
+ *
+ * @generated from message oaas.SlotMove
+ */
+export type SlotMove = Message<"oaas.SlotMove"> & {
+  /**
+   * Never used again in the collection.
+   *
+   * @generated from field: uint64 id = 1;
+   */
+  id: bigint;
+
+  /**
+   * @generated from field: uint32 from = 2;
+   */
+  from: number;
+
+  /**
+   * @generated from field: uint32 to = 3;
+   */
+  to: number;
+
+  /**
+   * Sorted, disjoint.
+   *
+   * @generated from field: repeated oaas.SlotSpan slots = 4;
+   */
+  slots: SlotSpan[];
+
+  /**
+   * @generated from field: oaas.SlotMoveState state = 5;
+   */
+  state: SlotMoveState;
+};
+
+/**
+ * Describes the message oaas.SlotMove.
+ * Use `create(SlotMoveSchema)` to create a new message.
+ */
+export const SlotMoveSchema: GenMessage<SlotMove> = /*@__PURE__*/
+  messageDesc(file_oaas_admin, 9);
+
+/**
+ * Slots first..last, both included.
+ *
+ * @generated from message oaas.SlotSpan
+ */
+export type SlotSpan = Message<"oaas.SlotSpan"> & {
+  /**
+   * @generated from field: uint32 first = 1;
+   */
+  first: number;
+
+  /**
+   * @generated from field: uint32 last = 2;
+   */
+  last: number;
+};
+
+/**
+ * Describes the message oaas.SlotSpan.
+ * Use `create(SlotSpanSchema)` to create a new message.
+ */
+export const SlotSpanSchema: GenMessage<SlotSpan> = /*@__PURE__*/
+  messageDesc(file_oaas_admin, 10);
 
 /**
  * Everybody who holds a replica, shall hold one, or is to be reached until it holds none any more.
@@ -515,7 +621,7 @@ export type CollectionMember = Message<"oaas.CollectionMember"> & {
  * Use `create(CollectionMemberSchema)` to create a new message.
  */
 export const CollectionMemberSchema: GenMessage<CollectionMember> = /*@__PURE__*/
-  messageDesc(file_oaas_admin, 8);
+  messageDesc(file_oaas_admin, 11);
 
 /**
  * @generated from message oaas.PartitionAssignment
@@ -551,6 +657,13 @@ export type PartitionAssignment = Message<"oaas.PartitionAssignment"> & {
    * @generated from field: repeated string founders = 4;
    */
   founders: string[];
+
+  /**
+   * Made for slots that others hold: it serves only what moves have brought.
+   *
+   * @generated from field: bool unslotted = 5;
+   */
+  unslotted: boolean;
 };
 
 /**
@@ -558,7 +671,7 @@ export type PartitionAssignment = Message<"oaas.PartitionAssignment"> & {
  * Use `create(PartitionAssignmentSchema)` to create a new message.
  */
 export const PartitionAssignmentSchema: GenMessage<PartitionAssignment> = /*@__PURE__*/
-  messageDesc(file_oaas_admin, 9);
+  messageDesc(file_oaas_admin, 12);
 
 /**
  * @generated from message oaas.SlotAssignment
@@ -585,7 +698,7 @@ export type SlotAssignment = Message<"oaas.SlotAssignment"> & {
  * Use `create(SlotAssignmentSchema)` to create a new message.
  */
 export const SlotAssignmentSchema: GenMessage<SlotAssignment> = /*@__PURE__*/
-  messageDesc(file_oaas_admin, 10);
+  messageDesc(file_oaas_admin, 13);
 
 /**
  * @generated from message oaas.CollectionFunction
@@ -651,7 +764,7 @@ export type CollectionFunction = Message<"oaas.CollectionFunction"> & {
  * Use `create(CollectionFunctionSchema)` to create a new message.
  */
 export const CollectionFunctionSchema: GenMessage<CollectionFunction> = /*@__PURE__*/
-  messageDesc(file_oaas_admin, 11);
+  messageDesc(file_oaas_admin, 14);
 
 /**
  * @generated from message oaas.ProposeRequest
@@ -673,7 +786,7 @@ export type ProposeRequest = Message<"oaas.ProposeRequest"> & {
  * Use `create(ProposeRequestSchema)` to create a new message.
  */
 export const ProposeRequestSchema: GenMessage<ProposeRequest> = /*@__PURE__*/
-  messageDesc(file_oaas_admin, 12);
+  messageDesc(file_oaas_admin, 15);
 
 /**
  * @generated from message oaas.ProposeResponse
@@ -690,7 +803,7 @@ export type ProposeResponse = Message<"oaas.ProposeResponse"> & {
  * Use `create(ProposeResponseSchema)` to create a new message.
  */
 export const ProposeResponseSchema: GenMessage<ProposeResponse> = /*@__PURE__*/
-  messageDesc(file_oaas_admin, 13);
+  messageDesc(file_oaas_admin, 16);
 
 /**
  * @generated from message oaas.ApplyRequest
@@ -707,7 +820,7 @@ export type ApplyRequest = Message<"oaas.ApplyRequest"> & {
  * Use `create(ApplyRequestSchema)` to create a new message.
  */
 export const ApplyRequestSchema: GenMessage<ApplyRequest> = /*@__PURE__*/
-  messageDesc(file_oaas_admin, 14);
+  messageDesc(file_oaas_admin, 17);
 
 /**
  * @generated from message oaas.ApplyResponse
@@ -724,7 +837,7 @@ export type ApplyResponse = Message<"oaas.ApplyResponse"> & {
  * Use `create(ApplyResponseSchema)` to create a new message.
  */
 export const ApplyResponseSchema: GenMessage<ApplyResponse> = /*@__PURE__*/
-  messageDesc(file_oaas_admin, 15);
+  messageDesc(file_oaas_admin, 18);
 
 /**
  * @generated from message oaas.AdoptRequest
@@ -741,7 +854,7 @@ export type AdoptRequest = Message<"oaas.AdoptRequest"> & {
  * Use `create(AdoptRequestSchema)` to create a new message.
  */
 export const AdoptRequestSchema: GenMessage<AdoptRequest> = /*@__PURE__*/
-  messageDesc(file_oaas_admin, 16);
+  messageDesc(file_oaas_admin, 19);
 
 /**
  * @generated from message oaas.AdoptResponse
@@ -758,7 +871,7 @@ export type AdoptResponse = Message<"oaas.AdoptResponse"> & {
  * Use `create(AdoptResponseSchema)` to create a new message.
  */
 export const AdoptResponseSchema: GenMessage<AdoptResponse> = /*@__PURE__*/
-  messageDesc(file_oaas_admin, 17);
+  messageDesc(file_oaas_admin, 20);
 
 /**
  * @generated from message oaas.GetServedRequest
@@ -771,7 +884,7 @@ export type GetServedRequest = Message<"oaas.GetServedRequest"> & {
  * Use `create(GetServedRequestSchema)` to create a new message.
  */
 export const GetServedRequestSchema: GenMessage<GetServedRequest> = /*@__PURE__*/
-  messageDesc(file_oaas_admin, 18);
+  messageDesc(file_oaas_admin, 21);
 
 /**
  * @generated from message oaas.GetServedResponse
@@ -790,7 +903,7 @@ export type GetServedResponse = Message<"oaas.GetServedResponse"> & {
  * Use `create(GetServedResponseSchema)` to create a new message.
  */
 export const GetServedResponseSchema: GenMessage<GetServedResponse> = /*@__PURE__*/
-  messageDesc(file_oaas_admin, 19);
+  messageDesc(file_oaas_admin, 22);
 
 /**
  * @generated from message oaas.ResignRequest
@@ -809,7 +922,7 @@ export type ResignRequest = Message<"oaas.ResignRequest"> & {
  * Use `create(ResignRequestSchema)` to create a new message.
  */
 export const ResignRequestSchema: GenMessage<ResignRequest> = /*@__PURE__*/
-  messageDesc(file_oaas_admin, 20);
+  messageDesc(file_oaas_admin, 23);
 
 /**
  * @generated from message oaas.ResignResponse
@@ -822,7 +935,7 @@ export type ResignResponse = Message<"oaas.ResignResponse"> & {
  * Use `create(ResignResponseSchema)` to create a new message.
  */
 export const ResignResponseSchema: GenMessage<ResignResponse> = /*@__PURE__*/
-  messageDesc(file_oaas_admin, 21);
+  messageDesc(file_oaas_admin, 24);
 
 /**
  * @generated from enum oaas.StoreState
@@ -913,6 +1026,64 @@ export const ShardStateSchema: GenEnum<ShardState> = /*@__PURE__*/
   enumDesc(file_oaas_admin, 1);
 
 /**
+ * As the partition that gives the slots away knows it, durably from CUT_OVER on.
+ *
+ * @generated from enum oaas.SlotMoveProgress
+ */
+export const SlotMoveProgress = {
+  /**
+   * @generated from enum value: SLOT_MOVE_PROGRESS_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * @generated from enum value: SLOT_MOVE_PROGRESS_COPYING = 1;
+   */
+  COPYING: 1,
+
+  /**
+   * Everything is there but what changes just now.
+   *
+   * @generated from enum value: SLOT_MOVE_PROGRESS_COPIED = 2;
+   */
+  COPIED: 2,
+
+  /**
+   * The source does not serve the slots any more, the target not yet.
+   *
+   * @generated from enum value: SLOT_MOVE_PROGRESS_CUT_OVER = 3;
+   */
+  CUT_OVER: 3,
+
+  /**
+   * The target serves them.
+   *
+   * @generated from enum value: SLOT_MOVE_PROGRESS_ACTIVATED = 4;
+   */
+  ACTIVATED: 4,
+
+  /**
+   * And nothing of them is left at the source.
+   *
+   * @generated from enum value: SLOT_MOVE_PROGRESS_CLEANED = 5;
+   */
+  CLEANED: 5,
+} as const;
+
+/**
+ * As the partition that gives the slots away knows it, durably from CUT_OVER on.
+ *
+ * @generated from enum oaas.SlotMoveProgress
+ */
+export type SlotMoveProgress = (typeof SlotMoveProgress)[keyof typeof SlotMoveProgress] | UnknownEnum;
+
+/**
+ * Describes the enum oaas.SlotMoveProgress.
+ */
+export const SlotMoveProgressSchema: GenEnum<SlotMoveProgress> = /*@__PURE__*/
+  enumDesc(file_oaas_admin, 2);
+
+/**
  * @generated from enum oaas.RaftRole
  */
 export const RaftRole = {
@@ -948,7 +1119,55 @@ export type RaftRole = (typeof RaftRole)[keyof typeof RaftRole] | UnknownEnum;
  * Describes the enum oaas.RaftRole.
  */
 export const RaftRoleSchema: GenEnum<RaftRole> = /*@__PURE__*/
-  enumDesc(file_oaas_admin, 2);
+  enumDesc(file_oaas_admin, 3);
+
+/**
+ * How far the generation lets a move go. Each next one is a generation of its own; after ACTIVATED,
+ * once the old place is clean, the move is not named any more.
+ *
+ * @generated from enum oaas.SlotMoveState
+ */
+export const SlotMoveState = {
+  /**
+   * @generated from enum value: SLOT_MOVE_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * `from` copies to `to` and keeps the copy up to date, and serves.
+   *
+   * @generated from enum value: SLOT_MOVE_STATE_COPYING = 1;
+   */
+  COPYING: 1,
+
+  /**
+   * Every member knows of the move: `from` may give the slots up and `to` serve them.
+   *
+   * @generated from enum value: SLOT_MOVE_STATE_CUT_OVER = 2;
+   */
+  CUT_OVER: 2,
+
+  /**
+   * `to` serves; `from` deletes what it had.
+   *
+   * @generated from enum value: SLOT_MOVE_STATE_ACTIVATED = 3;
+   */
+  ACTIVATED: 3,
+} as const;
+
+/**
+ * How far the generation lets a move go. Each next one is a generation of its own; after ACTIVATED,
+ * once the old place is clean, the move is not named any more.
+ *
+ * @generated from enum oaas.SlotMoveState
+ */
+export type SlotMoveState = (typeof SlotMoveState)[keyof typeof SlotMoveState] | UnknownEnum;
+
+/**
+ * Describes the enum oaas.SlotMoveState.
+ */
+export const SlotMoveStateSchema: GenEnum<SlotMoveState> = /*@__PURE__*/
+  enumDesc(file_oaas_admin, 4);
 
 /**
  * @generated from service oaas.OdgmAdmin

@@ -109,6 +109,8 @@ export const REASON_ROWS = {
   STORE_REFUSED: { code: unavailable, http: 503, later: true, notDone: true },
   NO_GENERATION: { code: unavailable, http: 503, later: true, notDone: true },
   NO_ROUTES: { code: unavailable, http: 503, later: true },
+  /** The slot of the object is on its way to this partition; it serves it in a moment. */
+  SLOT_MOVING: { code: unavailable, http: 503, later: true, notDone: true },
   SHARD_NOT_READY: { code: unavailable, http: 503, later: true, notDone: true },
   SHUTTING_DOWN: { code: unavailable, http: 503, later: true, notDone: true },
   /** A replica of a bounded class has not heard of another one for longer than the bound. */
