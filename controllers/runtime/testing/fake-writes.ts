@@ -126,7 +126,7 @@ export class FakeWrites {
       readonly metadata?: { readonly resourceVersion?: string };
     };
     this.#checkVersion(live, metadata?.resourceVersion, write);
-    return this.#update(write, live, mergePatch(this.#shown(live), write.body) as Json);
+    return this.#patched(write, live, mergePatch(this.#shown(live), write.body) as Json);
   }
 
   jsonPatch(write: Write): Written {
@@ -144,7 +144,7 @@ export class FakeWrites {
       readonly resourceVersion?: string;
     };
     this.#checkVersion(live, resourceVersion, write);
-    return this.#update(write, live, patched);
+    return this.#patched(write, live, patched);
   }
 
   apply(write: Write): Written {
@@ -258,6 +258,15 @@ export class FakeWrites {
     return this.#store(write, { object, managers: result.managers }, live);
   }
 
+  /** A patch may name the uid, which stays; a replacement that does has set a precondition. */
+  #patched(write: Write, live: Stored, body: Json): Written {
+    const { uid } = (body["metadata"] ?? {}) as { readonly uid?: string };
+    if (write.subresource === "" && uid !== live.object.metadata.uid) {
+      throw invalid(write, "metadata.uid", `Invalid value: "${uid}": field is immutable`);
+    }
+    return this.#update(write, live, body);
+  }
+
   #update(write: Write, live: Stored, body: Json): Written {
     const isStatus = write.subresource === "status";
     const { status: _status, ...spec } = body;
@@ -290,7 +299,8 @@ export class FakeWrites {
       metadata: next,
     }) as Stored["object"];
     const before = managersGiven(live, managedFields);
-    const managers = updateFields(live.object, object, before, ownerOf(write));
+    const said = isStatus && isCustom(write.kind) ? { ...object, metadata: saidOf(body) } : object;
+    const managers = updateFields(live.object, said, before, ownerOf(write));
     return { status: 200, stored: this.#store(write, { object, managers }, live) };
   }
 
@@ -418,6 +428,11 @@ function finalizersAfter(live: Stored, policy: string | undefined): readonly str
     default:
       return present;
   }
+}
+
+/** Metadata in a write of a custom kind's status is not stored, but counts as the writer's. */
+function saidOf(body: Json): object {
+  return withoutEmpty((body["metadata"] ?? {}));
 }
 
 /** What the writer sent back as managers: none if it emptied the list, else as they were. */

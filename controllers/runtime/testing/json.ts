@@ -71,17 +71,45 @@ export function mergePatch(target: unknown, patch: unknown): unknown {
 export function jsonPatch(target: Json, operations: readonly Json[]): Json | undefined {
   let result: unknown = target;
   for (const operation of operations) {
-    const path = String(operation["path"])
-      .split("/")
-      .slice(1)
-      .map((step) => step.replaceAll("~1", "/").replaceAll("~0", "~"));
-    const change = changeOf(operation);
-    if (change === undefined) return undefined;
-    const next = changeAt(result, path, change);
+    const next = operated(result, operation);
     if (next === undefined) return undefined;
     result = next.value;
   }
   return frozen(result) as Json;
+}
+
+/** The document after one operation; undefined if it cannot be done. */
+function operated(document: unknown, operation: Json): { readonly value: unknown } | undefined {
+  const path = stepsOf(operation["path"]);
+  const { op } = operation;
+  if (op !== "move" && op !== "copy") {
+    const change = changeOf(operation);
+    return change === undefined ? undefined : changeAt(document, path, change);
+  }
+  const from = stepsOf(operation["from"]);
+  const moved = valueAt(document, from);
+  if (moved === undefined) return undefined;
+  const left = op === "move" ? changeAt(document, from, REMOVE) : { value: document };
+  return left === undefined ? undefined : changeAt(left.value, path, add(moved));
+}
+
+function stepsOf(path: unknown): readonly string[] {
+  return String(path)
+    .split("/")
+    .slice(1)
+    .map((step) => step.replaceAll("~1", "/").replaceAll("~0", "~"));
+}
+
+function valueAt(document: unknown, path: readonly string[]): unknown {
+  return path.reduce(
+    (holder, step) =>
+      Array.isArray(holder)
+        ? (holder as readonly unknown[])[Number(step)]
+        : isMap(holder)
+          ? holder[step]
+          : undefined,
+    document,
+  );
 }
 
 /** The new value at a place; `value: undefined` removes it. */
@@ -90,17 +118,24 @@ type PlaceChange = (
   there: boolean,
 ) => { readonly value: unknown; readonly insert?: boolean } | undefined;
 
+const REMOVE: PlaceChange = (_old, there) => (there ? { value: undefined } : undefined);
+
+function add(value: unknown): PlaceChange {
+  return () => ({ value, insert: true });
+}
+
 function changeOf(operation: Json): PlaceChange | undefined {
   const value = operation["value"];
   switch (operation["op"]) {
     case "test":
-      return (old, there) => (there && sameJson(old, value) ? { value: old } : undefined);
+      // The server takes what is not there for null.
+      return (old, there) => (sameJson(there ? old : null, value) ? { value: old } : undefined);
     case "remove":
-      return (_old, there) => (there ? { value: undefined } : undefined);
+      return REMOVE;
     case "replace":
       return (_old, there) => (there ? { value } : undefined);
     case "add":
-      return () => ({ value, insert: true });
+      return add(value);
     default:
       return undefined;
   }

@@ -98,6 +98,115 @@ export const WRITE_CASES: readonly Case[] = [
     },
   },
   {
+    name: "merge patches of finalizers",
+    async run(s) {
+      const made = await s.call(201, "POST", s.gizmo(), { body: gizmo("a", {}), query: AS_A });
+      const patch = (status: number, metadata: object, query: Record<string, string> = {}) =>
+        s.call(status, "PATCH", s.gizmo("a"), {
+          type: "merge",
+          body: { metadata },
+          query: { fieldManager: "b", ...query },
+        });
+      const { uid, resourceVersion } = made.metadata;
+      const one = ["example.io/one"];
+      const two = [...one, "example.io/two"];
+      await patch(422, { uid: "other", finalizers: one });
+      await patch(200, { uid, resourceVersion, finalizers: one }, { dryRun: "All" });
+      await patch(200, { uid, resourceVersion, finalizers: one });
+      await patch(409, { uid, resourceVersion, finalizers: two });
+      await patch(200, { finalizers: one });
+      await patch(200, { finalizers: two });
+      await patch(200, { finalizers: [...two].reverse() });
+      await patch(200, { finalizers: [] });
+      await patch(200, { finalizers: one });
+      await s.call(200, "DELETE", s.gizmo("a"), { body: {} });
+      await patch(422, { finalizers: two });
+      await patch(422, { uid: "other", finalizers: [] });
+      await patch(200, { finalizers: [] });
+      await patch(404, { finalizers: one });
+    },
+  },
+  {
+    name: "JSON patches of finalizers",
+    async run(s) {
+      const made = await s.call(201, "POST", s.gizmo(), { body: gizmo("a", {}), query: AS_A });
+      const patch = (status: number, operations: readonly object[]) =>
+        s.call(status, "PATCH", s.gizmo("a"), {
+          type: "json",
+          body: operations,
+          query: { fieldManager: "b" },
+        });
+      const list = "/metadata/finalizers";
+      const version = "/metadata/resourceVersion";
+      const { resourceVersion } = made.metadata;
+      await patch(422, [{ op: "add", path: `${list}/-`, value: "example.io/one" }]);
+      await patch(200, [
+        { op: "test", path: version, value: resourceVersion },
+        { op: "test", path: list, value: null },
+        { op: "add", path: list, value: ["example.io/one"] },
+      ]);
+      await patch(422, [
+        { op: "test", path: version, value: resourceVersion },
+        { op: "add", path: `${list}/-`, value: "example.io/two" },
+      ]);
+      await patch(422, [{ op: "test", path: list, value: null }]);
+      await patch(409, [
+        { op: "add", path: version, value: resourceVersion },
+        { op: "add", path: `${list}/-`, value: "example.io/two" },
+      ]);
+      await patch(200, [{ op: "add", path: `${list}/0`, value: "example.io/two" }]);
+      await patch(422, [{ op: "add", path: `${list}/3`, value: "example.io/three" }]);
+      await patch(200, [{ op: "replace", path: `${list}/1`, value: "example.io/three" }]);
+      await patch(200, [{ op: "move", from: `${list}/1`, path: `${list}/0` }]);
+      await patch(200, [{ op: "copy", from: "/metadata/name", path: "/spec/text" }]);
+      await patch(422, [{ op: "move", from: "/spec/inner", path: "/spec/text" }]);
+      await patch(200, []);
+      await s.call(200, "DELETE", s.gizmo("a"), { body: {} });
+      await patch(422, [{ op: "add", path: `${list}/-`, value: "example.io/four" }]);
+      await patch(200, [
+        { op: "test", path: `${list}/0`, value: "example.io/three" },
+        { op: "remove", path: `${list}/0` },
+      ]);
+      await patch(200, [{ op: "remove", path: list }]);
+      await patch(404, []);
+    },
+  },
+  {
+    name: "patches of the status",
+    async run(s) {
+      const body = gizmo("a", { text: "x" });
+      const made = await s.call(201, "POST", s.gizmo(), { body, query: AS_A });
+      const { resourceVersion } = made.metadata;
+      const patch = (status: number, type: "merge" | "json", change: object) =>
+        s.call(status, "PATCH", s.gizmo("a", "status"), {
+          type,
+          body: change,
+          query: { fieldManager: "b" },
+        });
+      const ready = { type: "Ready", status: "True" };
+      await patch(422, "json", [{ op: "add", path: "/status/text", value: "well" }]);
+      await patch(200, "json", [
+        { op: "test", path: "/metadata/resourceVersion", value: resourceVersion },
+        { op: "add", path: "/status", value: { text: "well", conditions: [ready] } },
+      ]);
+      await patch(200, "json", [{ op: "replace", path: "/spec/text", value: "ignored" }]);
+      const more = { type: "Other", status: "False" };
+      await patch(200, "json", [{ op: "add", path: "/status/conditions/-", value: more }]);
+      await patch(200, "json", [
+        { op: "replace", path: "/status/conditions/0/status", value: "False" },
+      ]);
+      await patch(409, "merge", { metadata: { resourceVersion }, status: { text: "late" } });
+      await patch(200, "merge", { metadata: { uid: "other" }, status: { text: "another's" } });
+      const metadata = { labels: { ignored: "1" }, finalizers: ["example.io/ignored"] };
+      await patch(200, "merge", { metadata, status: { text: "better" } });
+      await patch(200, "merge", { status: { text: "better" } });
+      await patch(200, "merge", { status: { conditions: [ready] } });
+      await patch(200, "merge", { status: { conditions: null, replicas: 2 } });
+      await patch(200, "json", [{ op: "remove", path: "/status/replicas" }]);
+      await patch(200, "merge", { status: null });
+    },
+  },
+  {
     name: "delete",
     async run(s) {
       const made = await s.call(201, "POST", s.gizmo(), { body: gizmo("a", {}), query: AS_A });
