@@ -18,10 +18,11 @@ import { structuralProblems } from "./crd/structural-rules.ts";
 import { firstDifference } from "./generator.ts";
 import { yamlText } from "./yaml-text.ts";
 
-const HELP = `npm run crd -- --types FILE.ts... --out DIR [--check]
-npm run crd -- --lint FILE.yaml...
-npm run crd -- --compare OLD.yaml NEW.yaml
-npm run crd -- --against GIT-REF [FILE.yaml...]
+const HELP = `usage, with CRD for "npm run crd --" in a clone or "npx oaas-operator-crd" elsewhere:
+CRD --types FILE.ts... --out DIR [--check]
+CRD --lint FILE.yaml...
+CRD --compare OLD.yaml NEW.yaml
+CRD --against GIT-REF [FILE.yaml...]
 
 Compiles interfaces that carry @crd to CustomResourceDefinitions, and tells what a change breaks.
 docs/guides/crd-compiler.md has the tags and what is refused.
@@ -241,10 +242,15 @@ export function findingText(finding: CrdFinding): string {
   return `${severity.toLowerCase()}: ${crd}: ${path}: ${problem} (${change})\n  ${mend}`;
 }
 
+/** Runs the command of this process: prints what there is to say and sets the exit code. */
+export async function runCrdProgram(args: readonly string[]): Promise<void> {
+  const { code, out } = await crdCommand(args);
+  (code === 2 ? process.stderr : process.stdout).write(out);
+  process.exitCode = code;
+}
+
 if (import.meta.main) {
   // npm runs scripts in the folder of package.json; paths are meant from where the user is.
   process.chdir(process.env["INIT_CWD"] ?? process.cwd());
-  const { code, out } = await crdCommand(process.argv.slice(2));
-  (code === 2 ? process.stderr : process.stdout).write(out);
-  process.exitCode = code;
+  await runCrdProgram(process.argv.slice(2));
 }
