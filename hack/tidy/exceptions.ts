@@ -20,11 +20,6 @@ export const EXCEPTIONS: readonly TidyException[] = [
       "a credential plugin gets our environment and more; on a command line all could read it",
   },
   {
-    rule: "file-length",
-    path: "workloads/odgm/raft/replica.ts",
-    reason: "one replica's log, state and standing change together; what can stand alone has left",
-  },
-  {
     rule: "twice",
     path: "workloads/platform/clock/index.ts",
     reason: "the planes share no code but the contract, and the port of it is in api/base",

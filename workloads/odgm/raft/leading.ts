@@ -3,7 +3,14 @@
 // still belongs.
 import type { Logger } from "#api/base/index.ts";
 import { assertNever } from "#api/base/index.ts";
-import type { LogIndex, MemberId, RaftNode, RequestId } from "#workloads/core/raft/index.ts";
+import type {
+  Configuration,
+  LogIndex,
+  MemberId,
+  RaftNode,
+  RequestId,
+} from "#workloads/core/raft/index.ts";
+import { membersOf } from "#workloads/core/raft/index.ts";
 
 import type { PeerBoard } from "./board.ts";
 import type { GroupView, ReadReady, WantedGroup } from "./group.ts";
@@ -21,6 +28,8 @@ export interface LeadingReplica {
   readonly log: Logger;
   readonly isLeading: boolean;
   readonly leader: MemberId | undefined;
+  /** The committed one, as far as known here; empty if nothing is. */
+  readonly config: Configuration;
   view(): GroupView;
   read(mode: "quorum", done: (outcome: ReadReady) => void): void;
   step(input: Parameters<RaftNode["step"]>[1]): void;
@@ -44,6 +53,8 @@ export class Leading {
   wanted: WantedGroup;
   /** A majority knows the configuration: an election needs nobody who has left. */
   isConfigKnown = false;
+  /** The leader has said that the group is without this member. */
+  private isLetGo = false;
   private transferredAtMs = 0;
   /** Commit index at the last two samples, a second apart. */
   private samples: readonly [LogIndex, LogIndex] = [0, 0];
@@ -56,6 +67,36 @@ export class Leading {
 
   get isWanted(): boolean {
     return this.wanted.members.includes(this.host.self);
+  }
+
+  /** False once the group, as far as known here, is without this member. */
+  get takesPart(): boolean {
+    if (this.isLetGo) return false;
+    const members = membersOf(this.replica.config);
+    return members.length === 0 ? this.isWanted : members.includes(this.host.self);
+  }
+
+  /** True if it should ask whether the group has let go of it: it may have missed that. */
+  get isAdrift(): boolean {
+    return !this.isWanted && this.replica.leader === undefined && this.takesPart;
+  }
+
+  /** The leader has said so. */
+  letGo(): void {
+    this.isLetGo = true;
+  }
+
+  /** Tells whether the group, which is led here, has no part for this member. */
+  hasLetGoOf(member: MemberId, done: (isSo: boolean) => void): void {
+    const { replica } = this;
+    if (!replica.isLeading) {
+      done(false);
+      return;
+    }
+    // Only who still leads may say so.
+    replica.read("quorum", (outcome) => {
+      done(outcome.kind === "ready" && !membersOf(replica.config).includes(member));
+    });
   }
 
   /** Who has this has caught up: it was committed a second ago. */

@@ -1,13 +1,12 @@
-// One replica of one group in its host: commands on their way in, entries on their way into the
-// state, what becomes of both, and what happens when log or state cannot be relied on any more.
+// One replica of one group in its host: what its user asks of it, what a turn of the core means for
+// it, and what happens when log or state cannot be relied on any more.
 import type { Logger } from "#api/base/index.ts";
-import { assert, assertNever, errorMessage } from "#api/base/index.ts";
+import { assert, errorMessage } from "#api/base/index.ts";
 import type {
   Configuration,
   Effects,
   Entry,
   GroupId,
-  HardState,
   LogBase,
   LogIndex,
   MemberId,
@@ -19,17 +18,11 @@ import type {
   Term,
   Trace,
 } from "#workloads/core/raft/index.ts";
-import {
-  DEFAULT_SETTINGS,
-  foundingBase,
-  joiningBase,
-  makeConfiguration,
-  membersOf,
-} from "#workloads/core/raft/index.ts";
+import { DEFAULT_SETTINGS, makeConfiguration, membersOf } from "#workloads/core/raft/index.ts";
 import type { StoreWrite } from "#workloads/core/store/index.ts";
 
-import type { PeerBoard } from "./board.ts";
-import { COMMAND_BYTES_MAX, decodeCommands } from "./commands.ts";
+import { Applier } from "./applier.ts";
+import { COMMAND_BYTES_MAX } from "./commands.ts";
 import type {
   CommandOutcome,
   Group,
@@ -42,43 +35,15 @@ import type {
   WantedGroup,
 } from "./group.ts";
 import { DEFAULT_GROUP_SETTINGS } from "./group.ts";
-import { stateNumbers } from "./keys.ts";
-import type { FoundLog, StatePlace } from "./log.ts";
-import { GroupLog, isDamage } from "./log.ts";
-import type { GroupWorld } from "./ports.ts";
+import { Holdings } from "./holdings.ts";
 import { Leading } from "./leading.ts";
+import type { StatePlace } from "./log.ts";
+import { isDamage } from "./log.ts";
+import type { ReplicaHost } from "./replica-host.ts";
 import { Requests } from "./requests.ts";
-import { GroupState } from "./state.ts";
+import type { GroupState } from "./state.ts";
+import { logTrace } from "./traces.ts";
 import { viewOf } from "./view.ts";
-
-/** What a replica needs of its host. */
-export interface ReplicaHost {
-  readonly self: MemberId;
-  /** The store has lost acknowledged writes, in words; undefined: it has not. */
-  readonly damage: string | undefined;
-  readonly world: GroupWorld;
-  readonly node: RaftNode;
-  readonly board: PeerBoard;
-  readonly isResigned: boolean;
-  nextRequest(): RequestId;
-  /** Something was stepped outside of a turn. */
-  schedule(): void;
-  /** It has commands that are not proposed yet. */
-  hasCommands(replica: Replica): void;
-  /** It was closed by its user. */
-  closed(replica: Replica): void;
-  /** Its peers may be others. */
-  configChanged(): void;
-  /** It may have something to do for the configuration or the leadership. */
-  unsettled(replica: Replica): void;
-  /** Writes that no batch of a state holds; they are part of the open batch. */
-  commit(writes: readonly StoreWrite[]): void;
-  /** Removes everything with this prefix, in the background. */
-  sweep(number: number): void;
-}
-
-/** Part of the log's limits that is kept when it is cut. */
-const KEPT_SHARE = 0.25;
 
 /** See the top of the file. */
 export class Replica implements Group {
@@ -88,9 +53,8 @@ export class Replica implements Group {
   private readonly options: GroupOptions;
   private readonly settings: GroupSettings;
   private readonly leading: Leading;
-  private records: GroupLog;
-  private hard: HardState;
-  private current: GroupState;
+  private readonly holdings: Holdings;
+  private readonly applier: Applier;
   /** Counts how often the core was opened: writes of an earlier time must not count for a later. */
   private run = 0;
   private readonly requests: Requests;
@@ -98,11 +62,8 @@ export class Replica implements Group {
   standing: GroupStanding = "joining";
   standingMessage = "waits for a snapshot of the leader";
   private isClosed = false;
-  /** The leader has said that the group is without this member. */
-  private isLetGo = false;
   /** A snapshot is being taken over. */
   isRestoring = false;
-  private compactedTo: LogIndex = 0;
 
   constructor(host: ReplicaHost, options: GroupOptions) {
     this.host = host;
@@ -125,28 +86,48 @@ export class Replica implements Group {
     const { clock, observer } = host.world;
     const nextRequest = (): RequestId => host.nextRequest();
     this.requests = new Requests({ clock, observer, log: this.log, nextRequest });
-    const found = this.findOrBegin();
-    this.records = found.log;
-    this.hard = found.hard;
-    const loaded = this.loadState();
-    this.current = loaded.state;
-    const lost = host.damage ?? loaded.damage;
-    if (lost === undefined && found.damagedAt === undefined) this.startCore();
-    else this.mend(found, lost);
+    this.holdings = new Holdings(
+      {
+        self: host.self,
+        world: host.world,
+        log: this.log,
+        commit: (writes) => host.commit(writes),
+      },
+      options,
+    );
+    this.applier = this.makeApplier();
+    const lost = host.damage ?? this.holdings.stateDamage;
+    if (lost === undefined && this.holdings.damagedAt === undefined) this.startCore();
+    else this.mend(lost);
     if (this.standing !== "failed") host.sweep(this.otherNumber);
   }
 
+  private makeApplier(): Applier {
+    const leader = (): MemberId | undefined => this.knownLeader;
+    return new Applier({
+      holdings: this.holdings,
+      requests: this.requests,
+      machine: this.options.machine,
+      settings: this.settings,
+      hasher: this.host.world.hasher,
+      step: (input) => this.step(input),
+      get leader() {
+        return leader();
+      },
+    });
+  }
+
   get state(): GroupReader {
-    return this.current;
+    return this.holdings.state;
   }
 
   /** The state, for snapshots. */
   get applied(): GroupState {
-    return this.current;
+    return this.holdings.state;
   }
 
   get appliedIndex(): LogIndex {
-    return this.current.applied;
+    return this.holdings.state.applied;
   }
 
   get leader(): MemberId | undefined {
@@ -154,15 +135,17 @@ export class Replica implements Group {
   }
 
   get takesPart(): boolean {
-    if (this.isLetGo) return false;
-    const { self } = this.host;
-    const members = membersOf(this.raft?.status().config ?? makeConfiguration([]));
-    return members.length === 0 ? this.leading.isWanted : members.includes(self);
+    return this.leading.takesPart;
+  }
+
+  /** The committed configuration, as far as known here. */
+  get config(): Configuration {
+    return this.raft?.status().config ?? makeConfiguration([]);
   }
 
   /** True if there are other voters. */
   get hasOthers(): boolean {
-    return (this.raft?.status().config.voters.length ?? 0) > 1;
+    return this.config.voters.length > 1;
   }
 
   get isLeading(): boolean {
@@ -175,7 +158,7 @@ export class Replica implements Group {
 
   /** The prefix that the state does not have now. */
   get otherNumber(): number {
-    return stateNumbers(this.id)[this.records.place.side === 0 ? 1 : 0];
+    return this.holdings.otherNumber;
   }
 
   private get raftSettings(): RaftSettings {
@@ -184,88 +167,36 @@ export class Replica implements Group {
 
   // ---- Beginning
 
-  private findOrBegin(): FoundLog {
-    const { store } = this.host.world;
-    const found = GroupLog.find(store, this.id);
-    if (found !== undefined) return found;
-    const { founders } = this.options;
-    const isFounder = founders.includes(this.host.self);
-    const base = isFounder ? foundingBase(makeConfiguration(founders)) : joiningBase();
-    const begun = GroupLog.begin(store, this.id, base);
-    this.host.commit(begun.writes);
-    this.log.info("replica begins", { as: isFounder ? "founder" : "joiner" });
-    return begun.found;
-  }
-
-  private makeState(): GroupState {
-    const { store, committer, hasher } = this.host.world;
-    const { place } = this.records;
-    return new GroupState({
-      number: stateNumbers(this.id)[place.side],
-      isVoid: place.isVoid,
-      store,
-      committer,
-      hasher,
-      seal: () => this.options.machine.seal(),
-    });
-  }
-
-  /** The state as it is in the store; one that cannot be read is not used. */
-  private loadState(): { readonly state: GroupState; readonly damage: string | undefined } {
-    try {
-      const state = this.makeState();
-      this.options.machine.load(state, state.record().sealed);
-      return { state, damage: undefined };
-    } catch (cause: unknown) {
-      if (!isDamage(cause)) throw cause;
-      this.records.place = { ...this.records.place, isVoid: true };
-      const state = this.makeState();
-      this.options.machine.load(state, state.record().sealed);
-      return { state, damage: errorMessage(cause) };
-    }
-  }
-
   /**
    * A log whose end was lost is cut there, and the replica is suspect until it has refetched it. If
    * more was lost than that, all of it is given up and learned anew. With nobody to learn from
    * nothing is touched: what is left may still be read by other means.
    */
-  private mend({ log, hard, damagedAt }: FoundLog, lost: string | undefined): void {
+  private mend(lost: string | undefined): void {
+    const { holdings } = this;
+    const { log, hard, damagedAt } = holdings;
     const at = damagedAt ?? log.lastIndex() + 1;
     const why = lost ?? `the log is damaged at entry ${at}`;
-    if (!this.hasTeachers(log.base().config)) {
+    if (!holdings.hasTeachers(log.base().config)) {
       this.fail(`${why}; there is no other replica to learn from`);
       return;
     }
-    this.log.error("replica is damaged", { why, at, applied: this.current.applied });
+    this.log.error("replica is damaged", { why, at, applied: this.appliedIndex });
     this.standing = "rebuilding";
     this.standingMessage = why;
-    const isLost = lost !== undefined || at <= this.current.applied;
-    const commit = isLost ? 0 : Math.min(hard.commit, log.lastIndex());
-    this.hard = { ...hard, commit, logEpoch: hard.logEpoch + 1, suspect: true };
-    if (damagedAt !== undefined) this.host.commit(log.cutWrites(this.hard));
-    if (isLost) this.giveUp(false);
+    const isLost = lost !== undefined || at <= this.appliedIndex;
+    holdings.suspect(isLost ? 0 : Math.min(hard.commit, log.lastIndex()));
+    if (damagedAt !== undefined) holdings.cut();
+    if (isLost) holdings.giveUp(false);
     this.startCore();
-  }
-
-  /** Log and state are of no use any more. */
-  private giveUp(isGone: boolean): void {
-    this.host.commit(this.records.forget(this.hard, isGone));
-    this.current = this.makeState();
-    this.options.machine.load(this.current, this.current.record().sealed);
-  }
-
-  private hasTeachers(config: Configuration): boolean {
-    const members = membersOf(config);
-    return members.length === 0 || members.some((member) => member !== this.host.self);
   }
 
   private startCore(): void {
     this.run += 1;
     this.host.node.open(this.id, {
-      view: this.records,
-      hard: this.hard,
-      applied: this.current.applied,
+      view: this.holdings.log,
+      hard: this.holdings.hard,
+      applied: this.holdings.state.applied,
       settings: this.raftSettings,
     });
     this.host.configChanged();
@@ -318,7 +249,7 @@ export class Replica implements Group {
     return viewOf({
       self,
       status: this.raft?.status(),
-      state: this.current,
+      state: this.holdings.state,
       standing: this.standing,
       message: this.standingMessage,
       wanted: this.leading.wanted,
@@ -337,21 +268,20 @@ export class Replica implements Group {
 
   remove(): void {
     if (this.isClosed) return;
-    this.log.info("replica removed", { applied: this.current.applied });
-    const { current, otherNumber } = this;
+    this.log.info("replica removed", { applied: this.holdings.state.applied });
+    const { holdings } = this;
+    const numbers = [holdings.state.number, holdings.otherNumber];
     this.endCore("closed");
     this.isClosed = true;
-    const { logEpoch } = this.hard;
-    this.hard = { ...this.hard, commit: 0, logEpoch: logEpoch + 1, suspect: true };
-    this.giveUp(true);
-    this.host.sweep(current.number);
-    this.host.sweep(otherNumber);
+    holdings.suspect(0);
+    holdings.giveUp(true);
+    for (const number of numbers) this.host.sweep(number);
     this.host.closed(this);
   }
 
   /** True if it should ask whether the group has let go of it: it may have missed that. */
   get isAdrift(): boolean {
-    return !this.leading.isWanted && this.knownLeader === undefined && this.takesPart;
+    return this.leading.isAdrift;
   }
 
   /** Who may know. */
@@ -361,22 +291,13 @@ export class Replica implements Group {
 
   /** The leader has said so. */
   letGo(): void {
-    this.isLetGo = true;
+    this.leading.letGo();
     this.changed();
   }
 
-  /** Tells whether the group, which is led here, has no part for this member. */
+  /** See {@link Leading.hasLetGoOf}. */
   hasLetGoOf(member: MemberId, done: (isSo: boolean) => void): void {
-    if (!this.isLeading) {
-      done(false);
-      return;
-    }
-    // Only who still leads may say so.
-    this.read("quorum", (outcome) => {
-      const config = this.raft?.status().config;
-      if (outcome.kind === "refused" || config === undefined) done(false);
-      else done(!membersOf(config).includes(member));
-    });
+    this.leading.hasLetGoOf(member, done);
   }
 
   /** What a snapshot of the stored state must be labelled with. */
@@ -384,7 +305,7 @@ export class Replica implements Group {
     const { raft } = this;
     assert(raft !== undefined, "a snapshot is taken of a group that is open");
     // A state that nothing was applied to is that of the log's beginning.
-    return raft.baseAt(Math.max(applied, this.records.base().index));
+    return raft.baseAt(Math.max(applied, this.holdings.log.base().index));
   }
 
   /** True while it leads in this term. */
@@ -395,7 +316,7 @@ export class Replica implements Group {
 
   /** Entries that are committed and not applied here yet. */
   get applyLag(): number {
-    return Math.max(0, (this.raft?.commitIndex ?? 0) - this.current.applied);
+    return Math.max(0, (this.raft?.commitIndex ?? 0) - this.holdings.state.applied);
   }
 
   // ---- A turn
@@ -411,12 +332,8 @@ export class Replica implements Group {
 
   /** What a write of the core comes to; to be told with {@link wrote} when it is durable. */
   writesOf(persist: Persist, place: StatePlace | undefined): readonly StoreWrite[] {
-    if (place !== undefined) {
-      this.records.place = place;
-      this.isRestoring = true;
-    }
-    if (persist.hard !== undefined) this.hard = persist.hard;
-    return this.records.writesOf(persist);
+    if (place !== undefined) this.isRestoring = true;
+    return this.holdings.writesOf(persist, place);
   }
 
   /** Tells the writes of this time of the core from those of an earlier. */
@@ -427,15 +344,12 @@ export class Replica implements Group {
   /** The write is durable. */
   wrote(persist: Persist, run: number): void {
     if (run !== this.run || this.isClosed) return;
-    this.records.wrote(persist);
+    this.holdings.log.wrote(persist);
     if (persist.snapshot === undefined) return;
     this.isRestoring = false;
-    const before = this.current.number;
-    this.current = this.makeState();
-    this.options.machine.load(this.current, this.current.record().sealed);
-    this.host.sweep(before);
+    this.host.sweep(this.holdings.takeOver());
     const { index } = persist.snapshot.base;
-    this.log.info("snapshot taken over", { index, bytes: this.current.bytes });
+    this.log.info("snapshot taken over", { index, bytes: this.applied.bytes });
     this.options.onApplied?.(index);
     this.requests.passedOver(index);
   }
@@ -446,7 +360,7 @@ export class Replica implements Group {
     for (const outcome of effects.proposals) this.requests.proposed(outcome);
     if (effects.apply.length > 0) this.apply(effects.apply);
     for (const outcome of effects.reads) this.requests.answered(outcome);
-    for (const trace of effects.traces) this.trace(trace);
+    for (const trace of effects.traces) this.note(trace);
     if (effects.diverged !== undefined) {
       this.rebuild(`the state differs from the leader's after entry ${effects.diverged}`);
     } else if (effects.halted === "damaged") {
@@ -472,82 +386,24 @@ export class Replica implements Group {
 
   private apply(entries: readonly Entry[]): void {
     try {
-      for (const entry of entries) this.applyEntry(entry);
+      this.applier.apply(entries);
     } catch (cause: unknown) {
       // What was applied of it goes nowhere: the state is replaced, or never used again.
       if (isDamage(cause)) this.rebuild(`the state is damaged: ${errorMessage(cause)}`);
       else this.fail(`cannot apply: ${errorMessage(cause)}`);
       return;
     }
-    this.current.flush();
-    this.step({ kind: "applied", index: this.current.applied });
-    this.options.onApplied?.(this.current.applied);
-    this.compactIfDue();
+    this.options.onApplied?.(this.appliedIndex);
+    this.applier.compactIfDue();
   }
 
-  private applyEntry(entry: Entry): void {
-    const { index, term } = entry;
-    this.current.begin(index);
-    if (entry.kind === "command") {
-      const batch = decodeCommands(entry.data);
-      assert(batch !== undefined, `the commands of entry ${index} can be read`);
-      for (const [position, data] of batch.commands.entries()) {
-        const command = { index, term, position, timeMs: batch.timeMs, data };
-        this.requests.applied(command, this.options.machine.apply(command, this.current));
-      }
-    }
-    this.requests.entryApplied(index, this.knownLeader);
-    if (index % this.settings.digestEntries === 0) this.takeDigest(index);
-  }
-
-  private takeDigest(index: LogIndex): void {
-    const sealed = this.host.world.hasher(this.options.machine.seal());
-    const digest = new Uint8Array(8);
-    new DataView(digest.buffer).setBigUint64(0, this.current.digest ^ sealed);
-    this.step({ kind: "digest", index, digest });
-  }
-
-  /** Cuts the log behind what is on disk as state, when it has become long. */
-  private compactIfDue(): void {
-    const { logEntriesMax, logBytesMax } = this.settings;
-    const first = this.records.base().index;
-    const count = this.records.lastIndex() - first;
-    if (count <= logEntriesMax && this.records.bytes <= logBytesMax) return;
-    const perEntry = this.records.bytes / Math.max(1, count);
-    const kept = Math.min(logEntriesMax, logBytesMax / Math.max(1, perEntry)) * KEPT_SHARE;
-    const index = Math.min(this.current.durableIndex, this.records.lastIndex() - Math.floor(kept));
-    // What was cut shows in the log when that is durable.
-    if (index <= Math.max(first, this.compactedTo + kept / 2)) return;
-    this.compactedTo = index;
-    this.step({ kind: "compact", index });
-  }
-
-  private trace(trace: Trace): void {
-    switch (trace.kind) {
-      case "config": {
-        const { voters, learners, outgoing } = trace.config;
-        this.log.info("members", { index: trace.index, voters, learners, outgoing });
-        this.leading.configChanged();
-        this.host.configChanged();
-        this.host.unsettled(this);
-        this.options.onChange?.();
-        return;
-      }
-      case "suspect":
-        this.log.warn(trace.suspect ? "suspect" : "whole again", { epoch: trace.epoch });
-        return;
-      case "stepped-down":
-        this.log.warn("stepped down", { reason: trace.reason });
-        return;
-      case "level":
-      case "ignored":
-      case "quiesced":
-      case "woke":
-        this.log.debug(trace.kind, { ...trace });
-        return;
-      default:
-        assertNever(trace);
-    }
+  private note(trace: Trace): void {
+    logTrace(this.log, trace);
+    if (trace.kind !== "config") return;
+    this.leading.configChanged();
+    this.host.configChanged();
+    this.host.unsettled(this);
+    this.options.onChange?.();
   }
 
   /** Whether it takes part follows from what the core knows. */
@@ -569,7 +425,8 @@ export class Replica implements Group {
 
   /** Log and state are given up here and learned anew from the others. */
   private rebuild(why: string): void {
-    if (!this.hasTeachers(this.raft?.status().config ?? this.records.base().config)) {
+    const { holdings } = this;
+    if (!holdings.hasTeachers(this.raft?.status().config ?? holdings.log.base().config)) {
       this.fail(`${why}; there is no other replica to learn from`);
       return;
     }
@@ -577,9 +434,8 @@ export class Replica implements Group {
     this.endCore("not-leader");
     this.standing = "rebuilding";
     this.standingMessage = why;
-    const { logEpoch } = this.hard;
-    this.hard = { ...this.hard, commit: 0, logEpoch: logEpoch + 1, suspect: true };
-    this.giveUp(false);
+    holdings.suspect(0);
+    holdings.giveUp(false);
     this.startCore();
     this.options.onChange?.();
   }
@@ -596,7 +452,7 @@ export class Replica implements Group {
     this.host.node.close(this.id);
     this.run += 1;
     this.isRestoring = false;
-    this.compactedTo = 0;
+    this.applier.reset();
     this.knownLeader = undefined;
     this.requests.end(reason);
   }
