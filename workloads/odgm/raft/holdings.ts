@@ -109,7 +109,7 @@ export class Holdings {
     return this.log.writesOf(persist);
   }
 
-  /** The snapshot that a write has taken over is the state; answers the prefix of the one before. */
+  /** The snapshot that a write took over is the state; answers the prefix of the one before. */
   takeOver(): number {
     const before = this.state.number;
     this.state = this.loaded();

@@ -67,7 +67,7 @@ export interface HostStats {
 }
 
 /** See the top of the file. One per store. */
-export class GroupHost implements ReplicaHost, GroupCommitMember {
+export class GroupHost implements ReplicaHost<Replica>, GroupCommitMember {
   /** The incarnation of this member's store. */
   readonly self: MemberId;
   readonly world: GroupWorld;

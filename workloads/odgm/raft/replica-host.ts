@@ -4,10 +4,9 @@ import type { StoreWrite } from "#workloads/core/store/index.ts";
 
 import type { PeerBoard } from "./board.ts";
 import type { GroupWorld } from "./ports.ts";
-import type { Replica } from "./replica.ts";
 
-/** What a replica needs of its host. */
-export interface ReplicaHost {
+/** What a replica `R` needs of its host. */
+export interface ReplicaHost<R> {
   readonly self: MemberId;
   /** The store has lost acknowledged writes, in words; undefined: it has not. */
   readonly damage: string | undefined;
@@ -19,13 +18,13 @@ export interface ReplicaHost {
   /** Something was stepped outside of a turn. */
   schedule(): void;
   /** It has commands that are not proposed yet. */
-  hasCommands(replica: Replica): void;
+  hasCommands(replica: R): void;
   /** It was closed by its user. */
-  closed(replica: Replica): void;
+  closed(replica: R): void;
   /** Its peers may be others. */
   configChanged(): void;
   /** It may have something to do for the configuration or the leadership. */
-  unsettled(replica: Replica): void;
+  unsettled(replica: R): void;
   /** Writes that no batch of a state holds; they are part of the open batch. */
   commit(writes: readonly StoreWrite[]): void;
   /** Removes everything with this prefix, in the background. */

@@ -48,7 +48,7 @@ import { viewOf } from "./view.ts";
 /** See the top of the file. */
 export class Replica implements Group {
   readonly id: GroupId;
-  readonly host: ReplicaHost;
+  readonly host: ReplicaHost<Replica>;
   readonly log: Logger;
   private readonly options: GroupOptions;
   private readonly settings: GroupSettings;
@@ -65,7 +65,7 @@ export class Replica implements Group {
   /** A snapshot is being taken over. */
   isRestoring = false;
 
-  constructor(host: ReplicaHost, options: GroupOptions) {
+  constructor(host: ReplicaHost<Replica>, options: GroupOptions) {
     this.host = host;
     this.id = options.group;
     this.options = options;
