@@ -9,7 +9,7 @@
 //   field, life: 1 key or id | 2 stamp | 3 value
 //
 // A missing value is a tombstone. Parts, fields and lives are sorted by their keys.
-import { utf8Decode, utf8Encode } from "#api/base/index.ts";
+import { utf8Decode } from "#api/base/index.ts";
 
 import { compareText, scanFields, WireWriter } from "../store/index.ts";
 import type { Cell, CounterPart, Documents, MapField } from "./cells.ts";
@@ -18,82 +18,84 @@ import { cellKey, entryKeyOf } from "./object.ts";
 import type { Stamp } from "./stamp.ts";
 import { NODE_LENGTH_MAX } from "./stamp.ts";
 
+/** What is encoded is copied or used up before the next object is, so all share these bytes. */
+const SCRATCH = new WireWriter(4096);
+
 /** The canonical bytes. */
 export function encodeObject(state: ObjectState): Uint8Array {
-  return encode(state, (bytes) => bytes);
+  return encode(state, (bytes) => bytes).slice();
 }
 
-/** What a digest is taken over: as {@link encodeObject}, with the identity of each document. */
+/**
+ * What a digest is taken over: as {@link encodeObject}, with the identity of each document. A view
+ * that the next call of either overwrites.
+ */
 export function digestInput(state: ObjectState, documents: Documents): Uint8Array {
   return encode(state, (bytes) => documents.identity(bytes));
 }
 
-function encode(state: ObjectState, document: (bytes: Uint8Array) => Uint8Array): Uint8Array {
-  const writer = new WireWriter(256);
-  if (state.deletedAt !== undefined) writer.bytes(1, encodeStamp(state.deletedAt));
-  if (state.existsAt !== undefined) writer.bytes(2, encodeStamp(state.existsAt));
-  writer.bytes(3, encodeStamp(state.modified));
+type DocumentBytes = (bytes: Uint8Array) => Uint8Array;
+
+function encode(state: ObjectState, document: DocumentBytes): Uint8Array {
+  const writer = SCRATCH.reset();
+  if (state.deletedAt !== undefined) writeStamp(writer, 1, state.deletedAt);
+  if (state.existsAt !== undefined) writeStamp(writer, 2, state.existsAt);
+  writeStamp(writer, 3, state.modified);
   for (const [key, cell] of sorted(state.cells)) {
-    writer.bytes(4, encodeCell(key, cell, document));
+    writer.message(4, () => writeCell(writer, key, cell, document));
   }
   return writer.finish();
 }
 
-function encodeCell(
-  key: string,
-  cell: Cell,
-  document: (bytes: Uint8Array) => Uint8Array,
-): Uint8Array {
-  const writer = new WireWriter(96).bytes(1, utf8Encode(key));
+function writeCell(writer: WireWriter, key: string, cell: Cell, document: DocumentBytes): void {
+  writer.text(1, key);
   switch (cell.kind) {
     case "register":
       writeRegister(writer, cell);
       break;
     case "counter":
-      for (const [id, part] of sorted(cell.parts)) writer.bytes(4, encodePart(id, part));
+      for (const [id, part] of sorted(cell.parts)) writePart(writer, id, part);
       break;
     case "map":
       if (cell.bare !== undefined) writeRegister(writer, cell.bare);
-      for (const [name, { stamp, value }] of sorted(cell.fields)) {
-        writer.bytes(5, encodeField(name, stamp, value));
-      }
+      for (const [name, field] of sorted(cell.fields)) writeField(writer, 5, name, field);
       break;
     case "document":
       for (const [id, { stamp, bytes }] of sorted(cell.lives)) {
         const value = bytes === undefined ? undefined : document(bytes);
-        writer.bytes(6, encodeField(id, stamp, value));
+        writeField(writer, 6, id, { stamp, value });
       }
       break;
   }
-  return writer.finish();
 }
 
 function writeRegister(writer: WireWriter, register: MapField): void {
-  writer.bytes(2, encodeStamp(register.stamp));
+  writeStamp(writer, 2, register.stamp);
   if (register.value !== undefined) writer.bytes(3, register.value);
 }
 
-function encodeStamp(stamp: Stamp): Uint8Array {
-  return new WireWriter(40).varint(1, stamp.time).bytes(2, utf8Encode(stamp.node)).finish();
+function writeStamp(writer: WireWriter, number: number, stamp: Stamp): void {
+  writer.message(number, () => writer.varint(1, stamp.time).text(2, stamp.node));
 }
 
-function encodePart(id: string, part: CounterPart): Uint8Array {
-  return new WireWriter(96)
-    .bytes(1, utf8Encode(id))
-    .bytes(2, encodeStamp(part.stamp))
-    .varint(3, part.plus)
-    .varint(4, part.minus)
-    .varint(5, part.basePlus)
-    .varint(6, part.baseMinus)
-    .finish();
+function writePart(writer: WireWriter, id: string, part: CounterPart): void {
+  writer.message(4, () => {
+    writer.text(1, id);
+    writeStamp(writer, 2, part.stamp);
+    writer
+      .varint(3, part.plus)
+      .varint(4, part.minus)
+      .varint(5, part.basePlus)
+      .varint(6, part.baseMinus);
+  });
 }
 
-function encodeField(key: string, stamp: Stamp, value: Uint8Array | undefined): Uint8Array {
-  const writer = new WireWriter(64 + (value?.byteLength ?? 0))
-    .bytes(1, utf8Encode(key))
-    .bytes(2, encodeStamp(stamp));
-  if (value !== undefined) writer.bytes(3, value);
-  return writer.finish();
+function writeField(writer: WireWriter, number: number, key: string, field: MapField): void {
+  writer.message(number, () => {
+    writer.text(1, key);
+    writeStamp(writer, 2, field.stamp);
+    if (field.value !== undefined) writer.bytes(3, field.value);
+  });
 }
 
 function sorted<T>(map: ReadonlyMap<string, T>): readonly (readonly [string, T])[] {

@@ -39,6 +39,7 @@ import {
   decodeSetKeyRequest,
   decodeSetRequest,
 } from "./requests.ts";
+import { WireWriter } from "./wire.ts";
 import { scanFields } from "./wire.ts";
 
 const name = fc.string({ unit: "binary", maxLength: 10 });
@@ -59,6 +60,45 @@ const expected = (entries: Record<string, { data: Uint8Array; type: 0 | 1 }>) =>
 function common(given: { clsId: string; partitionId: number; objectId: string }) {
   return { cls: given.clsId, partition: given.partitionId, id: given.objectId };
 }
+
+describe("a field of a writer", () => {
+  it.each([0, 1, 127, 128, 16_383, 16_384, 2_097_152])(
+    "that is a message of %i bytes is as one that was written before",
+    (size) => {
+      const inner = new Uint8Array(size).map((_, at) => at % 251);
+      const whole = new WireWriter()
+        .varint(1, 7)
+        .message(2, (writer) => writer.raw(inner))
+        .varint(3, 9);
+      const apart = new WireWriter().varint(1, 7).bytes(2, inner).varint(3, 9);
+      expect(Buffer.compare(whole.finish(), apart.finish())).toBe(0);
+    },
+  );
+
+  it("that is a message may hold others", () => {
+    const whole = new WireWriter(1).message(1, (outer) => {
+      outer.message(2, (inner) => inner.text(3, "x".repeat(200))).varint(4, 300);
+    });
+    const inner = new WireWriter().bytes(3, Buffer.from("x".repeat(200))).finish();
+    const outer = new WireWriter().bytes(2, inner).varint(4, 300).finish();
+    expect(whole.finish()).toEqual(new WireWriter().bytes(1, outer).finish());
+  });
+
+  it("that is a text has its UTF-8 bytes", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "binary", maxLength: 300 }), (text) => {
+        const written = new WireWriter(1).text(5, text).varint(6, 1).finish();
+        const bytes = Buffer.from(text, "utf8");
+        expect(written).toEqual(new WireWriter().bytes(5, bytes).varint(6, 1).finish());
+      }),
+    );
+  });
+
+  it("stands first again after a reset", () => {
+    const writer = new WireWriter().text(1, "before");
+    expect(writer.reset().varint(1, 1).finish()).toEqual(Uint8Array.of(8, 1));
+  });
+});
 
 describe("requests", () => {
   it("Get and Delete", () => {

@@ -2,6 +2,8 @@
 // copied into responses. Numbers above 2^53 come out inexact but still above 2^53. Source:
 // protobuf.dev/programming-guides/encoding.
 
+import { utf8Encode } from "#api/base/index.ts";
+
 /** One field of a message. `bytes` is a view, empty unless the field is length-delimited. */
 export interface WireField {
   readonly number: number;
@@ -77,12 +79,9 @@ export class WireWriter {
 
   /** A length-delimited field, also if it is empty. */
   bytes(number: number, value: Uint8Array): this {
-    this.#reserve(20 + value.byteLength);
+    this.#reserve(10);
     this.#push(number * 8 + 2);
-    this.#push(value.byteLength);
-    this.#bytes.set(value, this.#length);
-    this.#length += value.byteLength;
-    return this;
+    return this.#sized(value);
   }
 
   /** Bytes that are fields already. */
@@ -93,9 +92,61 @@ export class WireWriter {
     return this;
   }
 
+  /** A string field, also if it is empty. Lone surrogates become U+FFFD. */
+  text(number: number, value: string): this {
+    const { length } = value;
+    this.#reserve(20 + length);
+    this.#push(number * 8 + 2);
+    const start = this.#length;
+    this.#push(length);
+    for (let at = 0; at < length; at += 1) {
+      const unit = value.charCodeAt(at);
+      if (unit >= 0x80) {
+        this.#length = start;
+        return this.#sized(utf8Encode(value));
+      }
+      this.#bytes[this.#length + at] = unit;
+    }
+    this.#length += length;
+    return this;
+  }
+
+  /** A message as a field; `write` adds its fields to this very writer. */
+  message(number: number, write: (writer: this) => void): this {
+    this.#reserve(20);
+    this.#push(number * 8 + 2);
+    // Most are below 128 bytes; the size of others moves them on.
+    const start = this.#length + 1;
+    this.#length = start;
+    write(this);
+    const size = this.#length - start;
+    let more = 0;
+    for (let rest = size; rest >= 0x80; rest = Math.floor(rest / 128)) more += 1;
+    if (more > 0) {
+      this.#reserve(more);
+      this.#bytes.copyWithin(start + more, start, this.#length);
+    }
+    this.#length = start - 1;
+    this.#push(size);
+    this.#length += size;
+    return this;
+  }
+
   /** The message so far, a view that the next call may overwrite. */
   finish(): Uint8Array {
     return this.#bytes.subarray(0, this.#length);
+  }
+
+  /** An empty message again, in the same bytes: what `finish` has given is void. */
+  reset(): this {
+    this.#length = 0;
+    return this;
+  }
+
+  #sized(value: Uint8Array): this {
+    this.#reserve(10 + value.byteLength);
+    this.#push(value.byteLength);
+    return this.raw(value);
   }
 
   #reserve(count: number): void {
