@@ -25,6 +25,8 @@ export interface World {
   /** Namespace oaas-system. */
   readonly system: Kube;
   readonly gateway: GatewayClient;
+  /** `host:port` of the gateways' node port, by node. */
+  readonly gateways: ReadonlyMap<string, string>;
   readonly images: readonly BuiltImage[];
   /** Deletes the file's namespace and waits until it is gone. */
   dispose(): Promise<void>;
@@ -34,17 +36,19 @@ const say = (line: string): void => void process.stderr.write(`e2e: ${line}\n`);
 
 /** The world with an empty namespace of this name. */
 export async function openWorld(namespace: string): Promise<World> {
-  const cluster = await openCluster({ name: E2E_CLUSTER, nodes: 2, say });
+  const cluster = await openCluster({ name: E2E_CLUSTER, nodes: 3, say });
   const images = await install(cluster);
   const kube = new Kube(cluster, namespace);
   await kube.run("delete", "namespace", namespace, "--ignore-not-found", "--timeout=180s");
   await kube.run("create", "namespace", namespace);
-  const gateway = new GatewayClient(await gatewayUrl(cluster));
+  const gateways = await gatewaysOf(cluster);
+  const gateway = new GatewayClient(await gatewayUrl(gateways));
   return {
     cluster,
     kube,
     system: kube.in("oaas-system"),
     gateway,
+    gateways,
     images,
     dispose: async () => {
       await kube.run("delete", "opackages", "--all", "--timeout=120s");
@@ -78,11 +82,19 @@ async function crdFiles(): Promise<readonly string[]> {
   return names.sort().map((name) => join(folder, name));
 }
 
-async function gatewayUrl(cluster: Cluster): Promise<string> {
-  const system = new Kube(cluster, "oaas-system");
-  const path = '{.items[0].status.addresses[?(@.type=="InternalIP")].address}';
-  const address = await system.run("get", "nodes", "-o", `jsonpath=${path}`);
-  const url = `http://${address}:${NODE_PORT}`;
+async function gatewaysOf(cluster: Cluster): Promise<ReadonlyMap<string, string>> {
+  const nodes = await new Kube(cluster, "default").list("nodes");
+  return new Map(
+    nodes.map(({ metadata, status }) => {
+      const addresses = status?.["addresses"] as readonly { type: string; address: string }[];
+      const own = addresses.find(({ type }) => type === "InternalIP")?.address;
+      return [metadata.name, `${own}:${NODE_PORT}`];
+    }),
+  );
+}
+
+async function gatewayUrl(gateways: ReadonlyMap<string, string>): Promise<string> {
+  const url = `http://${[...gateways.values()][0]}`;
   await eventually(`the gateway at ${url}`, 60_000, async () => {
     const answer = await fetch(`${url}/healthz`, { signal: AbortSignal.timeout(2_000) });
     return answer.ok ? true : undefined;
