@@ -29,6 +29,7 @@ export const COMMANDS: Readonly<Record<string, string>> = {
   convert: "turn upstream documents into objects of this project",
   operator:
     "a folder for an operator of your own (docs/guides/first-operator.md); -- init KIND FOLDER",
+  package: "the operator framework as one file that npm installs; -- --out FOLDER",
 };
 
 /** The lines of the help text in the order given; a script without a text still has a line. */

@@ -20,7 +20,25 @@ const TEST_TIMEOUT_MS: Readonly<Record<JestProject, number>> = {
   e2e: 900_000,
 };
 
+/**
+ * What of a project runs beside the rest of it, in a process of its own: a pattern of paths. It
+ * shares nothing with the rest (its API server has another name) and mostly waits for that server.
+ */
+const BESIDE: Partial<Readonly<Record<JestProject, string>>> = {
+  conformance: "/test/conformance/mutation/",
+};
+
 const ROOT = join(import.meta.dirname, "..", "..");
+
+/**
+ * Arguments that split a project into parts which run at the same time; every file is in exactly
+ * one of them. The first part is the one to watch.
+ */
+export function parallelParts(project: JestProject): readonly (readonly string[])[] {
+  const beside = BESIDE[project];
+  if (beside === undefined) return [[]];
+  return [[`--testPathIgnorePatterns=${beside}`], [`--testPathPatterns=${beside}`]];
+}
 
 /** The command line of Node for these projects, without the path of Node itself. */
 export function jestArguments(
@@ -54,16 +72,23 @@ export async function runJest(
   return runNode(jestArguments(projects, args), env);
 }
 
-/** Runs Node in the repository root with this process's output; passes SIGTERM and SIGHUP on. */
+/**
+ * Runs Node in the repository root; passes SIGTERM and SIGHUP on. Resolves to its exit code. Output
+ * is this process's, or is told in one piece at the end if `isQuiet`.
+ */
 export async function runNode(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
+  isQuiet = false,
 ): Promise<number> {
   const child = spawn(process.execPath, args, {
     cwd: ROOT,
-    stdio: "inherit",
+    stdio: isQuiet ? ["ignore", "pipe", "pipe"] : "inherit",
     env: { ...process.env, ...env },
   });
+  const said: Buffer[] = [];
+  child.stdout?.on("data", (chunk: Buffer) => said.push(chunk));
+  child.stderr?.on("data", (chunk: Buffer) => said.push(chunk));
   const forward = (signal: NodeJS.Signals): void => {
     child.kill(signal);
   };
@@ -71,9 +96,10 @@ export async function runNode(
   try {
     return await new Promise<number>((resolve, reject) => {
       child.on("error", reject);
-      child.on("exit", (code) => resolve(code ?? 1));
+      child.on("close", (code) => resolve(code ?? 1));
     });
   } finally {
     process.off("SIGTERM", forward).off("SIGHUP", forward);
+    if (isQuiet) process.stdout.write(Buffer.concat(said));
   }
 }

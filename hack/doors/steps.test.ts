@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 
-import { jestArguments } from "./jest.ts";
+import { jestArguments, JEST_PROJECTS, parallelParts } from "./jest.ts";
 import { ALL_STEPS, CHECK_STEPS, selectSteps } from "./steps.ts";
 
 describe("selectSteps", () => {
@@ -27,5 +27,15 @@ describe("steps", () => {
   it("runs files that share a cluster one at a time, unit tests beside each other", () => {
     expect(jestArguments(["e2e"], [])).toContain("--runInBand");
     expect(jestArguments(["unit"], [])).not.toContain("--runInBand");
+  });
+
+  it("leaves out no file of a project whose parts run at the same time", () => {
+    const patterns = JEST_PROJECTS.map(parallelParts).map((parts) => parts.flat());
+    expect(patterns.filter(({ length }) => length > 0)).toEqual([
+      [
+        "--testPathIgnorePatterns=/test/conformance/mutation/",
+        "--testPathPatterns=/test/conformance/mutation/",
+      ],
+    ]);
   });
 });

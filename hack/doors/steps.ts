@@ -10,8 +10,15 @@ import {
   prepareClusterPrograms,
   removeE2eCluster,
 } from "./e2e-cluster.ts";
-import { jestArguments, JEST_PROJECTS, runNode, type JestProject } from "./jest.ts";
-import { budgetTable, closingLine, tallyCheck, tallyJest, type StepResult } from "./tally.ts";
+import { jestArguments, JEST_PROJECTS, parallelParts, runNode, type JestProject } from "./jest.ts";
+import {
+  budgetTable,
+  closingLine,
+  joinTallies,
+  tallyCheck,
+  tallyJest,
+  type StepResult,
+} from "./tally.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 const REPORTS = join(ROOT, ".build", "reports");
@@ -135,27 +142,32 @@ async function runStep(step: string): Promise<StepResult> {
     const exitCode = await runNode(check);
     return tallyCheck(step, exitCode, elapsedMs());
   }
-  const reportPath = join(REPORTS, `${step}.json`);
-  await rm(reportPath, { force: true });
-  const args = jestArguments(
-    [step as JestProject],
-    ["--json", `--outputFile=${reportPath}`, "--passWithNoTests"],
+  const project = step as JestProject;
+  const parts = await Promise.all(
+    parallelParts(project).map(async (only, index) => {
+      const name = index === 0 ? step : `${step}-${index}`;
+      const reportPath = join(REPORTS, `${name}.json`);
+      await rm(reportPath, { force: true });
+      const output = ["--json", `--outputFile=${reportPath}`, "--passWithNoTests", ...only];
+      const exitCode = await runNode(jestArguments([project], output), {}, index > 0);
+      const report = await readReport(reportPath);
+      return tallyJest({ step, exitCode, report, root: ROOT, elapsedMs: elapsedMs() });
+    }),
   );
-  const exitCode = await runNode(args);
-  const late = step === "e2e" ? await endE2e(exitCode) : [];
-  const report = await readReport(reportPath);
-  const tally = tallyJest({ step, exitCode, report, root: ROOT, elapsedMs: elapsedMs() });
+  const tally = joinTallies(step, parts);
+  const late = step === "e2e" ? await endE2e(tally.failed === 0) : [];
   return {
     ...tally,
+    elapsedMs: elapsedMs(),
     failed: tally.failed + late.length,
     failures: [...tally.failures, ...late],
   };
 }
 
 /** Keeps the logs if a test failed, and removes the cluster in any case; what went wrong. */
-async function endE2e(exitCode: number): Promise<readonly string[]> {
+async function endE2e(isGood: boolean): Promise<readonly string[]> {
   const failures: string[] = [];
-  for (const act of [...(exitCode === 0 ? [] : [keepE2eLogs]), removeE2eCluster]) {
+  for (const act of [...(isGood ? [] : [keepE2eLogs]), removeE2eCluster]) {
     try {
       await act();
     } catch (cause) {

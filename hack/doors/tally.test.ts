@@ -1,6 +1,13 @@
 import { describe, expect, it } from "@jest/globals";
 
-import { budgetTable, closingLine, tallyCheck, tallyJest, type StepResult } from "./tally.ts";
+import {
+  budgetTable,
+  closingLine,
+  joinTallies,
+  tallyCheck,
+  tallyJest,
+  type StepResult,
+} from "./tally.ts";
 
 function jest(options: { exitCode: number; report?: unknown }): StepResult {
   const report = options.report === undefined ? undefined : JSON.stringify(options.report);
@@ -70,5 +77,16 @@ describe("tally", () => {
       "  types              2.0 s      60 s",
       "  total             63.0 s     900 s",
     ]);
+  });
+});
+
+describe("joinTallies", () => {
+  it("counts all parts, and takes as long as the longest", () => {
+    const one = jest({ exitCode: 1, report: mixed });
+    const other = { ...tallyCheck("unit", 0, 9000), skipped: 2 };
+    expect(joinTallies("unit", [one, other])).toEqual({
+      ...{ step: "unit", passed: 2, failed: 2, skipped: 3, elapsedMs: 9000 },
+      failures: one.failures,
+    });
   });
 });

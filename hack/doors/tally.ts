@@ -60,6 +60,15 @@ export function tallyJest(options: {
   return { step, passed, failed: failures.length, skipped, elapsedMs, failures };
 }
 
+/** The tally of a step whose parts ran at the same time: it took as long as the longest of them. */
+export function joinTallies(step: string, parts: readonly StepResult[]): StepResult {
+  const elapsedMs = Math.max(...parts.map((part) => part.elapsedMs));
+  const failures = parts.flatMap((part) => part.failures);
+  const passed = parts.reduce((sum, part) => sum + part.passed, 0);
+  const skipped = parts.reduce((sum, part) => sum + part.skipped, 0);
+  return { step, passed, failed: failures.length, skipped, elapsedMs, failures };
+}
+
 /** The tally of a check that either holds or not. */
 export function tallyCheck(step: string, exitCode: number, elapsedMs: number): StepResult {
   const failures = exitCode === 0 ? [] : [`${step}: ended with code ${exitCode}`];
