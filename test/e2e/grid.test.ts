@@ -118,9 +118,12 @@ describe("a grid of three nodes, under load", () => {
   it("goes on when a node is cut off, and takes it back", async () => {
     const { node } = await placeOf(0);
     const control = world.cluster.node(node);
-    await lose(`${node} cut`, () => control.cut());
-    await traffic.more(100);
-    await control.heal();
+    try {
+      await lose(`${node} cut`, () => control.cut());
+      await traffic.more(100);
+    } finally {
+      await control.heal();
+    }
     await grid.whole(120_000, 3);
   });
 
@@ -223,15 +226,18 @@ describe("a majority that is gone", () => {
     const gone = world.cluster.nodes.filter((node) => node !== stays);
     const ids = Array.from({ length: PARTITIONS }, (_, at) => idIn("major", at, PARTITIONS));
     await Promise.all(gone.map((node) => world.cluster.node(node).stop()));
-    await eventually("a refusal by every partition", 60_000, async () => {
-      const codes = await Promise.all(ids.map((id) => grid.put(id, stays)));
-      return codes.every((code) => code === "503 NO_LEADER") ? true : undefined;
-    });
-    const { acknowledged } = traffic;
-    await delay(3_000);
-    expect(traffic.acknowledged).toBe(acknowledged);
-    say(`no majority: ${traffic.takeCodes().join(", ")}`);
-    await Promise.all(gone.map((node) => world.cluster.node(node).start()));
+    try {
+      await eventually("a refusal by every partition", 60_000, async () => {
+        const codes = await Promise.all(ids.map((id) => grid.put(id, stays)));
+        return codes.every((code) => code === "503 NO_LEADER") ? true : undefined;
+      });
+      const { acknowledged } = traffic;
+      await delay(3_000);
+      expect(traffic.acknowledged).toBe(acknowledged);
+      say(`no majority: ${traffic.takeCodes().join(", ")}`);
+    } finally {
+      await Promise.all(gone.map((node) => world.cluster.node(node).start()));
+    }
     await traffic.everywhere();
     await grid.whole(120_000, 3);
   });

@@ -74,9 +74,12 @@ describe("a collection of Raft groups, under load", () => {
     const leading = (await pods()).at(1)?.spec?.["nodeName"];
     const node = world.cluster.node(String(leading));
     await node.stop();
-    await traffic.everywhere();
-    tell("a node stopped");
-    await node.start();
+    try {
+      await traffic.everywhere();
+      tell("a node stopped");
+    } finally {
+      await node.start();
+    }
     await notes.whole(120_000, 3);
   });
 
