@@ -26,6 +26,7 @@ import type { ProposeOutcome } from "./meta-log.ts";
 import { raftStatusOf } from "./raft-status.ts";
 import { RaftShard } from "./shards/raft.ts";
 import type { Shard } from "./shards/shard.ts";
+import { moveProgressOf } from "./slot-mover.ts";
 
 /** How often WatchStatus looks, and the most often it tells. */
 const WATCH_MS = 1000;
@@ -129,6 +130,7 @@ function shardStatus(member: Member, shard: Shard): ShardStatus {
     appliedIndex: BigInt(shard.appliedIndex),
     message: isReady ? full : standing.message,
     lagMs: BigInt(shard.lagMs),
+    moves: moveProgressOf(shard).map(({ id, progress }) => ({ id: BigInt(id), progress })),
     ...(view === undefined ? {} : { raft: raftStatusOf(view), bytes: BigInt(view.stateBytes) }),
   });
 }
@@ -180,8 +182,9 @@ function fingerprint(status: MemberStatus): string {
   return JSON.stringify([
     [status.storeState, status.storeMessage, `${generation}/${metaGeneration}`, resigned],
     groupPrint(meta),
-    shards.map(({ partition, state, leader, raft }) => [
+    shards.map(({ partition, state, leader, raft, moves }) => [
       [partition, state, leader],
+      moves.map(({ id, progress }) => `${id}:${progress}`),
       groupPrint(raft),
     ]),
   ]);

@@ -13,12 +13,15 @@ import { decodeObjectList, decodeRead, decodeWrite } from "./decode.ts";
 import { refuse, toFailure } from "./errors.ts";
 import type { Cancel, DataCall } from "./forward.ts";
 import { forward, toLeader } from "./forward.ts";
+import { following } from "./following.ts";
 import type { FunctionPool } from "./functions.ts";
 import { answerGroup } from "./group.ts";
 import type { InvokeHost } from "./invoke.ts";
 import { answerInvoke } from "./invoke.ts";
+import { answerEverywhere } from "./list-everywhere.ts";
 import { answerObjectList, answerStats, whenReadable, wishOf } from "./listings.ts";
 import type { Member } from "./member.ts";
+import { answerMove } from "./move-target.ts";
 import { decodeSessionRequest, identityOf, tokenOf } from "./request-identity.ts";
 import type { Shard } from "./shards/shard.ts";
 import { Turns } from "./turns.ts";
@@ -56,14 +59,14 @@ export class Calls {
       case Method.GET:
       case Method.GET_VALUE:
       case Method.LIST_VALUES:
-        return this.#read(call, respond);
+        return following(call, respond, (now, answer) => this.#read(now, answer));
       case Method.SET:
       case Method.MERGE:
       case Method.DELETE:
       case Method.SET_VALUE:
       case Method.DELETE_VALUE:
       case Method.BATCH_SET_VALUES:
-        return this.#write(call, respond);
+        return following(call, respond, (now, answer) => this.#write(now, answer));
       case Method.LIST_OBJECTS:
         return this.#listObjects(call, respond);
       case Method.STATS:
@@ -75,13 +78,17 @@ export class Calls {
         return undefined;
       case Method.INVOKE_FN:
       case Method.INVOKE_OBJ:
-        return answerInvoke(this.#invoking, { call, ...this.#settings }, respond);
+        return following(call, respond, (now, answer) =>
+          answerInvoke(this.#invoking, { call: now, ...this.#settings }, answer),
+        );
       case Method.OPEN_SESSION:
       case Method.CLOSE_SESSION:
         return this.#session(call, respond);
       case Method.GROUP:
         answerGroup(this.#member, call, respond);
         return undefined;
+      case Method.MOVE_SLOTS:
+        return answerMove(this.#member, call, respond);
       case Method.UNSPECIFIED:
       case Method.CANCEL:
       default:
@@ -95,9 +102,15 @@ export class Calls {
     const { collection, owner } = this.#locate(read.request, read.id);
     if (owner.kind === "remote") return forward(this.#member, { call, collection, owner }, respond);
     const { shard } = owner;
-    const wish = wishOf({ call, collection, partition: shard.partition });
+    const wished = wishOf({ call, collection, partition: shard.partition });
+    // A replica that is behind may not know yet that the slot was given up and written elsewhere.
+    const wish = collection.isMoving(read.id) ? { ...wished, strong: true } : wished;
     return this.#orAtLeader({ call, collection, shard }, respond, (answer) => {
-      whenReadable(shard, wish, answer, () => answerRead(collection, shard, read));
+      whenReadable(shard, wish, answer, () => {
+        const elsewhere = collection.refusalAt(shard, read.id);
+        if (elsewhere !== undefined) throw elsewhere;
+        return answerRead(collection, shard, read);
+      });
     });
   }
 
@@ -112,6 +125,11 @@ export class Calls {
     }
     if (write.expectedDigest !== undefined && collection.spec.shardType !== "Mst") {
       throw refuse("VERSION_MISMATCH", "the entity tag is of an object of another kind");
+    }
+    const elsewhere = collection.refusalAt(shard, write.id);
+    if (elsewhere !== undefined) {
+      respond.fail(elsewhere);
+      return undefined;
     }
     this.#member.requireRoom();
     const options = {
@@ -170,20 +188,15 @@ export class Calls {
   }
 
   #listObjects(call: DataCall, respond: Responder): Cancel {
-    const { request, page } = decodeObjectList(call.request);
+    const { request, page, spans } = decodeObjectList(call.request);
     const collection = this.#member.collection(request.cls);
     const everywhere = collection.isHashed && request.partition === 0 && !call.forwarded;
-    if (everywhere) {
-      return answerObjectList(
-        this.#member,
-        { call, collection, page, owners: collection.owners },
-        respond,
-      );
-    }
+    if (everywhere) return answerEverywhere(this.#member, { call, collection, page }, respond);
     const owner = collection.ownerOf(request.partition);
     if (owner.kind === "remote") return forward(this.#member, { call, collection, owner }, respond);
-    return this.#orAtLeader({ call, collection, shard: owner.shard }, respond, (answer) => {
-      answerObjectList(this.#member, { call, collection, page, owners: [owner] }, answer);
+    const { shard } = owner;
+    return this.#orAtLeader({ call, collection, shard }, respond, (answer) => {
+      answerObjectList({ call, collection, page, shard, spans }, answer);
     });
   }
 

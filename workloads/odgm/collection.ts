@@ -7,7 +7,10 @@ import type {
   CollectionMember,
   CollectionSpec,
 } from "#api/gen/oaas-admin_pb.ts";
+import { SlotMoveState } from "#api/gen/oaas-admin_pb.ts";
 import { PARTITIONS_MAX } from "#workloads/core/meta/index.ts";
+import type { SlotSpan } from "#workloads/core/moves/index.ts";
+import { slotSet } from "#workloads/core/moves/index.ts";
 import type { GroupId } from "#workloads/core/raft/index.ts";
 import type { SlotTable } from "#workloads/core/slots/index.ts";
 import { makeSlotTable, slotOf } from "#workloads/core/slots/index.ts";
@@ -25,6 +28,7 @@ import { mstSettings } from "./shards/mst-settings.ts";
 import type { RaftShard } from "./shards/raft.ts";
 import { openRaftShard, raftSettings } from "./shards/raft-settings.ts";
 import type { Shard } from "./shards/shard.ts";
+import { refusalOfMark, stillMoving } from "./shards/slots.ts";
 import { contentDigest } from "./spec.ts";
 
 /** Who answers for a partition. */
@@ -67,6 +71,9 @@ export class ServedCollection {
   #digest: string;
   #owners: readonly Owner[] = [];
   #slots: SlotTable | undefined;
+  /** Slots on their way: where they come to, by slot. */
+  #moving: ReadonlyMap<number, number> = new Map();
+  #unslotted: ReadonlySet<number> = new Set();
   #functions: ReadonlyMap<string, CollectionFunction> = new Map();
 
   constructor(host: CollectionHost, position: number, spec: CollectionSpec) {
@@ -130,6 +137,10 @@ export class ServedCollection {
     this.#spec = spec;
     this.#digest = contentDigest(spec);
     this.#slots = slots;
+    this.#moving = movingSlots(spec);
+    this.#unslotted = new Set(
+      spec.partitions.filter((entry) => entry.unslotted).map(({ partition }) => partition),
+    );
     this.#functions = new Map(spec.functions.map((fn) => [fn.name, fn]));
     this.#host.peers.learn(spec.members);
     const owners: Owner[] = [];
@@ -161,14 +172,74 @@ export class ServedCollection {
 
   /**
    * The partition of this (checked) object id. Hashed: by slot; a given partition other than 0 must
-   * agree. Throws WRONG_PARTITION.
+   * agree, or be the one that the slot is on its way to. Throws WRONG_PARTITION.
    */
   partitionOf(id: string, given: number): number {
     if (this.#slots === undefined) return given;
-    const right = this.#slots[slotOf(this.#host.hasher, id)];
+    const slot = slotOf(this.#host.hasher, id);
+    const right = this.#slots[slot];
     assert(right !== undefined, "every slot has a partition");
     if (right === given || given === 0) return right;
+    if (this.#moving.get(slot) === given) return given;
     throw this.wrongPartition(`object "${id}" is in partition ${right}, not ${given}`, right);
+  }
+
+  /** Whether slots are on their way, as far as this generation knows. */
+  get isRebalancing(): boolean {
+    return this.#moving.size > 0;
+  }
+
+  /** Whether the slot of the object is on its way, as far as this generation knows. */
+  isMoving(id: string): boolean {
+    return this.#moving.size > 0 && this.#moving.has(slotOf(this.#host.hasher, id));
+  }
+
+  /** Why this shard does not serve the object; undefined if it does, as far as known here. */
+  refusalAt(shard: Shard, id: string): GrpcFailure | undefined {
+    const mark = shard.slots?.markOf(id);
+    if (mark === undefined) return undefined;
+    const { partition } = shard;
+    if (mark.kind === "plain") {
+      return this.#unslotted.has(partition) ? stillMoving(partition) : undefined;
+    }
+    return refusalOfMark(mark, partition);
+  }
+
+  /** Why this shard does not serve all of these slots; undefined if it does. */
+  refusalOfSpans(shard: Shard, spans: readonly SlotSpan[]): GrpcFailure | undefined {
+    const ledger = shard.slots?.ledger;
+    const { partition } = shard;
+    const isUnslotted = this.#unslotted.has(partition);
+    if (ledger === undefined || (ledger.isPlain && !isUnslotted)) return undefined;
+    for (const { first, last } of spans) {
+      for (let slot = first; slot <= last; slot += 1) {
+        const mark = ledger.markOf(slot);
+        const refusal =
+          mark.kind === "plain" && isUnslotted
+            ? stillMoving(partition)
+            : refusalOfMark(mark, partition);
+        if (refusal !== undefined) return refusal;
+      }
+    }
+    return undefined;
+  }
+
+  /** Which objects of a shard are in these slots; undefined: all that it lists. */
+  filterOf(shard: Shard, spans: readonly SlotSpan[]): ((id: string) => boolean) | undefined {
+    const isAll = this.#spec.moves.length === 0 && shard.slots?.ledger.isPlain !== false;
+    if (isAll) return undefined;
+    const isIn = slotSet(spans);
+    return (id) => isIn(slotOf(this.#host.hasher, id));
+  }
+
+  /** The slots of each partition, as this generation says; undefined: callers choose partitions. */
+  get slotSpans(): readonly (readonly SlotSpan[])[] | undefined {
+    if (this.#slots === undefined) return undefined;
+    const spans: SlotSpan[][] = this.#owners.map(() => []);
+    for (const { first, last, partition } of this.#spec.slots) {
+      spans[partition]?.push({ first, last });
+    }
+    return spans;
   }
 
   /** The refusal that names the partition which owns an id. */
@@ -260,6 +331,18 @@ export class ServedCollection {
     this.#shards.set(partition, shard);
     return shard;
   }
+}
+
+/** A slot that callers still look for at its old place. */
+function movingSlots({ moves }: CollectionSpec): ReadonlyMap<number, number> {
+  const slots = new Map<number, number>();
+  for (const { to, slots: spans, state } of moves) {
+    if (state === SlotMoveState.ACTIVATED) continue;
+    for (const { first, last } of spans) {
+      for (let slot = first; slot <= last; slot += 1) slots.set(slot, to);
+    }
+  }
+  return slots;
 }
 
 function slotTableOf(spec: CollectionSpec): SlotTable | undefined {

@@ -1,6 +1,9 @@
 // Requests, decoded and checked: what is refused here is the caller's mistake and has touched
 // nothing. Entry keys are taken as they are; ids are lower-cased.
 import { Method } from "#api/gen/oaas-stream_pb.ts";
+import { ODGM_SLOTS } from "#api/workload/odgm.ts";
+import type { SlotSpan } from "#workloads/core/moves/index.ts";
+import { ByteReader, ByteWriter } from "#workloads/core/raft/index.ts";
 import type {
   Addressed,
   CursorScope,
@@ -71,9 +74,33 @@ export function decodeRead(method: Method, bytes: Uint8Array, settings: NameSett
 export function decodeObjectList(bytes: Uint8Array): {
   readonly request: Addressed;
   readonly page: Page;
+  /** Exactly the objects in these slots are asked for. */
+  readonly spans: readonly SlotSpan[] | undefined;
 } {
   const request = wellFormed(decodeListObjectsRequest(bytes));
-  return { request, page: pageOf(request, { kind: "objects" }) };
+  const spans = request.slots === undefined ? undefined : decodeSpans(request.slots);
+  return { request, page: pageOf(request, { kind: "objects" }), spans };
+}
+
+/** The packed form of field `slots` of ListObjectsRequest. */
+export function encodeSpans(spans: readonly SlotSpan[]): Uint8Array {
+  const writer = new ByteWriter();
+  for (const { first, last } of spans) {
+    writer.varint(first);
+    writer.varint(last);
+  }
+  return writer.finish();
+}
+
+function decodeSpans(bytes: Uint8Array): readonly SlotSpan[] {
+  const reader = new ByteReader(bytes);
+  const spans: SlotSpan[] = [];
+  while (reader.remaining > 0 && !reader.failed) {
+    spans.push({ first: reader.varint(), last: reader.varint() });
+  }
+  const isFit = ({ first, last }: SlotSpan): boolean => first <= last && last < ODGM_SLOTS.count;
+  if (!reader.failed && spans.every(isFit)) return spans;
+  throw refuse("INVALID_REQUEST", "the slots are no pairs of first and last");
 }
 
 /** Decodes Set, Merge, Delete, SetValue, DeleteValue, BatchSetValues. Throws the refusal. */

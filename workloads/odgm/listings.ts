@@ -1,22 +1,17 @@
-// Answers that need more than one partition: ListObjects of a hashed collection in one order over
-// all its partitions, and Stats. If a member cannot be asked the answer is a failure, never a part.
-import { fromBinary } from "@bufbuild/protobuf";
-
-import { ObjectMetaEnvelopeSchema } from "#api/gen/oprc-data_pb.ts";
+// Pages of ListObjects (of all partitions of a hashed collection: list-everywhere.ts), Stats, and
+// what a read has to wait for. If a member cannot be asked the answer is a failure, never a part.
 import { strongerDemand } from "#workloads/core/demand/index.ts";
+import type { SlotSpan } from "#workloads/core/moves/index.ts";
 import type { ObjectItem } from "#workloads/core/store/index.ts";
 import {
   compareText,
   encodeCursor,
   encodeObjectEnvelope,
   encodeStats,
-  WireWriter,
 } from "#workloads/core/store/index.ts";
-import { utf8Encode } from "#api/base/index.ts";
-import { Method } from "#api/gen/oaas-stream_pb.ts";
-import type { Responder } from "#workloads/platform/index.ts";
+import type { GrpcFailure, Responder } from "#workloads/platform/index.ts";
 
-import type { Owner, ServedCollection } from "./collection.ts";
+import type { ServedCollection } from "./collection.ts";
 import type { Page } from "./decode.ts";
 import { toFailure } from "./errors.ts";
 import { classDemand } from "./class-demand.ts";
@@ -24,6 +19,7 @@ import type { Cancel, DataCall } from "./forward.ts";
 import { demandHere } from "./forward.ts";
 import type { Member } from "./member.ts";
 import type { ReadWish, Shard } from "./shards/shard.ts";
+import { stillMoving } from "./shards/slots.ts";
 
 /** A read of one partition. */
 export interface PartitionRead {
@@ -32,41 +28,44 @@ export interface PartitionRead {
   readonly partition: number;
 }
 
-/** A listing over these partitions. */
+/** A page of one partition that is here. */
 export interface ObjectListing {
   readonly call: DataCall;
   readonly collection: ServedCollection;
   readonly page: Page;
-  readonly owners: readonly Owner[];
+  readonly shard: Shard;
+  /** Exactly the objects in these slots; undefined: all that the partition serves. */
+  readonly spans: readonly SlotSpan[] | undefined;
 }
 
-/** The first `limit` objects of all these partitions in byte order of their ids. */
-export function answerObjectList(
-  member: Member,
-  listing: ObjectListing,
-  respond: Responder,
-): Cancel {
-  const { owners, page } = listing;
-  const [only, ...others] = owners;
-  if (only?.kind === "local" && others.length === 0) {
-    const { shard } = only;
-    const wish = wishOf({ ...listing, partition: shard.partition });
-    whenReadable(shard, wish, respond, () => encodePage([shard.listObjects(page)], page));
-    return undefined;
-  }
-  const abort = new AbortController();
-  const lists = owners.map((owner) =>
-    owner.kind === "local"
-      ? listLocal(owner.shard, wishOf({ ...listing, partition: owner.shard.partition }), page)
-      : listRemote(member, listing, { owner, signal: abort.signal }),
-  );
-  Promise.all(lists)
-    .then((pages) => respond.ok(encodePage(pages, page)))
-    .catch((cause: unknown) => {
-      abort.abort();
-      respond.fail(toFailure(cause));
-    });
-  return () => abort.abort();
+/** The first `limit` objects of the partition in byte order of their ids. */
+export function answerObjectList(listing: ObjectListing, respond: Responder): void {
+  const { shard, page } = listing;
+  whenReadable(shard, listWish(listing), respond, () => encodePage([listHere(listing)], page));
+}
+
+/** As a read; a replica that is behind may not know yet which slots were given up. */
+export function listWish(listing: Omit<ObjectListing, "page" | "spans">): ReadWish {
+  const wish = wishOf({ ...listing, partition: listing.shard.partition });
+  return { ...wish, strong: wish.strong || listing.collection.isRebalancing };
+}
+
+/** To be called when the shard may be read. Throws if it does not serve these slots. */
+export function listHere({ collection, shard, page, spans }: ObjectListing): readonly ObjectItem[] {
+  const asked = spans ?? [];
+  const refusal = collection.refusalOfSpans(shard, asked) ?? refusalWhileFilling(shard, spans);
+  if (refusal !== undefined) throw refusal;
+  const has = spans === undefined ? undefined : collection.filterOf(shard, spans);
+  return shard.listObjects({ ...page, has });
+}
+
+/** A partition that only receives lists nothing, and would look through everything for it. */
+function refusalWhileFilling(
+  shard: Shard,
+  spans: readonly SlotSpan[] | undefined,
+): GrpcFailure | undefined {
+  const isFilling = spans === undefined && (shard.slots?.ledger.incoming.length ?? 0) > 0;
+  return isFilling ? stillMoving(shard.partition) : undefined;
 }
 
 /** Objects per partition: of this member, and of all members unless the call came from one. */
@@ -118,58 +117,11 @@ export function whenReadable(
   });
 }
 
-function listLocal(shard: Shard, wish: ReadWish, page: Page): Promise<readonly ObjectItem[]> {
-  return new Promise((resolve, reject) => {
-    shard.whenReadable(wish, (failure, holds) => {
-      if (failure !== undefined) {
-        reject(failure);
-        return;
-      }
-      try {
-        const items = shard.listObjects(page);
-        resolve(holds?.() === false ? listLocal(shard, wish, page) : items);
-      } catch (cause: unknown) {
-        reject(toFailure(cause));
-      }
-    });
-  });
-}
-
-async function listRemote(
-  member: Member,
-  listing: ObjectListing,
-  to: { readonly owner: Extract<Owner, { kind: "remote" }>; readonly signal: AbortSignal },
-): Promise<readonly ObjectItem[]> {
-  const { page, call, collection } = listing;
-  const request = new WireWriter()
-    .bytes(1, utf8Encode(collection.name))
-    .varint(2, to.owner.partition)
-    .bytes(3, utf8Encode(page.prefix))
-    .varint(4, page.limit);
-  if (page.after !== undefined) request.bytes(5, encodeCursor({ kind: "objects" }, page.after));
-  const responses = await member.peers.linkTo(to.owner.member).request(
-    {
-      method: Method.LIST_OBJECTS,
-      request: request.finish(),
-      timeoutMs: call.timeoutMs,
-      generation: collection.spec.generation,
-      forwarded: true,
-      headers: call.headers,
-      demand: demandHere(call, collection.name, to.owner.partition),
-    },
-    to.signal,
-  );
-  return responses.map((bytes) => {
-    const item = fromBinary(ObjectMetaEnvelopeSchema, bytes);
-    return {
-      id: item.objectId,
-      version: Number(item.version),
-      entryCount: Number(item.entryCount),
-    };
-  });
-}
-
-function encodePage(lists: readonly (readonly ObjectItem[])[], page: Page): readonly Uint8Array[] {
+/** A page of these lists in one order, with the cursor that goes on after it. */
+export function encodePage(
+  lists: readonly (readonly ObjectItem[])[],
+  page: Page,
+): readonly Uint8Array[] {
   const [only, ...others] = lists;
   const merged =
     only !== undefined && others.length === 0

@@ -314,6 +314,11 @@ export class Member {
     return () => this.#watchers.delete(callback);
   }
 
+  /** Something that watchers show has changed. */
+  noteChange(): void {
+    this.#changed();
+  }
+
   /** Takes no new calls, waits for what is on its way to the disk, closes. */
   async close(): Promise<void> {
     this.#closing = true;

@@ -25,6 +25,7 @@ import { OdgmMetrics } from "./metrics.ts";
 import { Peers } from "./peers.ts";
 import type { ServiceContext } from "./services.ts";
 import { addDataServices, addLink } from "./services.ts";
+import { SlotMover } from "./slot-mover.ts";
 import { contentDigest } from "./spec.ts";
 import { parseCollections } from "./standalone.ts";
 
@@ -75,6 +76,7 @@ export async function startOdgm(options: OdgmOptions): Promise<RunningOdgm> {
   });
   if (config.role.kind === "standalone") await prepareStandalone(member, config.role, log);
   observeMember(metrics, member);
+  const mover = new SlotMover(member, log);
   const functions = new FunctionPool();
   const context = { calls: new Calls(member, config, functions), metrics };
   const servers = await startServers(options, { member, context, tls });
@@ -89,6 +91,7 @@ export async function startOdgm(options: OdgmOptions): Promise<RunningOdgm> {
   return {
     ports,
     shutdown: [
+      { name: "moves", run: () => mover.close() },
       { name: "leadership", run: () => member.handOver() },
       { name: "listeners", run: () => closeServers(servers) },
       { name: "functions", run: () => functions.close() },

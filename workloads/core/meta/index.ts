@@ -7,7 +7,7 @@ export {
   encodeOutcome,
   encodeState,
 } from "./codec.ts";
+export type { SpecProblem } from "./problem.ts";
 export { checkSpec, checkTransition, PARTITIONS_MAX } from "./rules.ts";
-export type { SpecProblem } from "./rules.ts";
 export { applyMeta, EMPTY_META_STATE, isBootstrapped } from "./state.ts";
 export type { MetaCommand, MetaOutcome, MetaState } from "./state.ts";

@@ -4,16 +4,14 @@ import type { CollectionSpec } from "#api/gen/oaas-admin_pb.ts";
 import { ODGM_SLOTS } from "#api/workload/odgm.ts";
 import { makeSlotTable } from "#workloads/core/slots/index.ts";
 
+import { checkMoves, checkMoveSteps } from "./moves.ts";
+import type { SpecProblem } from "./problem.ts";
+import { invalid, unsupported } from "./problem.ts";
+
 /** Partitions of one collection; the shard number in the store's keys leaves room for these. */
 export const PARTITIONS_MAX = 1 << 20;
 
 const SHARD_TYPES: ReadonlySet<string> = new Set(["Basic", "Mst", "Raft"]);
-
-/** Why a generation is not taken. */
-export interface SpecProblem {
-  readonly reason: "INVALID_SPEC" | "UNSUPPORTED";
-  readonly message: string;
-}
 
 /** undefined if this program can serve it. */
 export function checkSpec(spec: CollectionSpec): SpecProblem | undefined {
@@ -31,8 +29,8 @@ export function checkSpec(spec: CollectionSpec): SpecProblem | undefined {
 }
 
 /**
- * undefined if the data of `current` stays where it is under `wanted`. Moving a partition or a slot
- * needs a copy of what is there, which is not served yet.
+ * undefined if nothing of the data of `current` is lost under `wanted`: replicas stay or learn from
+ * those that do, and slots change their partition by a move alone, step by step (moves.ts).
  */
 export function checkTransition(
   current: CollectionSpec,
@@ -56,13 +54,7 @@ export function checkTransition(
       return unsupported(`moving partition ${partition} to other members at once`);
   }
   if (wanted.partitioning !== "Hashed") return undefined;
-  const before = makeSlotTable(current.slots, current.partitions.length);
-  const after = makeSlotTable(wanted.slots, wanted.partitions.length);
-  const same =
-    before.kind === "ok" &&
-    after.kind === "ok" &&
-    before.table.every((partition, slot) => after.table[slot] === partition);
-  return same ? undefined : unsupported("moving slots between partitions");
+  return checkMoveSteps(current, wanted);
 }
 
 function checkMembers(spec: CollectionSpec): SpecProblem | undefined {
@@ -117,12 +109,14 @@ function checkPartitions(spec: CollectionSpec): SpecProblem | undefined {
 }
 
 function checkSlots(spec: CollectionSpec): SpecProblem | undefined {
-  if (spec.partitioning === "Explicit") return undefined;
+  if (spec.partitioning === "Explicit") {
+    return spec.moves.length === 0 ? undefined : invalid("callers choose partitions: none moves");
+  }
   if (spec.partitioning !== "Hashed") return unsupported(`partitioning "${spec.partitioning}"`);
   if (spec.hashVersion !== ODGM_SLOTS.hashVersion)
     return unsupported(`hash version ${spec.hashVersion}`);
   const table = makeSlotTable(spec.slots, spec.partitions.length);
-  return table.kind === "ok" ? undefined : invalid(table.message);
+  return table.kind === "ok" ? checkMoves(spec, table.table) : invalid(table.message);
 }
 
 function checkFunctions(spec: CollectionSpec): SpecProblem | undefined {
@@ -132,12 +126,4 @@ function checkFunctions(spec: CollectionSpec): SpecProblem | undefined {
 
 function ordinalOf(spec: CollectionSpec, id: bigint | undefined): number | undefined {
   return spec.members.find((member) => member.id === id)?.ordinal;
-}
-
-function invalid(message: string): SpecProblem {
-  return { reason: "INVALID_SPEC", message };
-}
-
-function unsupported(what: string): SpecProblem {
-  return { reason: "UNSUPPORTED", message: `${what} is not served` };
 }

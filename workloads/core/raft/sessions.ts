@@ -122,6 +122,8 @@ export class SessionTable {
   /** Oldest first. */
   private readonly keys = new Map<string, KeyRecord>();
   private nowMs = 0;
+  /** Something was taken in: both maps are to be sorted before they are looked through. */
+  private isUnsorted = false;
   private readonly journal: SessionJournal;
 
   constructor(settings: SessionSettings, journal: SessionJournal = UNHEARD) {
@@ -146,6 +148,38 @@ export class SessionTable {
     reorder(this.keys, (record) => record.atMs);
   }
 
+  /**
+   * Joins these to what it holds, as the target of a slot move does, record by record: sessions
+   * come before their answers. The journal hears of every change.
+   */
+  take(records: SessionRecords): void {
+    this.nowMs = Math.max(this.nowMs, records.timeMs);
+    for (const [id, header] of records.sessions) this.takeSession(id, header);
+    for (const [id, sequence, result] of records.results) {
+      const session = this.sessions.get(id);
+      if (session === undefined || sequence < session.settledBelow) continue;
+      if (session.results.has(sequence)) continue;
+      session.results.set(sequence, result);
+      this.journal.result(id, sequence, result);
+    }
+    for (const [key, record] of records.keys) {
+      if (this.keys.has(key)) continue;
+      this.keys.set(key, record);
+      this.journal.key(key, record);
+    }
+    this.isUnsorted = true;
+  }
+
+  private takeSession(id: string, { settledBelow, lastMs }: SessionHeader): void {
+    const own = this.sessions.get(id) ?? { settledBelow: 1, lastMs, results: new Map() };
+    this.sessions.set(id, own);
+    for (const forgotten of settle(own, settledBelow)) {
+      this.journal.result(id, forgotten, undefined);
+    }
+    own.lastMs = Math.max(own.lastMs, lastMs);
+    this.journal.session(id, { settledBelow: own.settledBelow, lastMs: own.lastMs });
+  }
+
   get sessionCount(): number {
     return this.sessions.size;
   }
@@ -162,6 +196,7 @@ export class SessionTable {
   /** An entry of this time is applied. What has been idle for too long is forgotten first. */
   advance(entryMs: number): void {
     this.nowMs = Math.max(this.nowMs, entryMs);
+    this.sort();
     for (const [id, session] of this.sessions) {
       if (this.nowMs - session.lastMs < this.settings.sessionTtlMs) break;
       this.forget(id, session);
@@ -171,6 +206,14 @@ export class SessionTable {
       this.keys.delete(key);
       this.journal.key(key, undefined);
     }
+  }
+
+  /** As {@link restore} leaves them: a replica that comes back from its records has the same order. */
+  private sort(): void {
+    if (!this.isUnsorted) return;
+    this.isUnsorted = false;
+    reorder(this.sessions, (session) => session.lastMs);
+    reorder(this.keys, (record) => record.atMs);
   }
 
   /** Of those that were idle longest the one with the smallest name: the same on every replica. */

@@ -19,11 +19,12 @@ type Name =
   | "prefix"
   | "limit"
   | "cursor"
-  | "fn";
+  | "fn"
+  | "slots";
 
 const TEXTS: ReadonlySet<string> = new Set(["cls", "id", "key", "prefix", "fn"]);
 
-const CHUNKS: ReadonlySet<string> = new Set(["value", "object", "cursor", "digest"]);
+const CHUNKS: ReadonlySet<string> = new Set(["value", "object", "cursor", "digest", "slots"]);
 
 type Layout = ReadonlyMap<number, Name>;
 
@@ -38,7 +39,9 @@ const SET_KEY = layout({ cls: 1, partition: 2, value: 5, key: 6, id: 7 });
 const SET = layout({ cls: 1, partition: 2, object: 4, id: 5, expected: 1000, digest: 1001 });
 const BATCH = layout({ cls: 1, partition: 2, id: 4, expected: 7, digest: 1001 });
 const LIST_VALUES = layout({ cls: 1, partition: 2, id: 4, prefix: 5, limit: 6, cursor: 7 });
-const LIST_OBJECTS = layout({ cls: 1, partition: 2, prefix: 3, limit: 4, cursor: 5 });
+const LIST_OBJECTS = layout({
+  ...{ cls: 1, partition: 2, prefix: 3, limit: 4, cursor: 5, slots: 1000 },
+});
 const INVOKE = layout({ partition: 1, cls: 3, fn: 4, id: 7 });
 
 /** What every request of an object or collection has. */
@@ -78,6 +81,8 @@ export interface ListRequest extends Addressed {
   readonly prefix: string;
   readonly limit: number;
   readonly cursor: Uint8Array | undefined;
+  /** ListObjects between members: packed numbers, pairs of first and last slot. */
+  readonly slots: Uint8Array | undefined;
 }
 
 /** InvokeFn (without id), InvokeObj. */
@@ -155,6 +160,7 @@ function decodeList(fields: Fields): ListRequest | undefined {
     prefix: fields.text("prefix") ?? "",
     limit: fields.number("limit") ?? 0,
     cursor: fields.bytes("cursor"),
+    slots: fields.bytes("slots"),
   };
 }
 

@@ -30,6 +30,7 @@ import type { GrpcFailure } from "#workloads/platform/index.ts";
 
 import type { Committer, CommitMember } from "../committer.ts";
 import { refuse } from "../errors.ts";
+import { BasicSlots } from "./basic-slots.ts";
 import { ExclusiveTokens } from "./exclusive.ts";
 import type { ObjectSource } from "./objects.ts";
 import { listObjects, listValues, objectReader, readObject, readValue } from "./objects.ts";
@@ -45,6 +46,7 @@ import type {
   WriteOptions,
   WriteOutcome,
 } from "./shard.ts";
+import { hasHere, refusalOfMark } from "./slots.ts";
 
 interface PendingObject {
   record: ObjectRecord | undefined;
@@ -70,7 +72,8 @@ export class BasicShard implements Shard, CommitMember {
   readonly #reader: ObjectReader;
   readonly #incarnation: string;
   readonly #remembered: RememberedRequests;
-  readonly #tokens: ExclusiveTokens;
+  readonly slots: BasicSlots;
+  #tokens: ExclusiveTokens;
   /** The last in which tokens of exclusive calls were given out. */
   #term: number;
   #index: number;
@@ -100,6 +103,12 @@ export class BasicShard implements Shard, CommitMember {
     const { number, store } = options;
     this.#source = { number, get: (key) => store.get(key), scan: (range) => store.scan(range) };
     this.#durable = objectReader(this.#source);
+    this.slots = new BasicSlots(this.#source, {
+      add: (writes) => this.#add(writes),
+      whenDurable: (done) => this.#committer.whenDurable(done),
+      tokenTerm: () => this.#term,
+      arrived: (objects, term) => this.#arrived(objects, term),
+    });
     this.#reader = {
       record: (id) => this.#newestRecord(id),
       entry: (id, key) => this.#newestEntry(id, key),
@@ -133,7 +142,12 @@ export class BasicShard implements Shard, CommitMember {
     done(undefined);
   }
 
-  issueToken(id: string, done: (token: ExclusiveToken) => void): void {
+  issueToken(id: string, done: (result: ExclusiveToken | GrpcFailure) => void): void {
+    const elsewhere = refusalOfMark(this.slots.markOf(id), this.partition);
+    if (elsewhere !== undefined) {
+      done(elsewhere);
+      return;
+    }
     const token = this.#tokens.issue(id);
     if (this.#term < token.term) {
       // Once durable, no later life of the shard begins with this term.
@@ -167,6 +181,12 @@ export class BasicShard implements Shard, CommitMember {
       done({ kind: "refused", failure: refuse("UNSUPPORTED", "Raft shards keep sessions") });
       return;
     }
+    // Before the key is asked: what is known of the object has gone with its slot.
+    const failure = refusalOfMark(this.slots.markOf(write.id), this.partition);
+    if (failure !== undefined) {
+      done({ kind: "refused", failure });
+      return;
+    }
     const known = identity === undefined ? undefined : this.#remembered.find(identity.key);
     if (identity === undefined || known === undefined) this.#write(write, options, done);
     else this.#answerAgain(identity, known, done);
@@ -192,7 +212,7 @@ export class BasicShard implements Shard, CommitMember {
 
   /** At most `limit` objects after `after` whose id starts with `prefix`, in byte order. */
   listObjects(page: PageOf): readonly ObjectItem[] {
-    return listObjects(this.#source, page);
+    return listObjects(this.#source, { ...page, has: hasHere(this.slots, page.has) });
   }
 
   sealBatch(batch: number): readonly StoreWrite[] {
@@ -266,7 +286,27 @@ export class BasicShard implements Shard, CommitMember {
   #remember(identity: KeyedIdentity, outcome: DecidedOutcome): void {
     const batch = this.#committer.openBatch;
     const at = { batch, index: this.#index, nowMs: systemClock.nowMs() };
-    this.#committer.add(this, [this.#remembered.add(identity, outcome, at)]);
+    const record = this.#remembered.add(identity, outcome, at);
+    this.#committer.add(this, [record]);
+    this.slots.watcher?.recordWritten(record.key);
+  }
+
+  /** Records of a move. */
+  #add(writes: readonly Omit<StoreWrite, "index">[]): void {
+    this.#index += 1;
+    const index = this.#index;
+    this.#committer.add(
+      this,
+      writes.map((write) => ({ ...write, index })),
+    );
+  }
+
+  /** With its next commit. Tokens that are given out from now on are later than the source's. */
+  #arrived(objects: number, term: number): void {
+    this.#objects += objects;
+    if (term <= this.#term) return;
+    this.#term = term;
+    this.#tokens = new ExclusiveTokens(term + 1);
   }
 
   #accept(id: string, plan: Extract<WritePlan, { kind: "planned" }>): void {
@@ -279,6 +319,7 @@ export class BasicShard implements Shard, CommitMember {
       return this.#encode(change);
     });
     this.#committer.add(this, writes);
+    this.slots.watcher?.objectWritten(id);
   }
 
   #pendingOf(id: string, batch: number): PendingObject {

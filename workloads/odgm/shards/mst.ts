@@ -146,6 +146,8 @@ export class MstShard implements Shard {
     return Math.round(this.#replica.ageMs(systemClock.monotonicMs(), this.#startedMs));
   }
 
+  /** Slots of Mst partitions do not move. */
+  readonly slots = undefined;
   /** Every replica takes writes. */
   readonly lead: Lead = { kind: "here" };
 

@@ -107,14 +107,14 @@ export function listObjects(source: ObjectSource, page: PageOf): readonly Object
 function nextObjects(
   source: ObjectSource,
   start: Uint8Array,
-  page: { readonly prefix: string; readonly limit: number; readonly items: ObjectItem[] },
+  page: PageOf & { readonly items: ObjectItem[] },
 ): Uint8Array | undefined {
   for (const item of source.scan({ start, end: afterShard(source.number) })) {
     const { id, kind } = parseKey(item.key);
     assert(kind === RECORD_KIND.object, "an object's record comes before its entries");
     if (!id.startsWith(page.prefix)) return undefined;
     const record = decodeRecord(item.value);
-    if (!record.tombstone) {
+    if (!record.tombstone && page.has?.(id) !== false) {
       page.items.push({ id, version: record.version, entryCount: record.entryCount });
     }
     if (page.items.length === page.limit) return undefined;

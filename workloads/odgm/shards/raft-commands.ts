@@ -6,6 +6,13 @@
 import { assert, assertNever } from "#api/base/index.ts";
 import type { ExclusiveToken } from "#workloads/core/demand/index.ts";
 import type { RequestIdentity } from "#workloads/core/raft/index.ts";
+import type { MoveCommand, MoveOutcome } from "#workloads/core/moves/index.ts";
+import {
+  decodeMoveCommand,
+  decodeMoveOutcome,
+  encodeMoveCommand,
+  encodeMoveOutcome,
+} from "#workloads/core/moves/index.ts";
 import { ByteReader, ByteWriter } from "#workloads/core/raft/index.ts";
 import type { Entry, ObjectWrite } from "#workloads/core/store/index.ts";
 
@@ -22,7 +29,9 @@ export type PartitionCommand =
   | WriteCommand
   | { readonly kind: "open-session" | "close-session"; readonly session: string }
   /** A new token for an exclusive call of this object. */
-  | { readonly kind: "token"; readonly id: string };
+  | { readonly kind: "token"; readonly id: string }
+  /** Slots come or go. */
+  | { readonly kind: "move"; readonly command: MoveCommand };
 
 /** What became of a command. */
 export type PartitionOutcome =
@@ -30,13 +39,18 @@ export type PartitionOutcome =
   | { readonly kind: "version-mismatch"; readonly expected: number; readonly actual: number }
   | { readonly kind: "crdt-merge"; readonly key: string }
   | { readonly kind: "token"; readonly token: ExclusiveToken }
+  /** Nothing was done: the slot of the object was given to this partition. */
+  | { readonly kind: "moved"; readonly partition: number }
+  /** Nothing was done: the slot of the object is still on its way here. */
+  | { readonly kind: "moving" }
+  | { readonly kind: "move"; readonly outcome: MoveOutcome }
   /** Nothing was done; see {@link RequestOutcome}. */
   | {
       readonly kind:
         "session-expired" | "request-settled" | "key-reused" | "window-full" | "token-stale";
     };
 
-const COMMANDS = ["write", "open-session", "close-session", "token"] as const;
+const COMMANDS = ["write", "open-session", "close-session", "token", "move"] as const;
 const OUTCOMES = [
   "done",
   "version-mismatch",
@@ -47,6 +61,9 @@ const OUTCOMES = [
   "key-reused",
   "window-full",
   "token-stale",
+  "moved",
+  "moving",
+  "move",
 ] as const;
 
 const MUTATES = 1;
@@ -73,6 +90,9 @@ export function encodeCommand(command: PartitionCommand): Uint8Array {
     case "token":
       writer.text(command.id);
       break;
+    case "move":
+      writer.bytes(encodeMoveCommand(command.command));
+      break;
     default:
       assertNever(command);
   }
@@ -98,6 +118,11 @@ function readCommand(reader: ByteReader, kind: PartitionCommand["kind"]): Partit
       return { kind, session: readText(reader) };
     case "token":
       return { kind, id: readText(reader) };
+    case "move": {
+      const command = decodeMoveCommand(reader.bytes(reader.remaining));
+      assert(command !== undefined, "a move that this release knows");
+      return { kind, command };
+    }
   }
 }
 
@@ -216,6 +241,13 @@ export function encodeOutcome(outcome: PartitionOutcome): Uint8Array {
     case "token":
       encodeToken(writer, outcome.token);
       break;
+    case "moved":
+      writer.varint(outcome.partition);
+      break;
+    case "move":
+      writer.bytes(encodeMoveOutcome(outcome.outcome));
+      break;
+    case "moving":
     case "session-expired":
     case "request-settled":
     case "key-reused":
@@ -252,6 +284,14 @@ function readOutcome(reader: ByteReader, kind: PartitionOutcome["kind"]): Partit
       return { kind, key: readText(reader) };
     case "token":
       return { kind, token: readToken(reader) };
+    case "moved":
+      return { kind, partition: reader.varint() };
+    case "move": {
+      const moved = decodeMoveOutcome(reader.bytes(reader.remaining));
+      assert(moved !== undefined, "an outcome of a move that this release knows");
+      return { kind, outcome: moved };
+    }
+    case "moving":
     case "session-expired":
     case "request-settled":
     case "key-reused":

@@ -3,6 +3,8 @@
 import { assertNever } from "#api/base/index.ts";
 import type { ExclusiveToken } from "#workloads/core/demand/index.ts";
 import { isOlderToken } from "#workloads/core/demand/index.ts";
+import type { MoveCommand } from "#workloads/core/moves/index.ts";
+import { SlotMoves } from "#workloads/core/moves/index.ts";
 import type { RequestOutcome, SessionSettings } from "#workloads/core/raft/index.ts";
 import {
   ByteReader,
@@ -18,6 +20,7 @@ import {
   objectKey,
   planWrite,
 } from "#workloads/core/store/index.ts";
+import { xxh3 } from "#workloads/platform/hash/index.ts";
 
 import type { GroupCommand, GroupMachine, GroupReader, GroupWriter } from "../raft/group.ts";
 import { objectReader } from "./objects.ts";
@@ -29,16 +32,22 @@ import {
   encodeHeader,
   encodeKeyRecord,
   encodeTokenRecord,
+  isSessionRecord,
   readSessions,
   requestKey,
   sessionKey,
   tokenKey,
 } from "./raft-records.ts";
+import type { SlotWatcher } from "./slots.ts";
 
 const DONE = new Uint8Array(0);
 
 /** One partition on one replica. */
 export class RaftMachine implements GroupMachine {
+  /** Which slots are here. */
+  readonly moves: SlotMoves;
+  /** Hears of what is written while slots are copied away. */
+  watcher: SlotWatcher | undefined;
   private readonly sessions: SessionTable;
   private state: GroupWriter | undefined;
   private count = 0;
@@ -49,8 +58,14 @@ export class RaftMachine implements GroupMachine {
         this.keep((shard) => sessionKey(shard, id), header && encodeHeader(header)),
       result: (id, sequence, result) =>
         this.keep((shard) => answerKey(shard, id, sequence), result),
-      key: (key, record) =>
-        this.keep((shard) => requestKey(shard, key), record && encodeKeyRecord(record)),
+      key: (key, record) => {
+        this.keep((shard) => requestKey(shard, key), record && encodeKeyRecord(record));
+        this.recordWritten((shard) => requestKey(shard, key));
+      },
+    });
+    this.moves = new SlotMoves(xxh3, {
+      adopt: (key, value) => this.adopt(key, value),
+      beside: (shard, id) => [tokenKey(shard, id)],
     });
   }
 
@@ -64,6 +79,7 @@ export class RaftMachine implements GroupMachine {
     this.count = sealed.byteLength === 0 ? 0 : reader.varint();
     const timeMs = sealed.byteLength === 0 ? 0 : reader.varint();
     this.sessions.restore(readSessions(state, timeMs));
+    this.moves.load(state);
   }
 
   seal(): Uint8Array {
@@ -87,14 +103,59 @@ export class RaftMachine implements GroupMachine {
         this.sessions.close(timeMs, asked.session);
         return DONE;
       case "token":
-        return encodeOutcome({ kind: "token", token: issue(command, asked.id, state) });
+        return encodeOutcome(
+          this.elsewhere(asked.id) ?? {
+            kind: "token",
+            token: this.issue(command, asked.id, state),
+          },
+        );
+      case "move":
+        return encodeOutcome(this.move(asked.command, state));
       default:
         return assertNever(asked);
     }
   }
 
+  /** Before sessions and keys are asked: what they know of the object has gone with its slot. */
+  private elsewhere(id: string): PartitionOutcome | undefined {
+    const mark = this.moves.markOf(id);
+    switch (mark.kind) {
+      case "plain":
+      case "owned":
+        return undefined;
+      case "incoming":
+        return { kind: "moving" };
+      case "gone":
+        return { kind: "moved", partition: mark.partition };
+      default:
+        return assertNever(mark);
+    }
+  }
+
+  private move(command: MoveCommand, state: GroupWriter): PartitionOutcome {
+    const { outcome, objects } = this.moves.run(command, state);
+    this.count += objects;
+    return { kind: "move", outcome };
+  }
+
+  /** Sessions and keys that come with a slot join those that are here. */
+  private adopt(key: Uint8Array, value: Uint8Array): boolean {
+    if (!isSessionRecord(key)) return false;
+    const source = { number: 0, scan: () => [{ key, value, index: 0 }] };
+    this.sessions.take(readSessions(source, this.sessions.timeMs));
+    return true;
+  }
+
+  private issue(command: GroupCommand, id: string, state: GroupWriter): ExclusiveToken {
+    const token = issue(command, id, state);
+    this.recordWritten((shard) => tokenKey(shard, id));
+    return token;
+  }
+
   private decide(command: WriteCommand, timeMs: number, state: GroupWriter): PartitionOutcome {
     const { identity } = command;
+    const away = this.elsewhere(command.write.id);
+    if (away !== undefined) return away;
     if (identity === undefined) return this.write(command, state);
     const outcome = this.sessions.apply(timeMs, identity, () =>
       encodeOutcome(this.write(command, state)),
@@ -108,12 +169,18 @@ export class RaftMachine implements GroupMachine {
     if (plan.kind !== "planned") return plan;
     this.count += plan.objects;
     for (const change of plan.changes) keepChange(change, state);
+    if (plan.changes.length > 0) this.watcher?.objectWritten(write.id);
     return { kind: "done", version: plan.version, repeated: false };
   }
 
   private keep(key: (shard: number) => Uint8Array, value: Uint8Array | undefined): void {
     const { state } = this;
     state?.set(key(state.number), value);
+  }
+
+  private recordWritten(key: (shard: number) => Uint8Array): void {
+    const { state, watcher } = this;
+    if (state !== undefined) watcher?.recordWritten(key(state.number));
   }
 }
 
@@ -165,11 +232,16 @@ function isStale(token: ExclusiveToken, id: string, state: GroupReader): boolean
   return newest !== undefined && isOlderToken(token, newest);
 }
 
-/** Later than all before: terms only rise, and within one the sequence does. */
+/**
+ * Later than all before: terms only rise, and within one the sequence does. A token that came with
+ * its slot may be of a term that this group has not reached yet.
+ */
 function issue(command: GroupCommand, id: string, state: GroupWriter): ExclusiveToken {
   const newest = newestToken(id, state);
-  const sequence = newest?.term === command.term ? newest.sequence + 1 : 1;
-  const token = { term: command.term, sequence };
+  const isNew = newest === undefined || newest.term < command.term;
+  const token = isNew
+    ? { term: command.term, sequence: 1 }
+    : { term: newest.term, sequence: newest.sequence + 1 };
   state.set(tokenKey(state.number, id), encodeTokenRecord(token));
   return token;
 }

@@ -6,11 +6,14 @@
 //   5 answer    | session | u64 BE sequence |  ->  outcome
 //   6 key       | fingerprint text | slot varint | time varint | outcome |
 //   7 token     | object id |  ->  | term varint | sequence varint |
+//   8 slots     the ledger of workloads/core/moves
 import { assert, utf8Decode, utf8Encode } from "#api/base/index.ts";
 import type { ExclusiveToken } from "#workloads/core/demand/index.ts";
 import type { KeyRecord, SessionHeader, SessionRecords } from "#workloads/core/raft/index.ts";
 import { ByteReader, ByteWriter } from "#workloads/core/raft/index.ts";
+import { slotOf } from "#workloads/core/slots/index.ts";
 import type { StoreItem, StoreRange } from "#workloads/core/store/index.ts";
+import { xxh3 } from "#workloads/platform/hash/index.ts";
 
 import { encodeToken, readToken } from "./raft-commands.ts";
 
@@ -75,6 +78,27 @@ export function encodeTokenRecord(token: ExclusiveToken): Uint8Array {
 /** The inverse. */
 export function decodeTokenRecord(bytes: Uint8Array): ExclusiveToken {
   return readToken(new ByteReader(bytes));
+}
+
+/** With which slot a record of the partition itself moves. */
+export function slotOfRecord(key: Uint8Array, value: Uint8Array): number | "last" | undefined {
+  switch (key[HEAD - 1]) {
+    case SESSION:
+    case ANSWER:
+      return "last";
+    case KEY:
+      return decodeKeyRecord(value).slot;
+    case TOKEN:
+      return slotOf(xxh3, textOf(key.subarray(HEAD)));
+    default:
+      return undefined;
+  }
+}
+
+/** Whether the record is one of those that {@link readSessions} reads. */
+export function isSessionRecord(key: Uint8Array): boolean {
+  const kind = key[HEAD - 1] ?? 0;
+  return kind >= SESSION && kind <= KEY;
 }
 
 /** All sessions and keys of a partition. */

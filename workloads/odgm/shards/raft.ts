@@ -22,6 +22,9 @@ import { listObjects, listValues, readObject, readValue } from "./objects.ts";
 import type { PartitionOutcome } from "./raft-commands.ts";
 import { decodeOutcome, encodeCommand } from "./raft-commands.ts";
 import { RaftMachine } from "./raft-machine.ts";
+import { slotOfRecord } from "./raft-records.ts";
+import type { ShardSlots } from "./slots.ts";
+import { hasHere, refusalOfMark, stillMoving } from "./slots.ts";
 import type {
   Lead,
   PageOf,
@@ -75,6 +78,7 @@ export class RaftShard implements Shard {
   private readonly group: Group;
   private readonly behind = new Set<Behind>();
   private leaseReads: boolean;
+  readonly slots: ShardSlots;
 
   constructor(options: RaftShardOptions) {
     this.options = options;
@@ -87,6 +91,34 @@ export class RaftShard implements Shard {
       onApplied: (index) => this.caughtUp(index),
       onChange: options.onChange,
     });
+    this.slots = this.makeSlots();
+  }
+
+  private makeSlots(): ShardSlots {
+    const { machine, group } = this;
+    return {
+      get ledger() {
+        return machine.moves.ledger;
+      },
+      get reader() {
+        return group.state;
+      },
+      slotOfRecord,
+      tokenTerm: 0,
+      markOf: (id) => machine.moves.markOf(id),
+      run: (command, done) => {
+        group.propose(encodeCommand({ kind: "move", command }), (outcome) => {
+          const decided = this.decided(outcome);
+          if ("code" in decided) done(decided);
+          else if (decided.kind === "move") done(decided.outcome);
+        });
+      },
+      watch: (watcher) => {
+        machine.watcher = watcher;
+      },
+      // What was applied can be read.
+      whenSettled: (done) => done(),
+    };
   }
 
   /** Serves by this generation from now on. */
@@ -258,7 +290,11 @@ export class RaftShard implements Shard {
       case "version-mismatch":
       case "crdt-merge":
         return outcome;
+      case "moved":
+      case "moving":
+        return { kind: "refused", failure: this.elsewhere(outcome) };
       case "token":
+      case "move":
       case "session-expired":
       case "request-settled":
       case "key-reused":
@@ -268,6 +304,13 @@ export class RaftShard implements Shard {
       default:
         return assertNever(outcome);
     }
+  }
+
+  private elsewhere(outcome: Extract<PartitionOutcome, { kind: "moved" | "moving" }>): GrpcFailure {
+    const { partition } = this;
+    if (outcome.kind === "moving") return stillMoving(partition);
+    const gone = { kind: "gone" as const, partition: outcome.partition };
+    return refusalOfMark(gone, partition) ?? stillMoving(partition);
   }
 
   openSession(session: string, done: (failure: GrpcFailure | undefined) => void): void {
@@ -293,6 +336,7 @@ export class RaftShard implements Shard {
       const decided = this.decided(outcome);
       if ("code" in decided) done(decided);
       else if (decided.kind === "token") done(decided.token);
+      else if (decided.kind === "moved" || decided.kind === "moving") done(this.elsewhere(decided));
     });
   }
 
@@ -344,7 +388,8 @@ export class RaftShard implements Shard {
   }
 
   listObjects(page: PageOf): readonly ObjectItem[] {
-    return this.looking(() => listObjects(this.group.state, page));
+    const has = hasHere(this.slots, page.has);
+    return this.looking(() => listObjects(this.group.state, { ...page, has }));
   }
 
   /** What others hold need not stay damaged here. */
@@ -391,11 +436,15 @@ function mayGrow(write: ObjectWrite): boolean {
 
 const REASONS: Readonly<
   Record<
-    Exclude<PartitionOutcome["kind"], "done" | "version-mismatch" | "crdt-merge">,
+    Exclude<
+      PartitionOutcome["kind"],
+      "done" | "version-mismatch" | "crdt-merge" | "moved" | "moving"
+    >,
     readonly [Reason, string]
   >
 > = {
   token: ["INTERNAL", "a token came of a write"],
+  move: ["INTERNAL", "a move came of a write"],
   "session-expired": ["SESSION_EXPIRED", "the session is not known (any more)"],
   "request-settled": ["REQUEST_SETTLED", "the client has said that it has the answer"],
   "key-reused": ["KEY_REUSED", "the idempotency key came with another request before"],

@@ -7,7 +7,7 @@
 import { assert, utf8Decode, utf8Encode } from "#api/base/index.ts";
 import type { RequestIdentity } from "#workloads/core/raft/index.ts";
 import type { Entry, Store, StoreWrite } from "#workloads/core/store/index.ts";
-import { rememberedKey, scanFields, WireWriter } from "#workloads/core/store/index.ts";
+import { RECORD_KIND, rememberedKey, scanFields, WireWriter } from "#workloads/core/store/index.ts";
 
 import type { StoredObject, WriteOutcome } from "./shard.ts";
 
@@ -76,6 +76,16 @@ export class RememberedRequests {
       this.#pending.delete(key);
     }
   }
+}
+
+/** Whether the key, which is one of a shard, is that of a remembered request. */
+export function isRememberedKey(key: Uint8Array): boolean {
+  return key[4] === 0 && key[5] === RECORD_KIND.remembered;
+}
+
+/** The slot of what the request was about: the record moves with it. */
+export function rememberedSlot(value: Uint8Array): number {
+  return decodeRemembered(value).slot;
 }
 
 function encodeRemembered({ fingerprint, slot, outcome }: Remembered): Uint8Array {

@@ -4,6 +4,8 @@ import type { RequestIdentity } from "#workloads/core/raft/index.ts";
 import type { Entry, ObjectItem, ObjectWrite, WritePlan } from "#workloads/core/store/index.ts";
 import type { GrpcFailure } from "#workloads/platform/index.ts";
 
+import type { ShardSlots } from "./slots.ts";
+
 /** An object as a reader sees it. */
 export interface StoredObject {
   readonly version: number;
@@ -70,6 +72,8 @@ export interface PageOf {
   readonly prefix: string;
   readonly after: string | undefined;
   readonly limit: number;
+  /** Only objects for which this holds; all if absent. */
+  readonly has?: ((id: string) => boolean) | undefined;
 }
 
 /** One partition on one member. */
@@ -85,6 +89,8 @@ export interface Shard {
   /** How old what is known of the other replicas is; 0 without others. */
   readonly lagMs: number;
 
+  /** Its slots, where they can move. */
+  readonly slots: ShardSlots | undefined;
   /** Who takes writes; a replica that does not refuses them with NOT_LEADER or NO_LEADER. */
   readonly lead: Lead;
   /**
