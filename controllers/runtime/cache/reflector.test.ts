@@ -257,6 +257,23 @@ describe("a reflector", () => {
     await world.end();
   });
 
+  it("is blind for no longer than it saw when streams keep breaking", async () => {
+    const world = setUp();
+    await world.clock.advance(1_000);
+    const seconds = { open: 0, blind: 0 };
+    world.server.log.length = 0;
+    for (let second = 0; second < 300; second++) {
+      await world.clock.advance(1_000);
+      const isOpen = world.server.openWatches > 0;
+      seconds[isOpen ? "open" : "blind"] += 1;
+      if (isOpen && seconds.open % 10 === 0) world.server.breakWatches();
+    }
+    expect(seconds.blind).toBeLessThan(1.2 * seconds.open);
+    expect(world.server.log.length).toBeLessThan(50);
+    expect(await world.relists()).toEqual({ initial: 1 });
+    await world.end();
+  });
+
   it("relists at once when the history is gone after a long outage, but not again and again", async () => {
     const world = setUp();
     await world.clock.advance(1_000);

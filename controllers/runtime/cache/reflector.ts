@@ -59,6 +59,8 @@ const WATCH_SECONDS_MIN = 300;
 const PAGE_SIZE = 500;
 /** A watch that lived this long was healthy: the next failure starts from a short pause again. */
 const HEALTHY_MS = 30_000;
+/** After a stream that told everything for so long, the pause is no longer than it worked. */
+const USEFUL_MS = 5_000;
 /** A stream that ends sooner than this, even cleanly, counts as a failure: no reconnect storms. */
 const CLEAN_MS_MIN = 1_000;
 /** So many failures in a row without one event make the resume point suspect. */
@@ -101,6 +103,8 @@ export class Reflector {
   #attempt = 0;
   #expiredAtMs = Number.NEGATIVE_INFINITY;
   #waitMs = 0;
+  /** Since when the stream that is open has told everything; undefined while none does. */
+  #followsSinceMs: number | undefined;
   #synced = false;
   readonly #syncWaiters: (() => void)[] = [];
   #lastError = "";
@@ -141,7 +145,7 @@ export class Reflector {
         this.#attempt = 0;
       } catch (cause) {
         if (signal.aborted) return;
-        this.#failed(cause, this.#options.world.clock.monotonicMs() - startedAtMs);
+        this.#failed(cause, startedAtMs);
         await this.#pause(signal, isOutage(cause));
       }
     }
@@ -166,6 +170,7 @@ export class Reflector {
 
   /** One list if needed, and one watch to its end. */
   async #pass(signal: AbortSignal): Promise<void> {
+    this.#followsSinceMs = undefined;
     if (this.#version === "") {
       this.#options.metrics.relists.inc({
         kind: this.#options.kind.kind,
@@ -278,6 +283,7 @@ export class Reflector {
     const { clock, timers } = this.#options.world;
     const silenceMs = this.#options.silenceMs ?? SILENCE_MS;
     let collecting = initial;
+    if (collecting === undefined) this.#followsSinceMs = clock.monotonicMs();
     let silent = false;
     let heardAtMs = clock.monotonicMs();
     // One timer per silence and not per event: an event only moves the moment that it looks at.
@@ -358,6 +364,7 @@ export class Reflector {
     store.replace(objects, version, namespace === "" ? undefined : namespace, mark);
     this.#version = version;
     this.#seen = version;
+    this.#followsSinceMs = this.#options.world.clock.monotonicMs();
     this.#lastError = "";
     if (this.#synced) return;
     this.#synced = true;
@@ -378,9 +385,9 @@ export class Reflector {
   }
 
   /** Decides how the next attempt begins and how long to wait before it. */
-  #failed(cause: unknown, livedMs: number): void {
+  #failed(cause: unknown, startedAtMs: number): void {
     const nowMs = this.#options.world.clock.monotonicMs();
-    if (livedMs >= HEALTHY_MS) this.#attempt = 0;
+    if (nowMs - startedAtMs >= HEALTHY_MS) this.#attempt = 0;
     const reason = this.#needsRelist(cause);
     if (reason !== undefined) {
       this.#version = "";
@@ -394,6 +401,11 @@ export class Reflector {
     }
     // The first reconnect after an expiry or a break is quick, all further ones back off.
     this.#waitMs = backoffMs(BACKOFF, this.#attempt, this.#options.world.rng);
+    // What breaks every ten seconds and goes on where it was is blind for half of the time at most.
+    const followedMs = nowMs - (this.#followsSinceMs ?? nowMs);
+    if (reason === undefined && followedMs >= USEFUL_MS) {
+      this.#waitMs = Math.min(this.#waitMs, followedMs);
+    }
     const asked =
       cause instanceof ApiError && cause.retry.kind === "after" ? cause.retry.delayMs : 0;
     this.#waitMs = Math.max(this.#waitMs, asked);

@@ -179,6 +179,16 @@ export const CACHE_MUTANTS: readonly Mutant[] = [
     killers: [inReflector("a reflector waits as long as the server asks")],
   },
   {
+    id: "blind-after-each-break",
+    breaks: "streams that keep breaking leave the cache blind for half a minute each time",
+    file: REFLECTOR,
+    find: "      this.#waitMs = Math.min(this.#waitMs, followedMs);\n",
+    replace: "",
+    killers: [
+      inReflector("a reflector is blind for no longer than it saw when streams keep breaking"),
+    ],
+  },
+  {
     id: "secrets-cached-whole",
     breaks: "a metadata-only cache holds the data of what the controller has just written",
     file: "controllers/runtime/cache/informers.ts",
