@@ -19,6 +19,7 @@ export function commitTo(core: GroupCore, index: LogIndex): void {
     const entry = core.pendingSpecial[0];
     if (entry === undefined || entry.index > index) return;
     core.pendingSpecial.shift();
+    core.tellsCommit = true;
     if (entry.kind === "config") commitConfig(core, entry);
     else commitLevel(core, entry);
   }

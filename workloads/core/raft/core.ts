@@ -89,6 +89,8 @@ export class GroupCore {
   pendingChangeIndex: LogIndex = 0;
   uncommittedBytes = 0;
   round = 0;
+  /** Members are told what is committed now, even if nothing else is to be sent. */
+  tellsCommit = true;
 
   // Follower.
   /** Our log is known to equal that of this term's leader up to here. */

@@ -230,6 +230,7 @@ export class RaftGroup {
     this.isTouched = true;
     core.sinceLeader += 1;
     if (core.role === "leader") {
+      core.tellsCommit = true;
       maybeQuiesce(core);
       if (!core.quiesced) tickLeader(core, isBeat);
       return;

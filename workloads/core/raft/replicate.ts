@@ -44,6 +44,7 @@ export function maybeAutoLeave(core: GroupCore): void {
 /** Sends every member what it is due. */
 export function flushAll(core: GroupCore): void {
   for (const progress of core.progress.values()) flush(core, progress);
+  core.tellsCommit = !core.settings.lazyCommit;
 }
 
 /** Sends one member all that may be sent now. */
@@ -65,7 +66,7 @@ function sendAppend(core: GroupCore, progress: Progress): boolean {
     else requestSnapshot(core, progress);
     return false;
   }
-  const isDue = progress.mustSend || progress.wantsCommit(log.committed);
+  const isDue = progress.mustSend || (core.tellsCommit && progress.wantsCommit(log.committed));
   if (entries.length === 0 && !isDue) return false;
   core.post(progress.member, {
     kind: "append",
@@ -118,6 +119,7 @@ export function sendHeartbeats(core: GroupCore): void {
  */
 export function sendTimeoutNow(core: GroupCore, to: MemberId): void {
   core.lease.refuse();
+  core.tellsCommit = true;
   const progress = core.progress.get(to);
   if (progress !== undefined) flush(core, progress);
   core.post(to, { kind: "timeout-now" });

@@ -34,6 +34,11 @@ export interface RaftSettings {
   readonly uncommittedBytesMax: number;
   /** Entries handed out and not applied yet; one always passes. */
   readonly applyBytesMax: number;
+  /**
+   * A leader tells what is committed with the next entries, on the next tick at the latest, and not
+   * in messages of its own: under load these are half of all. Changes of members are told at once.
+   */
+  readonly lazyCommit: boolean;
   /** Reads that wait for anything. */
   readonly readsMax: number;
   /** Proposals that were forwarded and have no outcome yet. */
@@ -58,6 +63,7 @@ export const DEFAULT_SETTINGS: RaftSettings = {
   inflightBytesMax: 4 << 20,
   uncommittedBytesMax: 16 << 20,
   applyBytesMax: 4 << 20,
+  lazyCommit: false,
   readsMax: 4096,
   forwardsMax: 4096,
 };
