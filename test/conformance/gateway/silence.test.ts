@@ -7,6 +7,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 
 import { Method } from "#api/gen/oaas-stream_pb.ts";
+import { waitUntil } from "#test/support/wait.ts";
 import type { GrpcServer } from "#workloads/platform/index.ts";
 import {
   addExchange,
@@ -101,6 +102,32 @@ async function untilAnswered(): Promise<void> {
 }
 
 describe("a link", () => {
+  it("that was not connected within a call's time says so: the call has surely not left", async () => {
+    network.swallowNew = true;
+    await expect(ask(100)).rejects.toMatchObject({ code: "LINK_DOWN" });
+  });
+
+  it("is away while calls would wait for a connection, and is tried again after a while", async () => {
+    expect(link.isAway).toBe(false);
+    await ask(5_000);
+    network.swallowNew = true;
+    network.silence();
+    await expect(ask(60_000)).rejects.toMatchObject({ code: "LINK_LOST" });
+    const tried = ask(60_000);
+    const seen: boolean[] = [];
+    const watch = setInterval(() => seen.push(link.isAway), 20);
+    await expect(tried).rejects.toMatchObject({ code: "LINK_DOWN" });
+    clearInterval(watch);
+    expect(seen.at(-1)).toBe(true);
+    await waitUntil(() => Promise.resolve(!link.isAway), {
+      what: "the next try",
+      deadlineMs: 5_000,
+    });
+    network.swallowNew = false;
+    await untilAnswered();
+    expect(link.isAway).toBe(false);
+  });
+
   it("that is never connected is refused soon, and is there once the network is", async () => {
     network.swallowNew = true;
     await expect(ask(60_000)).rejects.toMatchObject({ code: "LINK_DOWN" });

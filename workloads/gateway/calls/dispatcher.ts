@@ -43,6 +43,11 @@ export class Dispatcher implements Caller {
     return () => run.cancel();
   }
 
+  /** Whether a call to this member would wait for a connection. */
+  isAway({ address, identity }: MemberAddress): boolean {
+    return this.options.members.isAway(address, identity);
+  }
+
   /** Sends a call to one member, without routing or retry. Answers how to cancel it. */
   send(member: MemberAddress, call: MemberCall, onReply: (reply: WireReply) => void): () => void {
     const link = this.options.members.get(member.address, member.identity);

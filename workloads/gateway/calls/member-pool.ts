@@ -53,6 +53,11 @@ export class MemberPool {
     return made;
   }
 
+  /** A call to this member would wait for a connection; see `StreamClient.isAway`. */
+  isAway(address: string, identity: string): boolean {
+    return this.#members.get(`${identity}@${address}`)?.client.isAway ?? false;
+  }
+
   /** Closes all links; calls in flight fail. */
   close(): void {
     clearInterval(this.#sweeper);
@@ -80,8 +85,9 @@ export class MemberPool {
           // A pod that moved has a new address at once, and a node that is gone sends no reset.
           "grpc.dns_min_time_between_resolutions_ms": 500,
           "grpc.max_reconnect_backoff_ms": 1000,
-          "grpc.keepalive_time_ms": 1000,
-          "grpc.keepalive_timeout_ms": 1000,
+          // Together no longer than a group needs for another leader.
+          "grpc.keepalive_time_ms": 500,
+          "grpc.keepalive_timeout_ms": 750,
         },
       },
     });

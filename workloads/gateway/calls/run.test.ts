@@ -31,8 +31,12 @@ function play(options: {
   readonly headers?: Partial<CallHeaders>;
   readonly hasLeader?: boolean;
   readonly timeoutMs?: number;
+  /** Members that are not connected. */
+  readonly away?: readonly string[];
+  /** Nobody answers when a session is asked for. */
+  readonly isMute?: boolean;
 }) {
-  const { says, method = Method.SET, headers, hasLeader = true } = options;
+  const { says, method = Method.SET, headers, hasLeader = true, away = [] } = options;
   const sent: Sent[] = [];
   const ends: (CallFault | "ok")[] = [];
   let about: ReplyAbout | undefined;
@@ -59,11 +63,12 @@ function play(options: {
     } as unknown as DispatcherOptions,
     leaders: new Leaders(),
     sessions: new ClientSessions(
-      (_at, _session, done) => done(undefined),
+      (_at, _session, done) => options.isMute === true || done(undefined),
       () => `s${(names += 1)}`,
     ),
     resolve: () => destination,
     call: () => () => undefined,
+    isAway: ({ address }) => away.includes(address),
     send: (member, call: MemberCall, onReply) => {
       sent.push({ address: member.address, identity: call.identity });
       const said = says[Math.min(sent.length, says.length) - 1] ?? "ok";
@@ -160,9 +165,40 @@ describe("what was surely not done", () => {
     expect(ends.map(reasonOf)).toEqual(["NO_LEADER"]);
   });
 
+  it("is told as the members said it, not as who could not be reached", () => {
+    const { ends } = play({ says: ["NO_LEADER", "LINK_DOWN"], timeoutMs: 1_000 });
+    expect(ends).toMatchObject([{ reason: "NO_LEADER", message: "says NO_LEADER" }]);
+    const { ends: silent } = play({ says: ["LINK_DOWN"], timeoutMs: 1_000 });
+    expect(silent.map(reasonOf)).toEqual(["LINK_DOWN"]);
+  });
+
+  it("is a write that gets no session, because only a leader gives one", () => {
+    const { sent, ends } = play({ says: ["ok"], isMute: true, timeoutMs: 1_000 });
+    expect([sent, ends.map(reasonOf)]).toEqual([[], ["NO_LEADER"]]);
+  });
+
   it("is tried no more often than configured where there is no leader to wait for", () => {
     const { sent } = play({ says: ["SHARD_NOT_READY"], hasLeader: false });
     expect(sent.length).toBe(3);
+  });
+});
+
+describe("a member that is away", () => {
+  it("is not waited for while another one is there", () => {
+    const { sent } = play({ says: ["NO_LEADER", "NO_LEADER", "ok"], away: ["a:1"] });
+    expect(sent.map(({ address }) => address)).toEqual(["b:1", "c:1", "b:1"]);
+  });
+
+  it("is not believed to lead by whoever has not noticed", () => {
+    const says = [{ leads: "a:1" }, "NO_LEADER", { leads: "c:1" }, "ok"] as const;
+    const { sent, ends, host } = play({ says, away: ["a:1"] });
+    expect(sent.map(({ address }) => address)).toEqual(["b:1", "c:1", "b:1", "c:1"]);
+    expect([ends, host.leaders.get("p.C", 0)]).toEqual([["ok"], "c:1"]);
+  });
+
+  it("is asked where nobody else is there", () => {
+    const { sent, ends } = play({ says: ["ok"], away: MEMBERS });
+    expect([sent.map(({ address }) => address), ends]).toEqual([["a:1"], ["ok"]]);
   });
 });
 

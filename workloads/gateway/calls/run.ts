@@ -26,6 +26,7 @@ export interface RunHost extends Caller {
   readonly leaders: Leaders;
   readonly sessions: ClientSessions;
   resolve(subject: CallSubject): Destination;
+  isAway(member: MemberAddress): boolean;
   send(member: MemberAddress, call: MemberCall, onReply: (reply: WireReply) => void): () => void;
 }
 
@@ -71,6 +72,8 @@ export class CallRun {
   #refusals = 0;
   /** The number of this write in a session of the gateway. */
   #turn: Turn | undefined;
+  /** What a member that could be asked said last, if nothing was done. */
+  #told: CallFault | undefined;
   /** An attempt ended without telling whether it was carried out. */
   #inDoubt = false;
   #delivered = false;
@@ -178,13 +181,16 @@ export class CallRun {
       return;
     }
     const timeoutMs = this.#remainingMs(destination.fn);
-    const late = { code: GrpcCode.deadlineExceeded, reason: "", message: "no answer in time" };
+    // The write itself has not left: a session is the leader's to give.
+    const message = "no leader has answered in time";
+    const late = { code: GrpcCode.unavailable, reason: "NO_LEADER", message };
     const timer = setTimeout(() => this.#fail(late), timeoutMs);
     this.#host.sessions.turn({ cls, partition, timeoutMs }, (turn) => {
       clearTimeout(timer);
       if ("code" in turn) {
         // It may have been opened for somebody who has less time.
         const mayCome = isNotDone(turn.reason) || turn.code === GrpcCode.deadlineExceeded;
+        this.#note(turn);
         if (!(mayCome && this.#again(true))) this.#fail(turn);
         return;
       }
@@ -201,14 +207,17 @@ export class CallRun {
 
   /**
    * The leader if one is known, else the owner; after refusals, in turn, the other members that
-   * hold the partition and then any member, because it may know others.
+   * hold the partition and then any member, because it may know others. Who is away is left out
+   * while somebody else is there.
    */
   #candidate(destination: MemberDestination): string {
-    const { partition, address, replicas, anyAddress } = destination;
+    const { partition, address, replicas, anyAddress, identity } = destination;
     const leader = this.#host.leaders.get(this.#call.cls, partition);
     const all = [leader ?? address, address, ...replicas.map((other) => other.address), anyAddress];
     const candidates = [...new Set(all)].filter((candidate) => candidate !== "");
-    const chosen = candidates[this.#refusals % candidates.length];
+    const there = candidates.filter((other) => !this.#host.isAway({ address: other, identity }));
+    const asked = there.length > 0 ? there : candidates;
+    const chosen = asked[this.#refusals % asked.length];
     assert(chosen !== undefined, "a member destination has an address");
     return chosen;
   }
@@ -305,6 +314,7 @@ export class CallRun {
     const mayBeDone = reason === "LINK_LOST" || reason === "OUTCOME_UNKNOWN";
     const isRepeatable = REPEATABLE.has(this.#call.method) || destination.fn?.immutable === true;
     if (mayBeDone && !isRepeatable) this.#inDoubt = true;
+    this.#note(reply);
     if (reason === "SESSION_EXPIRED" && this.#turn !== undefined) {
       this.#turn.expire();
       this.#turn.end();
@@ -325,6 +335,8 @@ export class CallRun {
     const listed = destination.replicas.find(({ member }) => member === leader.member);
     const address = listed?.address ?? leader.address;
     if (address === "" || address === destination.address) return false;
+    // The member has not noticed yet; another one will lead.
+    if (this.#host.isAway({ address, identity: destination.identity })) return false;
     this.#hints += 1;
     this.#host.leaders.remember(this.#call.cls, destination.partition, address);
     this.#callMember({ ...destination, address }, this.#requestFor(destination.partition));
@@ -350,10 +362,16 @@ export class CallRun {
     return true;
   }
 
+  #note({ code, reason, message }: CallFault): void {
+    if (isNotDone(reason) && reason !== "LINK_DOWN") this.#told = { code, reason, message };
+  }
+
   #fail(fault: CallFault): void {
     if (this.#ended) return;
     this.#end();
-    this.#sink.fail(this.#inDoubt && !isVerdict(fault) ? unknownOutcome(fault) : fault);
+    if (this.#inDoubt && !isVerdict(fault)) this.#sink.fail(unknownOutcome(fault));
+    // That one member could not be reached explains less than what another one has said.
+    else this.#sink.fail(fault.reason === "LINK_DOWN" ? (this.#told ?? fault) : fault);
   }
 }
 

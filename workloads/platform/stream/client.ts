@@ -14,7 +14,7 @@ import { StreamLane } from "./lane.ts";
 /**
  * Failures that this side makes up: UNAVAILABLE LINK_DOWN (surely not sent), UNAVAILABLE
  * LINK_LOST (sent, outcome unknown), RESOURCE_EXHAUSTED LINK_BUSY (not sent), DEADLINE_EXCEEDED
- * and CANCELLED.
+ * (sent, outcome unknown) and CANCELLED. A deadline that passes before a call was sent is LINK_DOWN.
  */
 export class StreamClient {
   readonly #options: StreamClientOptions;
@@ -29,6 +29,14 @@ export class StreamClient {
   /** Calls that have not ended. */
   get inflight(): number {
     return (this.#control?.inflight ?? 0) + (this.#bulk?.inflight ?? 0);
+  }
+
+  /**
+   * The peer of calls is not connected and a call to it would wait: whoever has a choice asks
+   * somebody else. Now and then it is false for a peer that is gone, so that its return is noticed.
+   */
+  get isAway(): boolean {
+    return this.#bulk?.isAway ?? false;
   }
 
   /** Starts a call; returns what cancels it (the last reply is then CANCELLED). */

@@ -32,6 +32,10 @@ const CONNECT_MS = 2_500;
 const RECONNECT_MS = 3_000;
 /** A connection is given up when it has been silent for both of these together. */
 const PING_OPTIONS = { "grpc.keepalive_time_ms": 2_000, "grpc.keepalive_timeout_ms": 5_000 };
+/** Whoever is not connected after so long is better asked last ... */
+const AWAY_AFTER_MS = 250;
+/** ... but not for longer than this after a failure: nobody else finds out that it is back. */
+const AWAY_FOR_MS = 1_000;
 const SWEEP_MS = 25;
 const EMPTY = new Uint8Array(0);
 
@@ -46,6 +50,8 @@ export class StreamLane {
   #channel: Client;
   /** Since when there has been no connection though one was wanted. */
   #unconnectedSinceMs: number | undefined;
+  /** When a stream was lost last. */
+  #lostAtMs = Number.NEGATIVE_INFINITY;
   #stream: ClientDuplexStream<Buffer, Buffer> | undefined;
   #assemblies = new Assemblies();
   #nextId = 1;
@@ -75,6 +81,14 @@ export class StreamLane {
   /** Calls that have not ended. */
   get inflight(): number {
     return this.#pending.size;
+  }
+
+  /** See `StreamClient.isAway`. */
+  get isAway(): boolean {
+    const now = performance.now();
+    if (this.#stream === undefined && now - this.#lostAtMs > AWAY_FOR_MS) return false;
+    const sinceMs = this.#unconnectedSinceMs;
+    return sinceMs !== undefined && now - sinceMs > AWAY_AFTER_MS;
   }
 
   /** Starts a call; returns what cancels it (the last reply is then CANCELLED). */
@@ -207,6 +221,8 @@ export class StreamLane {
 
   #lose(why: string): void {
     this.#stream = undefined;
+    this.#lostAtMs = performance.now();
+    this.#unconnectedSinceMs ??= this.#lostAtMs;
     this.#outbox.attach(undefined);
     this.#outbox.takeAll();
     const lost = [...this.#pending];
@@ -224,8 +240,12 @@ export class StreamLane {
     const now = performance.now();
     for (const [id, pending] of this.#pending) {
       if (pending.deadlineAtMs > now) continue;
-      const text = "no answer in time";
-      this.#abandon(id, failure(id, status.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED", text));
+      this.#abandon(
+        id,
+        pending.sent
+          ? failure(id, status.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED", "no answer in time")
+          : failure(id, status.UNAVAILABLE, "LINK_DOWN", "no connection in time"),
+      );
     }
   }
 
