@@ -2,6 +2,7 @@
 // everything must settle, stay at rest, and stay so for a process that begins with empty memory.
 import { errorMessage } from "#api/base/index.ts";
 
+import { behindOf } from "./behind.ts";
 import { STANDARD_INVARIANTS } from "./invariants/index.ts";
 import { isOwnWrite } from "./process.ts";
 import { Trace } from "./trace.ts";
@@ -233,7 +234,8 @@ class Run<W> {
     // Whoever takes over later may have something to write, and would not be at rest.
     const isLed = this.#sim.alive.some(({ manager }) => manager?.isLeading === true);
     if (!isLed) return ["nobody leads"];
-    return this.#simulation.troubles?.(this.#world) ?? troublesOf(this.#sim);
+    const troubles = this.#simulation.troubles?.(this.#world) ?? troublesOf(this.#sim);
+    return troubles.length > 0 ? troubles : behindOf(this.#sim);
   }
 
   /** Nothing is written when nothing changes. */
