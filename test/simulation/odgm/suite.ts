@@ -3,6 +3,7 @@ import { errorMessage } from "#api/base/index.ts";
 
 import type { SeedOptions, SeedReport, Suite } from "../run/suite.ts";
 import type { ClientBug } from "./clients.ts";
+import { runGrid } from "./grid/run.ts";
 import { runMst } from "./mst.ts";
 import { runRaft } from "./raft.ts";
 import { Recorder } from "./recorder.ts";
@@ -13,8 +14,8 @@ const BUGS: readonly ClientBug[] = [
   "run-repeated-again",
 ];
 
-/** Runs one seed. Odd ones are Raft groups. Throws for a bug that there is not. */
-export function simulate(options: SeedOptions): SeedReport {
+/** Runs one seed. Throws for a bug that there is not. */
+export async function simulate(options: SeedOptions): Promise<SeedReport> {
   const { seed, steps, bug: name, traceAll = false } = options;
   const bug = BUGS.find((each) => each === name);
   if (name !== undefined && bug === undefined) {
@@ -24,7 +25,8 @@ export function simulate(options: SeedOptions): SeedReport {
   const violations: string[] = [];
   const given = { seed, ...(steps === undefined ? {} : { steps }) };
   try {
-    if (seed % 2 === 0) runMst(given, recorder);
+    if (seed % 3 === 0) violations.push(...(await runGrid(given, recorder)));
+    else if (seed % 3 === 2) runMst(given, recorder);
     else violations.push(...runRaft({ ...given, ...(bug === undefined ? {} : { bug }) }, recorder));
   } catch (error) {
     // The checks along the way throw what they find.
@@ -36,5 +38,5 @@ export function simulate(options: SeedOptions): SeedReport {
 
 /** See {@link Suite}. */
 export const suite: Suite = {
-  runSeed: async (options) => simulate(options),
+  runSeed: simulate,
 };

@@ -125,6 +125,9 @@ export class GroupLog implements LogView {
           break;
         }
         this.bytes += entryBytes(entry);
+        // The term of the last entry is known from now on, whatever becomes of its record.
+        this.recent = [entry];
+        this.recentBytes = entryBytes(entry);
         next += 1;
       }
     } catch (cause: unknown) {

@@ -138,6 +138,13 @@ export class MemoryDisk implements Disk {
     }
   }
 
+  /** Bytes of all files. */
+  get usedBytes(): number {
+    let used = 0;
+    for (const { content } of this.#names.values()) used += content.byteLength;
+    return used;
+  }
+
   /** Content of a file, to look at. */
   bytesOf(name: string): Uint8Array {
     return this.#names.get(name)?.content.slice() ?? new Uint8Array(0);
@@ -202,9 +209,7 @@ export class MemoryDisk implements Disk {
 
   #reserve(bytes: number): void {
     if (bytes <= 0 || this.faults.capacityBytes === undefined) return;
-    let used = bytes;
-    for (const { content } of this.#names.values()) used += content.byteLength;
-    if (used > this.faults.capacityBytes) {
+    if (this.usedBytes + bytes > this.faults.capacityBytes) {
       throw new MemoryDiskError("FILES_NO_SPACE", "write: ENOSPC");
     }
   }
