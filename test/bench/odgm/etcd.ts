@@ -1,18 +1,18 @@
 // An etcd cluster of three members on loopback, and the load of etcd's own client (go/) on it.
 import type { ChildProcess } from "node:child_process";
 import { spawn } from "node:child_process";
-import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
-import { cachesFolder, ensureBinaries } from "#hack/cluster/build/binaries.ts";
+import { ensureBinaries } from "#hack/cluster/build/binaries.ts";
 import { hostRunner } from "#hack/cluster/run-host.ts";
 import { check } from "#hack/cluster/run.ts";
 import { cpuSeconds } from "#test/bench/operator/proc.ts";
 import { scratch } from "#test/conformance/odgm/odgm-process.ts";
 import { waitUntil } from "#test/support/wait.ts";
+
+import { buildGoProgram } from "./go-program.ts";
 
 const SOURCE = join(import.meta.dirname, "go");
 const REQUEST_MS = 1_000;
@@ -34,22 +34,6 @@ interface EtcdMember {
   process: ChildProcess;
 }
 
-/** The Go client, built into the caches folder once per source. */
-export async function buildEtcdClient(say: (line: string) => void): Promise<string> {
-  const hash = createHash("sha256");
-  for (const name of readdirSync(SOURCE).sort()) hash.update(readFileSync(join(SOURCE, name)));
-  const folder = join(cachesFolder(), "bin", `bench-etcd-${hash.digest("hex").slice(0, 12)}`);
-  const program = join(folder, "bench-etcd");
-  if (existsSync(program)) return program;
-  say("building the client of etcd (once; cold: about a minute)");
-  mkdirSync(folder, { recursive: true });
-  const env = { CGO_ENABLED: "0", GOFLAGS: "-trimpath -buildvcs=false", GOTOOLCHAIN: "local" };
-  const argv = ["go", "build", "-ldflags", "-s -w", "-o", `${program}.part`, "."];
-  await check(hostRunner, argv, { cwd: SOURCE, env });
-  renameSync(`${program}.part`, program);
-  return program;
-}
-
 /** Three members, as etcd is by default: every write on the disks of two before it is answered. */
 export class EtcdSubject {
   readonly #program: string;
@@ -64,7 +48,7 @@ export class EtcdSubject {
 
   static async start(say: (line: string) => void): Promise<EtcdSubject> {
     const program = (await ensureBinaries(hostRunner, say, ["etcd"])).path("etcd");
-    const subject = new EtcdSubject(program, await buildEtcdClient(say));
+    const subject = new EtcdSubject(program, await buildGoProgram("bench-etcd", SOURCE, say));
     const ports = await freePorts(6);
     const places = ["m0", "m1", "m2"].map((name, at) => ({
       name,

@@ -17,11 +17,12 @@ import { MIXES } from "./mixes.ts";
 import { Reporter } from "./report.ts";
 import type { ShardType } from "./subject.ts";
 import { bundle, removeBundles } from "./subject.ts";
+import { unary } from "./unary.ts";
 import { ycsb } from "./ycsb.ts";
 
 const USAGE = `npm run bench -- odgm [--part ycsb] ...
 
-  --part NAMES        ycsb, etcd, failover, converge, million (ycsb)
+  --part NAMES        ycsb, unary, etcd, failover, converge, million (ycsb)
   --shard NAMES       Basic, Mst, Raft; a Basic shard has one replica (Basic,Mst,Raft)
   --size BYTES        of a value (100,1024,16384)
   --seconds N         per mix or round (2)
@@ -30,6 +31,7 @@ const USAGE = `npm run bench -- odgm [--part ycsb] ...
   --cpus LIST         this process and all that it starts run on these only, as taskset has it
 
   ycsb     --mix LETTERS (ABCDEF)  --replicas NUMBERS (1,3)  --records N (10000)
+  unary    --pairs N (3): gRPC and REST by a native tool, direct and through the gateway
   etcd     --pairs N (3): Raft beside etcd, three members each; Go builds etcd and its client once
   failover --kills N (5): leaders killed, of both
   converge --objects NUMBERS (10000,100000,1000000): two Mst replicas, 0, 1 and 100 of them differ
@@ -110,6 +112,10 @@ const PARTS: Readonly<Record<string, Part>> = {
       }
     }
   },
+  async unary(reporter) {
+    const programs = { odgm: await bundle("odgm"), gateway: await bundle("gateway") };
+    await unary({ ...programs, ...inTurns() }, reporter);
+  },
   async etcd(reporter) {
     await besideEtcd(await etcdOptions(), reporter);
   },
@@ -133,14 +139,17 @@ const PARTS: Readonly<Record<string, Part>> = {
 };
 
 async function etcdOptions(): Promise<BesideEtcdOptions> {
+  return { main: await bundle("odgm"), kills: number("kills", values.kills), ...inTurns() };
+}
+
+/** What the parts need in which two take turns. */
+function inTurns() {
   return {
-    main: await bundle("odgm"),
     sizes,
     concurrency: number("concurrency", values.concurrency),
     keys: number("records", values.records),
     seconds,
     pairs: number("pairs", values.pairs),
-    kills: number("kills", values.kills),
     say,
   };
 }

@@ -9,7 +9,7 @@ import { RaftRole, ShardState } from "#api/gen/oaas-admin_pb.ts";
 import { PROGRAM_OPTIONS } from "#hack/images/program.ts";
 import { cpuSeconds, memoryMb } from "#test/bench/operator/proc.ts";
 import type { MemberPod } from "#test/conformance/odgm/members.ts";
-import { Grid, options } from "#test/conformance/odgm/members.ts";
+import { GATEWAY, Grid, options } from "#test/conformance/odgm/members.ts";
 import { waitUntil } from "#test/support/wait.ts";
 
 /** Kinds of shards. */
@@ -103,6 +103,15 @@ export class GridSubject {
   async addresses(): Promise<readonly string[]> {
     if (this.shard === "Raft") return [(await this.leader()).odgm.at("grpc")];
     return this.members.map(({ odgm }) => odgm.at("grpc"));
+  }
+
+  /** Where a gateway reaches the members, and the certificate that it needs. */
+  get gatewayAccess(): { readonly links: readonly string[]; readonly tlsDir: string } {
+    const members = this.#grid.spec(1).members;
+    return {
+      links: members.map(({ linkAddress }) => linkAddress),
+      tlsDir: this.#grid.tlsDir(GATEWAY),
+    };
   }
 
   /** CPU seconds of all members since they began. */

@@ -10,6 +10,7 @@ const ROOT = join(import.meta.dirname, "..", "..", "..", "..");
 
 /** A program that has said that it serves. */
 export interface Program {
+  readonly pid: number;
   readonly fields: Readonly<Record<string, unknown>>;
   /** What it logged so far, one JSON line each. */
   readonly lines: readonly string[];
@@ -21,23 +22,20 @@ export interface Program {
 }
 
 /**
- * Starts `workloads/<name>/main.ts` and waits for the JSON log line with this message. Throws with
- * everything that was logged if the program ends before.
+ * Starts `workloads/<name>/main.ts`, or another build of it, and waits for the JSON log line with this
+ * message. Throws with everything that was logged if the program ends before.
  */
 export async function startProgram(
   name: string,
   args: readonly string[],
   message: string,
   env: Readonly<Record<string, string>> = {},
+  main: string = join(ROOT, "workloads", name, "main.ts"),
 ): Promise<Program> {
-  const child: ChildProcess = spawn(
-    process.execPath,
-    [join(ROOT, "workloads", name, "main.ts"), ...args],
-    {
-      env: { PATH: process.env["PATH"] ?? "", NODE_NO_WARNINGS: "1", ...env },
-      stdio: ["ignore", "ignore", "pipe"],
-    },
-  );
+  const child: ChildProcess = spawn(process.execPath, [main, ...args], {
+    env: { PATH: process.env["PATH"] ?? "", NODE_NO_WARNINGS: "1", ...env },
+    stdio: ["ignore", "ignore", "pipe"],
+  });
   const lines: string[] = [];
   const exited = new Promise<number>((resolve) => {
     child.on("exit", (code) => resolve(code ?? -1));
@@ -55,6 +53,7 @@ export async function startProgram(
     );
   });
   return {
+    pid: child.pid ?? 0,
     fields,
     lines,
     exited,
@@ -77,16 +76,18 @@ export interface GatewayProgram extends Program {
   readonly healthUrl: string;
 }
 
-/** Starts a gateway on free ports. */
+/** Starts a gateway on free ports; `main`: another build of it than its sources. */
 export async function startGatewayProgram(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
+  main?: string,
 ): Promise<GatewayProgram> {
   const program = await startProgram(
     "gateway",
     ["--listen", "127.0.0.1:0", "--health-listen", "127.0.0.1:0", "--log-format", "json", ...args],
     "gateway serves",
     env,
+    main,
   );
   const port = Number(program.fields["port"]);
   return {
