@@ -1,4 +1,6 @@
 // Status of a collection from what was seen: counts, the worst partitions, and why.
+import type { CollectionSpec } from "#api/gen/oaas-admin_pb.ts";
+import { SlotMoveState } from "#api/gen/oaas-admin_pb.ts";
 import { conditions, REASONS } from "#api/meta/index.ts";
 import type { OdgmCollectionStatus } from "#api/oaas/v1alpha1/index.ts";
 import { effectiveOdgmCollection } from "#api/oaas/v1alpha1/index.ts";
@@ -6,6 +8,7 @@ import { collectionNames } from "#api/workload/odgm-names.ts";
 
 import type { Observed } from "./plan/observed.ts";
 import type { CollectionPlan } from "./plan/plan.ts";
+import { slotsLeft, slotsToMove } from "./plan/slots.ts";
 import { podSelector } from "./render.ts";
 import type { Summary } from "./status/partitions.ts";
 import { summarize } from "./status/partitions.ts";
@@ -120,17 +123,40 @@ function fullyReplicated(
   return { type, status: "False", reason: REASONS.WaitingForData, message };
 }
 
-/** Whether replicas are on their way to where they shall be. */
+/** Whether replicas or slots are on their way to where they shall be. */
 function rebalancing(plan: CollectionPlan, { moving, total }: Summary): ConditionDraft {
   const type = conditions.REBALANCING;
-  if (moving === 0 || plan.nodes === 0) {
+  const slots = movingSlots(plan.committed);
+  const isMoving = plan.nodes > 0 && (moving > 0 || slots !== undefined);
+  if (!isMoving) {
     return { type, status: "False", reason: REASONS.Succeeded, message: "nothing moves" };
   }
-  const first = plan.groups.find((group) => group.serving && !group.settled);
+  const first = plan.groups.find((group) => !group.settled && (group.serving || group.empty));
   const which = `partition ${first?.partition ?? 0}: ${first?.message ?? ""}`;
-  const message = `${moving} of ${total} partitions move; ${which}`;
+  const replicas = moving === 0 ? [] : [`${moving} of ${total} partitions move; ${which}`];
+  const message = [...(slots === undefined ? [] : [slots]), ...replicas].join("; ");
   return { type, status: "True", reason: REASONS.Moving, message };
 }
+
+/** How far slots are on their way to more partitions; undefined if none is. */
+function movingSlots(committed: CollectionSpec | undefined): string | undefined {
+  if (committed?.partitioning !== "Hashed") return undefined;
+  const left = slotsLeft(committed);
+  if (left === 0 && committed.moves.length === 0) return undefined;
+  const all = slotsToMove(committed);
+  const [first] = committed.moves;
+  const counts = `${all - left} of ${all} slots have moved to their new partitions`;
+  if (first === undefined) return counts;
+  const doing = DOING[first.state];
+  return `${counts}; partition ${first.from} to ${first.to}: ${doing}`;
+}
+
+const DOING: Readonly<Record<SlotMoveState, string>> = {
+  [SlotMoveState.UNSPECIFIED]: "waiting",
+  [SlotMoveState.COPYING]: "copying",
+  [SlotMoveState.CUT_OVER]: "handing over",
+  [SlotMoveState.ACTIVATED]: "deleting what was left behind",
+};
 
 /** As the data is; a suspended collection says that nothing will be done about it. */
 function readyCondition(plan: CollectionPlan, data: ConditionDraft): ConditionDraft {

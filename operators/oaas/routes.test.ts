@@ -6,7 +6,7 @@ import { CollectionSpecSchema } from "#api/gen/oaas-admin_pb.ts";
 import type { ClsRoutingTable } from "#api/gen/oprc-route_pb.ts";
 import { AccessModifier, Partitioning } from "#api/gen/oprc-route_pb.ts";
 import type { ClassRuntime, OdgmCollection } from "#api/oaas/v1alpha1/index.ts";
-import { initialSlots } from "#controllers/odgm-collection/plan/assignment.ts";
+import { initialSlots } from "#controllers/odgm-collection/plan/slots.ts";
 
 import { routingChanges } from "./grpc/routing-server.ts";
 import { routedClasses } from "./routed.ts";

@@ -5,7 +5,8 @@ import type { CollectionSpec } from "#api/gen/oaas-admin_pb.ts";
 import { ODGM_SLOTS } from "#api/workload/odgm.ts";
 
 import type { FormattedMember, NextGeneration, WantedCollection } from "./assignment.ts";
-import { initialSlots, nextGeneration } from "./assignment.ts";
+import { nextGeneration } from "./assignment.ts";
+import { initialSlots, NO_SLOTS_SEEN } from "./slots.ts";
 
 function member(ordinal: number, incarnation = `i${ordinal}`): FormattedMember {
   const host = `c-${ordinal}.c.ns.svc`;
@@ -29,6 +30,7 @@ function wanted(change: Partial<WantedCollection> = {}): WantedCollection {
     leaving: new Set(),
     settled: new Set(Array.from({ length: 64 }, (_, partition) => partition)),
     isWell: true,
+    moving: NO_SLOTS_SEEN,
     resolvedClassJson: "{}",
     ...change,
   };
@@ -80,7 +82,7 @@ describe("nextGeneration", () => {
 
   it.each([
     ["fewer partitions", { partitions: 2 }, "partitions"],
-    ["more Hashed partitions", { partitions: 8 }, "partitions"],
+    ["more Hashed partitions than slots", { partitions: 4097 }, "partitions"],
     ["an owner that leaves", { leaving: new Set([1]) }, "nodes"],
   ])("refuses %s by path", (_name, change, path) => {
     const first = spec(nextGeneration(undefined, wanted()));

@@ -13,10 +13,13 @@ import {
   CollectionSpecSchema,
   PartitionAssignmentSchema,
   SlotAssignmentSchema,
+  SlotMoveSchema,
 } from "#api/gen/oaas-admin_pb.ts";
 import { ODGM_SLOTS } from "#api/workload/odgm.ts";
 
 import { placePartitions } from "./placement.ts";
+import type { PlannedSlots, SlotsSeen } from "./slots.ts";
+import { initialSlots, planSlots } from "./slots.ts";
 
 /** A store that was formatted for this collection. */
 export interface FormattedMember {
@@ -61,6 +64,8 @@ export interface WantedCollection {
   /** Every replica of every partition has caught up, and every member answers. */
   readonly isWell: boolean;
   readonly resolvedClassJson: string;
+  /** How far moves of slots are. */
+  readonly moving: SlotsSeen;
   /** Incarnation whose loss a person accepted: the store that came after it takes its place. */
   readonly acceptedLoss?: string | undefined;
 }
@@ -70,17 +75,6 @@ export type NextGeneration =
   | { readonly kind: "current"; readonly spec: CollectionSpec }
   | { readonly kind: "propose"; readonly spec: CollectionSpec }
   | { readonly kind: "refused"; readonly path?: string; readonly message: string };
-
-/** Contiguous, near-equal slot ranges for `partitions` partitions, in order. */
-export function initialSlots(
-  partitions: number,
-): readonly { readonly first: number; readonly last: number; readonly partition: number }[] {
-  return Array.from({ length: partitions }, (_, partition) => ({
-    first: Math.floor((partition * ODGM_SLOTS.count) / partitions),
-    last: Math.floor(((partition + 1) * ODGM_SLOTS.count) / partitions) - 1,
-    partition,
-  }));
-}
 
 function placeMembers(
   current: CollectionSpec | undefined,
@@ -150,12 +144,15 @@ function refusal(
       message: `${had} partitions hold data; set it to at least ${had}`,
     };
   }
-  if (wanted.partitioning === "Hashed" && wanted.partitions !== had) {
-    return {
-      kind: "refused",
-      path: "partitions",
-      message: `moving slots is not served yet; set it back to ${had}`,
-    };
+  const isHashed = wanted.partitioning === "Hashed";
+  if (isHashed && wanted.partitions !== had && wanted.shardType === "Mst") {
+    const message = `moving slots of Mst partitions is not served yet; set it back to ${had}`;
+    return { kind: "refused", path: "partitions", message };
+  }
+  if (isHashed && wanted.partitions > ODGM_SLOTS.count) {
+    const { count } = ODGM_SLOTS;
+    const message = `there are ${count} slots to share out; set it to at most ${count}`;
+    return { kind: "refused", path: "partitions", message };
   }
   return refusedLoss(current, wanted);
 }
@@ -199,12 +196,7 @@ export function nextGeneration(
   const refused = refusal(current, wanted);
   if (refused !== undefined) return refused;
   const members = placeMembers(current, wanted.members);
-  const slots =
-    wanted.partitioning === "Explicit"
-      ? []
-      : (current?.slots ?? initialSlots(wanted.partitions)).map((slot) =>
-          create(SlotAssignmentSchema, { ...slot }),
-        );
+  const { slots, moves } = nextSlots(current, wanted);
   const spec = create(CollectionSpecSchema, {
     collection: wanted.collection,
     package: wanted.package,
@@ -220,7 +212,8 @@ export function nextGeneration(
       }),
     ),
     metaVoters: placeVoters(current, members, wanted.leaving),
-    slots,
+    slots: slots.map((slot) => create(SlotAssignmentSchema, { ...slot })),
+    moves: moves.map((move) => create(SlotMoveSchema, { ...move })),
     functions: sortedFunctions(wanted.functions),
     options: { ...wanted.options },
     shardType: wanted.shardType,
@@ -234,6 +227,14 @@ export function nextGeneration(
   const next = clone(CollectionSpecSchema, spec);
   next.generation = (current?.generation ?? 0n) + 1n;
   return { kind: "propose", spec: next };
+}
+
+function nextSlots(current: CollectionSpec | undefined, wanted: WantedCollection): PlannedSlots {
+  if (wanted.partitioning === "Explicit") return { slots: [], moves: [] };
+  if (current === undefined) return { slots: initialSlots(wanted.partitions), moves: [] };
+  const isPlaced = current.partitions.length === wanted.partitions;
+  const areSettled = current.partitions.every(({ partition }) => wanted.settled.has(partition));
+  return planSlots(current, wanted.moving, isPlaced && areSettled && wanted.isWell);
 }
 
 function sortedFunctions(functions: readonly RoutedFunction[]): CollectionFunction[] {

@@ -17,6 +17,7 @@ import type { GroupSeen } from "./groups.ts";
 import { isWhole } from "./groups.ts";
 import type { MetaSeen } from "./meta.ts";
 import type { IdentityRecord, Observed } from "./observed.ts";
+import { slotsSeen } from "./slots.ts";
 
 /** Annotation with which a user accepts that a member's data is gone: its recorded incarnation. */
 export const ACCEPT_DATA_LOSS = "oaas.io/accept-data-loss";
@@ -138,6 +139,7 @@ function wantedCollection(observed: Observed, input: GenerationInput): WantedCol
     leaving,
     settled: new Set(groups.filter((group) => group.settled).map(({ partition }) => partition)),
     isWell: groups.every(isWhole),
+    moving: slotsSeen(observed, meta.committed),
     acceptedLoss: metadata.annotations?.[ACCEPT_DATA_LOSS],
     resolvedClassJson: JSON.stringify(spec.resolvedClass ?? {}),
   };

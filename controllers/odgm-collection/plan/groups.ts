@@ -10,6 +10,7 @@ import type {
 import { RaftRole, ShardState, StoreState } from "#api/gen/oaas-admin_pb.ts";
 
 import type { MemberSeen, Observed } from "./observed.ts";
+import { isEmptyPartition } from "./slots.ts";
 
 /** One wanted replica. */
 export interface ReplicaSeen {
@@ -37,6 +38,8 @@ export interface GroupSeen {
   readonly leader: number | undefined;
   /** Calls are answered. */
   readonly serving: boolean;
+  /** It was made for slots that others still serve: nothing is missing while it does not answer. */
+  readonly empty: boolean;
   /** It takes no new data. */
   readonly full: boolean;
   /** Its replicas are exactly the wanted ones: nothing of it moves. */
@@ -44,6 +47,8 @@ export interface GroupSeen {
   /** Why nobody leads, or what moves; empty otherwise. */
   readonly message: string;
 }
+
+type PlainSeen = Omit<GroupSeen, "empty">;
 
 /** True if every wanted replica is there and has caught up: one of them may go for a while. */
 export function isWhole(group: GroupSeen): boolean {
@@ -68,9 +73,13 @@ export function groupsSeen(
   return Array.from({ length: total }, (_, partition) => {
     const wanted = (assigned.get(partition) ?? []).flatMap((id) => members.get(id) ?? []);
     const told = reports.get(partition) ?? [];
-    if (committed === undefined || wanted.length === 0) return notPlaced(partition);
+    // Of a collection that serves, one that is not placed yet is one more.
+    const isMore = committed?.partitioning === "Hashed" && !assigned.has(partition);
+    const empty = isMore || (committed !== undefined && isEmptyPartition(committed, partition));
+    if (committed === undefined || wanted.length === 0) return { ...notPlaced(partition), empty };
     const context = { observed, committed, partition, wanted, told };
-    return committed.shardType === "Raft" ? raftGroup(context) : plainGroup(context);
+    const group = committed.shardType === "Raft" ? raftGroup(context) : plainGroup(context);
+    return { ...group, empty };
   });
 }
 
@@ -88,7 +97,7 @@ function reportsOf({ members }: Observed): ReadonlyMap<number, readonly Report[]
   return reports;
 }
 
-function notPlaced(partition: number): GroupSeen {
+function notPlaced(partition: number): PlainSeen {
   const nobody = { replicas: [], leader: undefined, serving: false, full: false, settled: false };
   return { partition, ...nobody, message: "it is not placed yet" };
 }
@@ -148,7 +157,7 @@ function replicaSeen(context: Context, member: CollectionMember): ReplicaSeen {
 }
 
 /** Basic and Mst: every replica answers by itself. */
-function plainGroup(context: Context): GroupSeen {
+function plainGroup(context: Context): PlainSeen {
   const replicas = context.wanted.map((member) => replicaSeen(context, member));
   const open = replicas.find((replica) => replica.serves && !replica.full);
   const serving = replicas.some((replica) => replica.serves);
@@ -164,7 +173,7 @@ function plainGroup(context: Context): GroupSeen {
 }
 
 /** Raft: it serves while somebody leads, and what moves the leader knows. */
-function raftGroup(context: Context): GroupSeen {
+function raftGroup(context: Context): PlainSeen {
   const { committed, partition, wanted, told } = context;
   const leading = leaderReport(told);
   const raft = leading?.shard.raft;

@@ -29,6 +29,7 @@ function input(change: Partial<PlacementInput> = {}): PlacementInput {
     partitions: 3,
     replicas: 3,
     shardType: "Raft",
+    partitioning: "Explicit",
     leaving: new Set(),
     settled: everything,
     isWell: true,

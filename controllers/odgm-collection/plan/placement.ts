@@ -15,6 +15,7 @@ export interface PlacementInput {
   readonly partitions: number;
   readonly replicas: number;
   readonly shardType: "Basic" | "Mst" | "Raft";
+  readonly partitioning: "Hashed" | "Explicit";
   /** Ordinals that shall hold nothing any more. */
   readonly leaving: ReadonlySet<number>;
   /** Partitions whose replicas are where the current generation wants them. */
@@ -29,6 +30,8 @@ export interface PlacedPartition {
   readonly members: readonly bigint[];
   readonly founded: bigint;
   readonly founders: readonly string[];
+  /** Made for slots that others hold. */
+  readonly unslotted: boolean;
 }
 
 interface Work extends PlacementInput {
@@ -166,12 +169,15 @@ function foundation(work: Work, partition: number, ids: readonly bigint[]): Plac
   const before = current?.partitions.find((entry) => entry.partition === partition);
   const isThere = before?.members.some((id) => members.some((member) => member.id === id));
   if (before !== undefined && (shardType !== "Raft" || isThere === true)) {
-    const { founded, founders } = before;
-    return { partition, members: ids, founded, founders };
+    const { founded, founders, unslotted } = before;
+    return { partition, members: ids, founded, founders, unslotted };
   }
   const known = new Map(members.map((member) => [member.id, member.incarnation]));
   const founders = shardType === "Raft" ? ids.flatMap((id) => known.get(id) ?? []).sort() : [];
-  return { partition, members: ids, founded: (current?.generation ?? 0n) + 1n, founders };
+  const isNew = current !== undefined && before === undefined;
+  const unslotted = before?.unslotted ?? (isNew && work.partitioning === "Hashed");
+  const founded = (current?.generation ?? 0n) + 1n;
+  return { partition, members: ids, founded, founders, unslotted };
 }
 
 /** The member with the fewest replicas that does not hold one of this partition yet. */

@@ -6,6 +6,7 @@ import type { GroupSeen, ReplicaSeen } from "../plan/groups.ts";
 /** Counts over all partitions, and those that are not well. */
 export interface Summary {
   readonly total: number;
+  /** Those included that are still without slots: nothing is missing while they do not answer. */
   readonly serving: number;
   readonly objects: number;
   readonly bytes: number;
@@ -33,7 +34,7 @@ type State = TroubledPartition["state"];
 
 /** How one partition is, the worst first. */
 function stateOf(group: GroupSeen, lame: ReplicaSeen | undefined): State | undefined {
-  if (!group.serving) return "Unavailable";
+  if (!group.serving) return group.empty ? "Moving" : "Unavailable";
   if (lame !== undefined || group.full) return "Degraded";
   return group.settled ? undefined : "Moving";
 }
@@ -65,10 +66,10 @@ export function summarize(groups: readonly GroupSeen[]): Summary {
     lagEntries = Math.max(lagEntries, ...replicas.map((replica) => replica.lagEntries));
     lagMs = Math.max(lagMs, ...replicas.map((replica) => replica.lagMs));
     if (leader !== undefined) leaders.set(leader, (leaders.get(leader) ?? 0) + 1);
-    if (serving) sum.serving += 1;
+    if (serving || group.empty) sum.serving += 1;
     if (group.full) sum.full += 1;
-    if (serving && lame === undefined) sum.whole += 1;
-    if (serving && !group.settled) sum.moving += 1;
+    if (serving ? lame === undefined : group.empty) sum.whole += 1;
+    if (serving ? !group.settled : group.empty) sum.moving += 1;
     if (state === undefined) continue;
     const message = messageOf(group, lame).slice(0, MESSAGE_MAX);
     troubled[state].push({ partition, state, message });

@@ -1,5 +1,5 @@
-// One call from start to end, over all its attempts. It follows the leader of a partition, turns
-// once to the new owner when a partition has moved, and tries again, within its deadline, only what
+// One call from start to end, over all its attempts. It follows the leader of a partition, turns to
+// the new owner when a slot has moved, and tries again, within its deadline, only what
 // is safe: what surely was not done, what changes nothing, and writes that the partition recognises
 // when they come again. Whatever else may have been done ends as OUTCOME_UNKNOWN.
 import { assert } from "#api/base/index.ts";
@@ -17,7 +17,6 @@ import type { Caller, CallSink, GatewayCall } from "./call.ts";
 import type { DispatcherOptions, MemberAddress, MemberCall } from "./options.ts";
 import { FUNCTION_PATHS } from "./function-pool.ts";
 import type { Leaders } from "./leaders.ts";
-import { listEveryPartition } from "./list-every-partition.ts";
 import type { ClientSessions, Turn } from "./sessions.ts";
 
 /** What a call runs on. */
@@ -51,6 +50,8 @@ const WRITES: ReadonlySet<number> = new Set([
   Method.BATCH_SET_VALUES,
 ]);
 
+/** Moves of slots that one call runs into. */
+const TURNS_MAX = 4;
 /** Hints that one call follows at once; beyond, each costs an attempt. */
 const HINTS_MAX = 4;
 /** A group elects a leader within two seconds; it is asked this often at most. */
@@ -77,7 +78,9 @@ export class CallRun {
   /** An attempt ended without telling whether it was carried out. */
   #inDoubt = false;
   #delivered = false;
-  #rerouted = false;
+  /** Where the object is, as a member has said: its slot has moved and our table is older. */
+  #moved: number | undefined;
+  #turns = 0;
   #ended = false;
 
   constructor(host: RunHost, call: GatewayCall, sink: CallSink) {
@@ -89,18 +92,13 @@ export class CallRun {
   }
 
   start(): void {
-    const destination = this.#host.resolve(this.#call);
+    const moved = this.#moved;
+    const destination = this.#host.resolve(
+      moved === undefined ? this.#call : { ...this.#call, moved },
+    );
     switch (destination.kind) {
       case "fault":
         this.#fail(destination.fault);
-        return;
-      case "every-partition":
-        this.#cancelAttempt = listEveryPartition(
-          this.#host,
-          destination.route,
-          { ...this.#call, timeoutMs: this.#remainingMs(undefined) },
-          this.#sink,
-        );
         return;
       case "function":
         this.#callFunction(destination.partition, destination.fn);
@@ -239,7 +237,7 @@ export class CallRun {
       isAnswered ||= !reply.more;
       if (this.#ended) return;
       if (reply.code === GrpcCode.ok) this.#deliver(destination, reply);
-      else if (!this.#rerouteOnce(destination, reply)) this.#refused(destination, reply);
+      else if (!this.#turnTo(destination, reply)) this.#refused(destination, reply);
     });
     // If it was answered at once another attempt may be under way already.
     if (!isAnswered) this.#cancelAttempt = cancel;
@@ -284,24 +282,32 @@ export class CallRun {
   }
 
   /**
-   * The partition has moved and the member knows better than our table: once, ask the new owner.
+   * The slot has moved and the member knows better than our table: nothing was done, so the new
+   * owner is asked.
    */
-  #rerouteOnce(destination: MemberDestination, reply: WireReply): boolean {
-    const { reroute, generation } = destination;
-    if (reply.reason !== "WRONG_PARTITION" || reroute === undefined) return false;
-    if (this.#rerouted || this.#delivered || reply.generation <= generation) return false;
-    this.#rerouted = true;
-    const turned = {
-      ...destination,
-      address: reroute,
-      partition: reply.rightPartition,
-      generation: 0n,
-      reroute: undefined,
-    };
-    this.#callMember(
-      turned,
-      withPartition(this.#call.method, this.#call.request, turned.partition),
-    );
+  #turnTo(destination: MemberDestination, reply: WireReply): boolean {
+    const { reroute } = destination;
+    const { reason, rightPartition: right } = reply;
+    if (reason !== "WRONG_PARTITION" || reroute === undefined) return false;
+    const isNews = right !== destination.partition && this.#call.object !== "";
+    if (this.#delivered || !isNews || this.#turns >= TURNS_MAX) return false;
+    this.#turns += 1;
+    // A session of the old partition has gone along, for writes of which nobody knows yet.
+    if (!this.#inDoubt) {
+      this.#turn?.end();
+      this.#turn = undefined;
+    }
+    this.#moved = right;
+    const turned = this.#host.resolve({ ...this.#call, moved: right });
+    if (turned.kind === "member" && turned.partition === right) {
+      this.#begin(turned);
+      return true;
+    }
+    // A partition that our table does not know yet.
+    this.#moved = undefined;
+    const request = withPartition(this.#call.method, this.#call.request, right);
+    const unknown = { replicas: [], generation: 0n, reroute: undefined };
+    this.#callMember({ ...destination, ...unknown, address: reroute, partition: right }, request);
     return true;
   }
 
@@ -324,7 +330,7 @@ export class CallRun {
     }
     const isKnown = this.#identity() !== undefined && reason !== "SESSION_EXPIRED";
     const isSafe = isNotDone(reason) || (mayBeDone && (isRepeatable || isKnown));
-    const isPatient = destination.hasLeader || this.#inDoubt;
+    const isPatient = destination.hasLeader || this.#inDoubt || reason === "SLOT_MOVING";
     if (!(isSafe && this.#again(isPatient))) this.#fail({ code, reason, message });
   }
 

@@ -67,8 +67,6 @@ function resolve(subject: Partial<CallSubject>): string {
       return `${found.address}/${found.partition}${found.reroute === undefined ? "" : " or any"}`;
     case "function":
       return `${found.fn.url}/${found.partition}`;
-    case "every-partition":
-      return "every";
   }
 }
 
@@ -88,6 +86,11 @@ describe("resolveCall", () => {
     expect(resolve({ object: high, partition: 1 })).toBe("m1:8081/1");
   });
 
+  it("believes a member that names another partition than the table, if the table has it", () => {
+    expect(resolve({ object: low, moved: 1 })).toBe("m1:8081/1 or any");
+    expect(resolve({ object: low, moved: 9 })).toBe("m0:8081/0 or any");
+  });
+
   it("takes partition 0 of gRPC as none for a Hashed class only", () => {
     expect(resolve({ object: high, partition: 0, zeroIsNone: true })).toBe("m1:8081/1 or any");
     expect(resolve({ cls: "p.Explicit", partition: 0, zeroIsNone: true })).toBe("any:8081/0");
@@ -105,7 +108,7 @@ describe("resolveCall", () => {
     [{ object: "a b" }, "INVALID_OBJECT_ID"],
     [{ cls: "p.Explicit", partition: 3 }, "NO_PARTITION"],
     [{ method: Method.LIST_OBJECTS, object: "", cls: "p.Explicit" }, "PARTITION_REQUIRED"],
-    [{ method: Method.LIST_OBJECTS, object: "" }, "every"],
+    [{ method: Method.LIST_OBJECTS, object: "" }, "m0:8081/0 or any"],
     [{ method: Method.LIST_OBJECTS, object: "", partition: 1 }, "m1:8081/1"],
   ])("%j is %s", (subject, want) => {
     expect(resolve(subject)).toBe(want);

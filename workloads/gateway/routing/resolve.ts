@@ -18,6 +18,8 @@ export interface CallSubject {
   readonly partition: number | undefined;
   /** gRPC has no absent partition: there 0 means "not given" for a Hashed class. */
   readonly zeroIsNone: boolean;
+  /** The partition that a member has named as the object's, in place of the table. */
+  readonly moved?: number;
   /** Empty for methods without an object. */
   readonly object: string;
   readonly fn: string;
@@ -36,7 +38,7 @@ export interface MemberDestination {
   readonly replicas: readonly ReplicaLink[];
   /** One of them leads and takes the writes. */
   readonly hasLeader: boolean;
-  /** Where to turn once if the owner has changed; undefined = the caller chose the partition. */
+  /** Where to turn if the slot has moved; undefined = the caller chose the partition. */
   readonly reroute: string | undefined;
   /** The function that will run, for its limits. */
   readonly fn: FunctionTarget | undefined;
@@ -46,8 +48,6 @@ export interface MemberDestination {
 export type Destination =
   | MemberDestination
   | { readonly kind: "function"; readonly partition: number; readonly fn: FunctionTarget }
-  /** A listing over all partitions of a Hashed class. */
-  | { readonly kind: "every-partition"; readonly route: ClassRoute }
   | { readonly kind: "fault"; readonly fault: CallFault };
 
 function refuse(code: number, reason: string, message: string): Destination {
@@ -137,7 +137,8 @@ function resolveOwner(
   }
   if (subject.method === Method.LIST_OBJECTS) {
     if (given !== undefined) return destination(route, given, given, undefined);
-    if (route.slots !== undefined) return { kind: "every-partition", route };
+    // Any member merges the partitions, in one order that no move of slots disturbs.
+    if (route.slots !== undefined) return destination(route, 0, undefined, undefined);
     return partitionRequired(route);
   }
   if (subject.object === "") {
@@ -151,6 +152,10 @@ function resolveOwner(
   if (route.slots === undefined) {
     if (given === undefined) return partitionRequired(route);
     return destination(route, given, given, fn);
+  }
+  const { moved } = subject;
+  if (moved !== undefined && moved < route.partitionCount) {
+    return destination(route, moved, undefined, fn);
   }
   const owner = route.slots[slotOf(hash, object)] ?? 0;
   if (given !== undefined && given !== owner) {
