@@ -102,17 +102,18 @@ export function inventoryOf(
 ): readonly Held[] {
   const { uid } = parent.object.metadata;
   const owner = ownerText(parent);
+  const index = ownerIndex(parent.kind.group);
   return context.targets.all().flatMap((target) =>
     context.children.flatMap((declared) => {
       const informers = target.view.get(kindId(declared.kind)) ?? [];
       const found = new Map<string, Live>();
       for (const { store } of informers) {
-        for (const live of store.lookup(ownerIndex(parent.kind.group), uid)) {
+        for (const live of store.lookup(index, uid)) {
           if (live.metadata.annotations?.[names.owner] !== owner) continue;
           found.set(keyText(keyOf(live)), live);
         }
       }
-      return [...found.values()].map((live) => ({ declared, target, live }));
+      return Array.from(found.values(), (live) => ({ declared, target, live }));
     }),
   );
 }

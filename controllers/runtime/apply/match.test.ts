@@ -18,6 +18,12 @@ describe("differences", () => {
       want: ["labels[x/y]"],
     },
     {
+      name: "a key that looks like an element",
+      desired: { data: { "[0]": "1" } },
+      live: { data: {} },
+      want: ["data[[0]]"],
+    },
+    {
       name: "a foreign element of a list map",
       desired: { containers: [{ name: "a", image: "1" }] },
       live: { containers: [{ name: "sidecar" }, { name: "a", image: "1", tty: false }] },

@@ -21,7 +21,7 @@ export interface Difference {
  */
 export function differences(desired: unknown, live: unknown, path = ""): readonly Difference[] {
   const found: Difference[] = [];
-  compare({ desired, live, path, field: "", found });
+  compare({ desired, live, at: { text: path }, field: "", found });
   return found;
 }
 
@@ -31,21 +31,30 @@ export function differences(desired: unknown, live: unknown, path = ""): readonl
  */
 export function exactDifferences(desired: unknown, live: unknown): readonly Difference[] {
   const found = [...differences(desired, live)];
-  extras(desired, live, "", "", found);
+  extras({ desired, live, at: { text: "" }, field: "", found });
   return found;
+}
+
+/** Where in the objects. Made into text only for a difference: nearly always there is none. */
+interface Place {
+  /** The root has none; its text is the path as it was given. */
+  readonly above?: Place;
+  /** Name of the field, or what tells the element of a list. */
+  readonly text: string;
+  readonly isElement?: true;
 }
 
 interface Step {
   readonly desired: unknown;
   readonly live: unknown;
-  readonly path: string;
+  readonly at: Place;
   /** Name of the field that holds the value, for list keys. */
   readonly field: string;
   readonly found: Difference[];
 }
 
 function compare(step: Step): void {
-  const { desired, live, path, found } = step;
+  const { desired, live, at } = step;
   if (desired === undefined || desired === null) return;
   if (isEmpty(desired) && (live === undefined || isEmpty(live))) return;
   if (Array.isArray(desired)) {
@@ -53,32 +62,38 @@ function compare(step: Step): void {
     else differ(step);
   } else if (typeof desired === "object") {
     if (typeof live === "object" && live !== null && !Array.isArray(live)) {
-      const foreign = Object.keys(live).some((key) => !Object.hasOwn(desired, key));
-      if (foreign && isAtomicMap(step.field, desired)) differ(step);
-      for (const [field, value] of Object.entries(desired)) {
-        const below = (live as Record<string, unknown>)[field];
-        compare({ desired: value, live: below, path: join(path, field), field, found });
-      }
+      compareMaps({ ...step, desired, live });
     } else if (!isEmpty(desired)) {
       differ(step);
     }
-  } else if (desired !== live && !equalQuantities(path, desired, live)) {
+  } else if (desired !== live && !equalQuantities(textOf(at), desired, live)) {
     differ(step);
   }
 }
 
-function differ({ desired, live, path, found }: Step): void {
-  found.push({ path, live: json(live), want: json(desired) });
+function compareMaps(step: Step & { readonly desired: object; readonly live: object }): void {
+  const { desired, live, at, found } = step;
+  const foreign = Object.keys(live).some((key) => !Object.hasOwn(desired, key));
+  if (foreign && isAtomicMap(step.field, desired)) differ(step);
+  for (const [field, value] of Object.entries(desired)) {
+    const below = (live as Record<string, unknown>)[field];
+    if (value === below) continue;
+    compare({ desired: value, live: below, at: { above: at, text: field }, field, found });
+  }
+}
+
+function differ({ desired, live, at, found }: Step): void {
+  found.push({ path: textOf(at), live: json(live), want: json(desired) });
 }
 
 function compareLists(
   step: Step & { readonly desired: readonly unknown[]; readonly live: readonly unknown[] },
 ): void {
-  const { desired, live, path, field, found } = step;
+  const { desired, live, at, field, found } = step;
   if (isSet(field)) {
     for (const item of desired) {
       if (!live.includes(item)) {
-        found.push({ path: `${path}[${String(item)}]`, live: "", want: json(item) });
+        found.push({ path: `${textOf(at)}[${String(item)}]`, live: "", want: json(item) });
       }
     }
     return;
@@ -90,7 +105,7 @@ function compareLists(
       return;
     }
     desired.forEach((item, index) =>
-      compare({ desired: item, live: live[index], path: `${path}[${index}]`, field: "", found }),
+      compare({ desired: item, live: live[index], at: element(at, index), field: "", found }),
     );
     return;
   }
@@ -98,39 +113,35 @@ function compareLists(
   for (const item of desired) {
     const key = elementKey(item, keys);
     const name = (item as Record<string, unknown>)[keys[0] ?? ""];
-    const below = `${path}[${keys[0] ?? ""}=${String(name)}]`;
-    compare({ desired: item, live: byKey.get(key), path: below, field: "", found });
-    if (!byKey.has(key)) found.push({ path: below, live: "", want: json(item) });
+    const below = element(at, `${keys[0] ?? ""}=${String(name)}`);
+    compare({ desired: item, live: byKey.get(key), at: below, field: "", found });
+    if (!byKey.has(key)) found.push({ path: textOf(below), live: "", want: json(item) });
   }
 }
 
-function extras(
-  desired: unknown,
-  live: unknown,
-  path: string,
-  field: string,
-  found: Difference[],
-): void {
+function extras({ desired, live, at, field, found }: Step): void {
   if (live === undefined || live === null || isEmpty(live)) return;
   if (desired === undefined || desired === null) {
-    found.push({ path, live: json(live), want: "" });
+    found.push({ path: textOf(at), live: json(live), want: "" });
     return;
   }
   if (Array.isArray(live)) {
     if (!Array.isArray(desired)) return;
     const keys = listKeys(field, live[0]);
     live.forEach((item, index) => {
-      const match =
+      const match: unknown =
         keys === undefined
           ? desired[index]
           : desired.find((one) => elementKey(one, keys) === elementKey(item, keys));
-      extras(match, item, `${path}[${index}]`, "", found);
+      extras({ desired: match, live: item, at: element(at, index), field: "", found });
     });
     return;
   }
   if (typeof live !== "object" || typeof desired !== "object") return;
   for (const [key, value] of Object.entries(live)) {
-    extras((desired as Record<string, unknown>)[key], value, join(path, key), key, found);
+    const wanted = (desired as Record<string, unknown>)[key];
+    if (wanted === value) continue;
+    extras({ desired: wanted, live: value, at: { above: at, text: key }, field: key, found });
   }
 }
 
@@ -139,8 +150,15 @@ function isEmpty(value: unknown): boolean {
   return typeof value === "object" && value !== null && Object.keys(value).length === 0;
 }
 
-function join(path: string, field: string): string {
-  const step = /^[A-Za-z0-9_-]+$/.test(field) ? field : `[${field}]`;
+function element(above: Place, name: string | number): Place {
+  return { above, text: String(name), isElement: true };
+}
+
+function textOf({ above, text, isElement }: Place): string {
+  if (above === undefined) return text;
+  const path = textOf(above);
+  if (isElement === true) return `${path}[${text}]`;
+  const step = /^[A-Za-z0-9_-]+$/.test(text) ? text : `[${text}]`;
   return path === "" || step.startsWith("[") ? `${path}${step}` : `${path}.${step}`;
 }
 

@@ -11,6 +11,7 @@ import { apiVersionOf, ownerUidLabel } from "#api/meta/index.ts";
 import type { Child, PolicyChild } from "../controller/types.ts";
 import type { KubeObject, Live } from "../kinds/kind.ts";
 import { keyOf, keyText } from "../kinds/kind.ts";
+import { plain } from "./plain.ts";
 
 /** Names of the stamps for the group of the parent. */
 export interface StampNames {
@@ -143,14 +144,34 @@ export function contentHash(object: unknown): string {
  */
 function appliedHash(object: KubeObject, withValues: boolean): string {
   const text = withValues ? JSON.stringify(object) : pathsText(object);
+  if (withValues) return shortHash(text);
+  let known = HASHES.get(text);
+  if (known === undefined) {
+    known = shortHash(text);
+    if (HASHES.size >= HASHES_MAX) HASHES.clear();
+    HASHES.set(text, known);
+  }
+  return known;
+}
+
+/** Children of one kind and shape have the same paths; what is rendered has few shapes. */
+const HASHES = new Map<string, string>();
+const HASHES_MAX = 256;
+
+function shortHash(text: string): string {
   // One call for all of it: each call into the hash costs more than hashing a kilobyte.
   return hash("sha256", text, "hex").slice(0, 16);
 }
 
 function pathsText(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.length}${value.map(pathsText).join("")}]`;
   if (typeof value !== "object" || value === null) return ".";
-  let text = "{";
+  let text: string;
+  if (Array.isArray(value)) {
+    text = `[${value.length}`;
+    for (const item of value) text += pathsText(item);
+    return `${text}]`;
+  }
+  text = "{";
   for (const key of Object.keys(value).sort()) {
     text += `${key.length}:${key}${pathsText((value as Record<string, unknown>)[key])}`;
   }
@@ -166,11 +187,6 @@ function ownerReference(parent: Parent): NonNullable<KubeObject["metadata"]["own
     controller: true,
     blockOwnerDeletion: true,
   };
-}
-
-/** What JSON would carry: no undefined members, no prototypes. */
-function plain(object: KubeObject): KubeObject {
-  return JSON.parse(JSON.stringify(object)) as KubeObject;
 }
 
 /** `stringData` is write-only and would never be found again: it becomes `data`. */

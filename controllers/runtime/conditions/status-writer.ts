@@ -6,6 +6,7 @@ import type { Condition } from "#api/meta/index.ts";
 import { apiVersionOf } from "#api/meta/index.ts";
 
 import { migrateManagedFields } from "../apply/migrate.ts";
+import { plain } from "../apply/plain.ts";
 import { contentHash } from "../apply/stamp.ts";
 import { isHeldBy } from "../cache/decode.ts";
 import type { Difference } from "../apply/match.ts";
@@ -78,8 +79,8 @@ export class StatusWriter {
     options: StatusWriteOptions,
   ): Promise<StatusWritten> {
     const { kind, client, informers, metrics, controller, ownWrites } = this.#options;
-    // What JSON would carry, so that an undefined member is no difference.
-    const wanted: unknown = JSON.parse(JSON.stringify(status));
+    // An undefined member is no difference.
+    const wanted: unknown = plain(status);
     const found = differencesOf(wanted, live);
     const content = found.length === 0 ? "" : contentHash(wanted);
     if (found.length === 0 || this.#wasAccepted(live, content, found)) {

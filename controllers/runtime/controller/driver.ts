@@ -4,6 +4,7 @@
 
 import { isDeepStrictEqual } from "node:util";
 
+import type { Logger } from "#api/base/index.ts";
 import { assertNever, errorMessage } from "#api/base/index.ts";
 import { REASONS } from "#api/meta/index.ts";
 
@@ -65,11 +66,19 @@ export class Driver {
     const observed = await this.#steps.spec.observe(key, reader, this.#steps.spec.port);
     if (observed === undefined) return { kind: "gone" };
     const plan = this.#steps.spec.plan(observed, this.#steps.now(), this.#steps.spec.defaults);
-    const log = this.#options.logger.child({
-      object: keyText(key),
-      ...correlationOf(live),
-    });
-    const pass: Pass = { key, reader, log, live, observed, plan };
+    const { logger } = this.#options;
+    let log: Logger | undefined;
+    const pass: Pass = {
+      key,
+      reader,
+      live,
+      observed,
+      plan,
+      // Few passes have anything to log, and a logger of one's own costs more than most of them do.
+      get log() {
+        return (log ??= logger.child({ object: keyText(key), ...correlationOf(live) }));
+      },
+    };
     if (!deleting) return this.#reconcile(pass, signal);
     const result = await this.#ending.pass(pass, signal);
     if (result.kind === "gone") this.#forget(key);

@@ -23,6 +23,7 @@ import { describeObject, keyOf, keyText, kindId, parseKey } from "../kinds/kind.
 import type { Clusters } from "../lifecycle/cluster.ts";
 import type { EventRecorder } from "../lifecycle/events.ts";
 import type { Metrics } from "../lifecycle/metrics.ts";
+import type { Slices } from "../lifecycle/slices.ts";
 import type { World } from "../lifecycle/timers.ts";
 import { traced } from "../lifecycle/tracing.ts";
 import type { Priority } from "../queue/work-queue.ts";
@@ -48,6 +49,8 @@ export interface RunnerOptions {
   readonly checks: boolean;
   readonly events: EventRecorder;
   readonly world: World;
+  /** Shared by all controllers of the process. */
+  readonly slices: Slices;
   readonly metrics: Metrics;
   readonly logger: Logger;
 }
@@ -151,9 +154,9 @@ export class ControllerRunner {
     }
   }
 
-  /** Fills the gauges about work in progress. */
+  /** Fills the gauges about what waits and what runs. */
   measure(): void {
-    this.#queue?.measureRunning();
+    this.#queue?.measure();
   }
 
   /**
@@ -303,9 +306,12 @@ export class ControllerRunner {
   }
 
   async #work(queue: WorkQueue, abort: AbortSignal): Promise<void> {
-    const { world, metrics, controller } = this.#options;
+    const { world, slices, metrics, controller } = this.#options;
     const labels = { controller: this.name };
     for (;;) {
+      // Before a key is taken: what is more urgent may have come by then.
+      const pause = slices.pause();
+      if (pause !== undefined) await pause;
       const key = await queue.take();
       if (key === undefined) return;
       const timeoutMs = controller.spec.timeoutMs ?? PASS_TIMEOUT_MS;

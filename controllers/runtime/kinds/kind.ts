@@ -55,8 +55,16 @@ export function defineKind<T extends object>(id: KindId): Kind<T> {
 
 /** `plural.version.group`, unique per kind. */
 export function kindId(kind: KindId): string {
-  return `${kind.plural}.${kind.version}.${kind.group}`;
+  let id = IDS.get(kind);
+  if (id === undefined) {
+    id = `${kind.plural}.${kind.version}.${kind.group}`;
+    IDS.set(kind, id);
+  }
+  return id;
 }
+
+/** Asked for several times a pass and kind. */
+const IDS = new WeakMap<KindId, string>();
 
 /** True if `object` is of `kind`, judged by apiVersion and kind. */
 export function isOfKind(object: KubeObject, kind: KindId): boolean {

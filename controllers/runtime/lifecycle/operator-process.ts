@@ -28,6 +28,7 @@ import { beginCounting, createMetrics } from "./metrics.ts";
 import type { ManagerOptions } from "./options.ts";
 import { shardFilter, shardLeaseName } from "./shard.ts";
 import type { World } from "./timers.ts";
+import { Slices } from "./slices.ts";
 import { sleep, systemClock, systemRng, systemTimers, whenAborted } from "./timers.ts";
 
 /** Something that runs beside the controllers, such as a server that reads the caches. */
@@ -57,6 +58,7 @@ export class Manager {
   readonly client: Client;
   readonly #options: ManagerOptions;
   readonly #world: World;
+  readonly #slices: Slices;
   readonly #metrics: Metrics;
   /** The manager's own cluster and those beside it. */
   readonly clusters: Clusters;
@@ -78,6 +80,7 @@ export class Manager {
       timers: options.timers ?? systemTimers,
       rng: options.rng ?? systemRng,
     };
+    this.#slices = new Slices(this.#world);
     this.#metrics = createMetrics();
     this.#fence = options.leaderElection === undefined ? undefined : new LeaseFence(this.#world);
     this.#serves = shardFilter(options.shard ?? { index: 0, count: 1 });
@@ -136,6 +139,7 @@ export class Manager {
       checks: this.#options.freezeObjects ?? false,
       events: this.#events,
       world: this.#world,
+      slices: this.#slices,
       metrics: this.#metrics,
       logger: this.#options.logger,
     });

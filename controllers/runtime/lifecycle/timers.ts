@@ -7,6 +7,11 @@ import type { Clock, Rng } from "#api/base/index.ts";
 export interface Timers {
   /** Calls `run` once after `delayMs`, unless cancelled; never before this call has returned. */
   schedule(delayMs: number, run: () => void): CancelTimer;
+  /**
+   * Resolves once the event loop has looked after its connections and timers. Not there where time
+   * is somebody else's: then work takes none, and nothing waits for it.
+   */
+  turn?(): Promise<void>;
 }
 
 /** Idempotent; has no effect once the timer has run. */
@@ -22,6 +27,7 @@ export const systemTimers: Timers = {
     const timer = setTimeout(run, Math.min(Math.max(0, delayMs), 0x7fffffff));
     return () => clearTimeout(timer);
   },
+  turn: () => new Promise((resolve) => setImmediate(resolve)),
 };
 
 /** Clocks of the process. */

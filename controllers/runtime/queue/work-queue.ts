@@ -55,6 +55,7 @@ const CAUSES_MAX = 64;
 /** See the head of this file. Keys are the texts of object keys. */
 export class WorkQueue {
   readonly #options: WorkQueueOptions;
+  readonly #labels: { readonly name: string; readonly controller: string };
   /** Insertion order is waiting order. */
   readonly #levels: Readonly<Record<Priority, Map<string, Waiting>>> = {
     edit: new Map(),
@@ -75,6 +76,8 @@ export class WorkQueue {
 
   constructor(options: WorkQueueOptions) {
     this.#options = options;
+    this.#labels = { name: options.name, controller: options.name };
+    this.#measureDepth();
   }
 
   /** Keys that wait now, without those that are due later. */
@@ -108,9 +111,8 @@ export class WorkQueue {
       this.addAfter(key, heldMs, priority);
       return;
     }
-    this.#options.metrics.queueAdds.inc(this.#labels());
+    this.#options.metrics.queueAdds.inc(this.#labels);
     this.#levels[priority].set(key, { sinceMs });
-    this.#measureDepth();
     this.#serve();
   }
 
@@ -139,7 +141,7 @@ export class WorkQueue {
     const failures = this.#failures.get(key)?.count ?? 0;
     const atMs = this.#options.world.clock.monotonicMs();
     this.#failures.set(key, { count: failures + 1, atMs });
-    this.#options.metrics.queueRetries.inc(this.#labels());
+    this.#options.metrics.queueRetries.inc(this.#labels);
     const delayMs = Math.max(atLeastMs, backoffMs(ITEM_BACKOFF, failures, this.#options.world.rng));
     this.addAfter(key, delayMs, "change");
     return delayMs;
@@ -188,7 +190,7 @@ export class WorkQueue {
     if (startedAtMs === undefined) return;
     this.#running.delete(key);
     const seconds = (this.#options.world.clock.monotonicMs() - startedAtMs) / 1000;
-    this.#options.metrics.workSeconds.observe(this.#labels(), seconds);
+    this.#options.metrics.workSeconds.observe(this.#labels, seconds);
     const again = this.#again.get(key);
     this.#again.delete(key);
     if (again !== undefined && !isAllOf(again.causes, own)) this.add(key, again.priority);
@@ -213,16 +215,17 @@ export class WorkQueue {
     return new Promise((resolve) => this.#idle.push(resolve));
   }
 
-  /** Fills the two gauges about work in progress; called when metrics are read. */
-  measureRunning(): void {
+  /** Fills the gauges about what waits and what runs; called when metrics are read. */
+  measure(): void {
+    this.#measureDepth();
     const nowMs = this.#options.world.clock.monotonicMs();
     const ages = [...this.#running.values()].map((startedAtMs) => (nowMs - startedAtMs) / 1000);
     const { metrics } = this.#options;
     metrics.unfinishedSeconds.set(
-      this.#labels(),
+      this.#labels,
       ages.reduce((sum, age) => sum + age, 0),
     );
-    metrics.longestRunningSeconds.set(this.#labels(), Math.max(0, ...ages));
+    metrics.longestRunningSeconds.set(this.#labels, Math.max(0, ...ages));
   }
 
   /** Until when changes do not wake this key. */
@@ -278,8 +281,7 @@ export class WorkQueue {
         const nowMs = this.#options.world.clock.monotonicMs();
         this.#running.set(key, nowMs);
         const seconds = (nowMs - waiting.sinceMs) / 1000;
-        this.#options.metrics.queueSeconds.observe(this.#labels(), seconds);
-        this.#measureDepth();
+        this.#options.metrics.queueSeconds.observe(this.#labels, seconds);
         return key;
       }
     }
@@ -291,20 +293,15 @@ export class WorkQueue {
     if (waiting === undefined) return;
     this.#levels[from].delete(key);
     this.#levels[to].set(key, waiting);
-    this.#measureDepth();
   }
 
   #measureDepth(): void {
     for (const level of LEVELS) {
       this.#options.metrics.queueDepth.set(
-        { ...this.#labels(), priority: LEVEL_LABEL[level] },
+        { ...this.#labels, priority: LEVEL_LABEL[level] },
         this.#levels[level].size,
       );
     }
-  }
-
-  #labels(): { readonly name: string; readonly controller: string } {
-    return { name: this.#options.name, controller: this.#options.name };
   }
 }
 

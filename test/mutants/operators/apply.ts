@@ -244,10 +244,10 @@ export const APPLY_MUTANTS: readonly Mutant[] = [
     id: "labels-not-compared",
     breaks: "a label of ours that somebody has changed stays changed; no write ever tells of it",
     file: "controllers/runtime/apply/match.ts",
-    find: "      for (const [field, value] of Object.entries(desired)) {\n",
+    find: "  for (const [field, value] of Object.entries(desired)) {\n",
     replace:
-      "      for (const [field, value] of Object.entries(desired)) {\n" +
-      '        if (field === "labels") continue;\n',
+      "  for (const [field, value] of Object.entries(desired)) {\n" +
+      '    if (field === "labels") continue;\n',
     killers: [44, 66].map((seed) =>
       inSieve(`a run with faults ends as the one without, seed ${seed}`),
     ),
