@@ -28,6 +28,11 @@ const BESIDE: Partial<Readonly<Record<JestProject, string>>> = {
   conformance: "/test/conformance/mutation/",
 };
 
+/** What runs only when it is asked for by name: a pattern of paths. Why: the README beside it. */
+const BY_NAME: Partial<Readonly<Record<JestProject, string>>> = {
+  e2e: "/test/e2e/grid\\.test",
+};
+
 const ROOT = join(import.meta.dirname, "..", "..");
 
 /**
@@ -38,6 +43,12 @@ export function parallelParts(project: JestProject): readonly (readonly string[]
   const beside = BESIDE[project];
   if (beside === undefined) return [[]];
   return [[`--testPathIgnorePatterns=${beside}`], [`--testPathPatterns=${beside}`]];
+}
+
+/** Arguments that leave out what `npm test` does not run of a project. */
+export function leftOut(project: JestProject): readonly string[] {
+  const pattern = BY_NAME[project];
+  return pattern === undefined ? [] : [`--testPathIgnorePatterns=${pattern}`];
 }
 
 /** The command line of Node for these projects, without the path of Node itself. */

@@ -5,12 +5,20 @@ import { join } from "node:path";
 import { errorMessage } from "#api/base/index.ts";
 
 import {
+  bringUpE2eCluster,
   FAILURE_LOGS,
   keepE2eLogs,
   prepareClusterPrograms,
   removeE2eCluster,
 } from "./e2e-cluster.ts";
-import { jestArguments, JEST_PROJECTS, parallelParts, runNode, type JestProject } from "./jest.ts";
+import {
+  jestArguments,
+  JEST_PROJECTS,
+  leftOut,
+  parallelParts,
+  runNode,
+  type JestProject,
+} from "./jest.ts";
 import {
   budgetTable,
   closingLine,
@@ -143,31 +151,37 @@ async function runStep(step: string): Promise<StepResult> {
     return tallyCheck(step, exitCode, elapsedMs());
   }
   const project = step as JestProject;
-  const parts = await Promise.all(
-    parallelParts(project).map(async (only, index) => {
-      const name = index === 0 ? step : `${step}-${index}`;
-      const reportPath = join(REPORTS, `${name}.json`);
-      await rm(reportPath, { force: true });
-      const output = ["--json", `--outputFile=${reportPath}`, "--passWithNoTests", ...only];
-      const exitCode = await runNode(jestArguments([project], output), {}, index > 0);
-      const report = await readReport(reportPath);
-      return tallyJest({ step, exitCode, report, root: ROOT, elapsedMs: elapsedMs() });
-    }),
-  );
-  const tally = joinTallies(step, parts);
-  const late = step === "e2e" ? await endE2e(tally.failed === 0) : [];
-  return {
-    ...tally,
-    elapsedMs: elapsedMs(),
-    failed: tally.failed + late.length,
-    failures: [...tally.failures, ...late],
-  };
+  const early = project === "e2e" ? await failuresOf([bringUpE2eCluster]) : [];
+  const tally = early.length === 0 ? await runProject(project, elapsedMs) : undefined;
+  const isGood = tally?.failed === 0;
+  const end = [...(isGood ? [] : [keepE2eLogs]), removeE2eCluster];
+  const late = project === "e2e" ? await failuresOf(end) : [];
+  const failures = [...early, ...(tally?.failures ?? []), ...late];
+  const { passed = 0, failed = 0, skipped = 0 } = tally ?? {};
+  const all = failed + early.length + late.length;
+  return { step, passed, failed: all, skipped, failures, elapsedMs: elapsedMs() };
 }
 
-/** Keeps the logs if a test failed, and removes the cluster in any case; what went wrong. */
-async function endE2e(isGood: boolean): Promise<readonly string[]> {
+async function runProject(project: JestProject, elapsedMs: () => number): Promise<StepResult> {
+  const parts = await Promise.all(
+    parallelParts(project).map(async (only, index) => {
+      const name = index === 0 ? project : `${project}-${index}`;
+      const reportPath = join(REPORTS, `${name}.json`);
+      await rm(reportPath, { force: true });
+      const output = ["--json", `--outputFile=${reportPath}`, "--passWithNoTests"];
+      const args = jestArguments([project], [...output, ...only, ...leftOut(project)]);
+      const exitCode = await runNode(args, {}, index > 0);
+      const report = await readReport(reportPath);
+      return tallyJest({ step: project, exitCode, report, root: ROOT, elapsedMs: elapsedMs() });
+    }),
+  );
+  return joinTallies(project, parts);
+}
+
+/** Does these things to the cluster, one after the other whatever happens; what went wrong. */
+async function failuresOf(acts: readonly (() => Promise<unknown>)[]): Promise<readonly string[]> {
   const failures: string[] = [];
-  for (const act of [...(isGood ? [] : [keepE2eLogs]), removeE2eCluster]) {
+  for (const act of acts) {
     try {
       await act();
     } catch (cause) {

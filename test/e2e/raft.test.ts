@@ -7,7 +7,7 @@ import { Collection } from "./support/collection.ts";
 import { condition, eventually } from "./support/kube.ts";
 import { Traffic } from "./support/traffic.ts";
 import type { World } from "./support/world.ts";
-import { openWorld } from "./support/world.ts";
+import { gatewayOnEveryNode, oneGatewayLess, openWorld } from "./support/world.ts";
 
 const CLASS = "agreed.Note";
 const ODGM = "app.kubernetes.io/component=odgm";
@@ -41,13 +41,14 @@ beforeAll(async () => {
     deletionPolicy: "Delete",
   });
   await notes.whole(180_000, 3);
-  const addresses = [...world.gateways.values()];
+  const addresses = await gatewayOnEveryNode(world);
   traffic = new Traffic({ cls: CLASS, partitions: PARTITIONS, addresses });
   await traffic.everywhere();
 }, 600_000);
 
 afterAll(async () => {
   await traffic.stop();
+  await oneGatewayLess(world);
   await world.kube.run("delete", "odgmcollections", "--all", "--timeout=120s");
   await world.dispose();
 }, 300_000);

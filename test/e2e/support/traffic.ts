@@ -22,6 +22,9 @@ const OPERATIONS_PER_OBJECT = 40;
 /** What the gateway is told, and how long an answer of it is waited for. */
 const DEADLINE_MS = 3_000;
 const PATIENCE_MS = 4_000;
+const CONNECT_MS = 1_000;
+/** After so many calls a client that had to turn to another gateway tries its own again. */
+const CALLS_AWAY_MAX = 100;
 /** Far beyond every target: only that writes come back at all is waited for. */
 const DEADLINE_OF_WRITES_MS = 60_000;
 
@@ -55,14 +58,20 @@ export function idIn(prefix: string, partition: number, partitions: number): str
   }
 }
 
-/** One client's way to a gateway: one connection, to the next address when it fails. */
+/**
+ * One client's way to a gateway, as behind a load balancer: one connection, to the next address when
+ * it fails, and back to where it belongs after a while.
+ */
 class Connection {
   readonly #addresses: readonly string[];
+  readonly #home: number;
   #at: number;
+  #calls = 0;
   #agent = new Agent({ keepAlive: true, maxSockets: 1 });
 
   constructor(addresses: readonly string[], first: number) {
     this.#addresses = addresses;
+    this.#home = first;
     this.#at = first;
   }
 
@@ -77,6 +86,8 @@ class Connection {
     options: { readonly body?: string; readonly ifMatch?: string } = {},
   ): Promise<HttpAnswer | { readonly code: string; readonly isSent: boolean }> {
     const { body, ifMatch } = options;
+    this.#calls += 1;
+    if (this.#calls % CALLS_AWAY_MAX === 0 && this.#at !== this.#home) this.#turnTo(this.#home);
     const host = this.#addresses[this.#at % this.#addresses.length] ?? "";
     const [hostname = "", port = ""] = host.split(":");
     return await new Promise((resolve) => {
@@ -91,12 +102,14 @@ class Connection {
           ...(body === undefined ? {} : { "content-length": Buffer.byteLength(body) }),
         },
       });
-      const timer = setTimeout(() => {
-        sent.destroy(new Error(isSent ? "no answer" : "no connection"));
-      }, PATIENCE_MS);
+      const timer = setTimeout(() => sent.destroy(new Error("no answer")), PATIENCE_MS);
+      const connecting = setTimeout(() => {
+        if (!isSent) sent.destroy(new Error("no connection"));
+      }, CONNECT_MS);
       const failed = (cause: Error): void => {
         clearTimeout(timer);
-        this.#next();
+        clearTimeout(connecting);
+        this.#turnTo(this.#at + 1);
         const { code } = cause as NodeJS.ErrnoException;
         resolve({ code: code ?? cause.message, isSent });
       };
@@ -111,6 +124,7 @@ class Connection {
         response.on("data", (chunk: Buffer) => chunks.push(chunk));
         response.on("end", () => {
           clearTimeout(timer);
+          clearTimeout(connecting);
           const text = Buffer.concat(chunks).toString();
           resolve({ status: response.statusCode ?? 0, etag: response.headers.etag, text });
         });
@@ -119,10 +133,10 @@ class Connection {
     });
   }
 
-  #next(): void {
+  #turnTo(at: number): void {
     this.#agent.destroy();
     this.#agent = new Agent({ keepAlive: true, maxSockets: 1 });
-    this.#at += 1;
+    this.#at = at;
   }
 }
 

@@ -1,21 +1,14 @@
-// The cluster of the end-to-end tests with the system installed, and a namespace per test file. The
-// first file that runs brings it up; the others find it. The door takes it down afterwards.
-import { createHash } from "node:crypto";
-import { readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
-
-import { archivesOf, buildImages } from "#hack/images/index.ts";
-import type { BuiltImage } from "#hack/images/index.ts";
+// The cluster of the end-to-end tests, on which the door has installed the system, and a namespace of
+// its own for each test file.
 import type { Cluster } from "#hack/cluster/index.ts";
-import { openCluster } from "#hack/cluster/index.ts";
-import { deploySystem, renderSystem } from "#hack/doors/deploy.ts";
-import { E2E_CLUSTER } from "#hack/doors/e2e-cluster.ts";
+import { openE2eCluster } from "#hack/doors/e2e-cluster.ts";
 
 import { GatewayClient } from "./gateway.ts";
 import { eventually, Kube } from "./kube.ts";
 
 const NODE_PORT = 30080;
-const ROOT = join(import.meta.dirname, "..", "..", "..");
+const LOCAL_NODE_PORT = 30081;
+const LOCAL_SERVICE = "gateway-local";
 
 /** Everything that a test file needs. */
 export interface World {
@@ -27,17 +20,13 @@ export interface World {
   readonly gateway: GatewayClient;
   /** `host:port` of the gateways' node port, by node. */
   readonly gateways: ReadonlyMap<string, string>;
-  readonly images: readonly BuiltImage[];
-  /** Deletes the file's namespace and waits until it is gone. */
+  /** Deletes the file's packages and its namespace; does not wait for what is left to go. */
   dispose(): Promise<void>;
 }
 
-const say = (line: string): void => void process.stderr.write(`e2e: ${line}\n`);
-
 /** The world with an empty namespace of this name. */
 export async function openWorld(namespace: string): Promise<World> {
-  const cluster = await openCluster({ name: E2E_CLUSTER, nodes: 3, say });
-  const images = await install(cluster);
+  const cluster = await openE2eCluster();
   const kube = new Kube(cluster, namespace);
   await kube.run("delete", "namespace", namespace, "--ignore-not-found", "--timeout=180s");
   await kube.run("create", "namespace", namespace);
@@ -49,37 +38,48 @@ export async function openWorld(namespace: string): Promise<World> {
     system: kube.in("oaas-system"),
     gateway,
     gateways,
-    images,
     dispose: async () => {
       await kube.run("delete", "opackages", "--all", "--timeout=120s");
-      await kube.run("delete", "namespace", namespace, "--timeout=180s");
+      await kube.run("delete", "namespace", namespace, "--wait=false");
     },
   };
 }
 
-/** Installs the system unless exactly this one is installed. */
-async function install(cluster: Cluster): Promise<readonly BuiltImage[]> {
-  const system = new Kube(cluster, "default");
-  const images = await buildImages(undefined, { say });
-  const marker = await system.get("configmap", "e2e-installed");
-  const hash = createHash("sha256").update(await renderSystem(cluster, images));
-  for (const image of images) hash.update(image.digest);
-  for (const file of await crdFiles()) hash.update(await readFile(file));
-  const wanted = hash.digest("hex");
-  await cluster.loadImages(archivesOf(images));
-  if (marker?.data?.["system"] !== wanted) {
-    await deploySystem(cluster, images, say);
-    const data = { system: wanted };
-    const metadata = { name: "e2e-installed" };
-    await system.apply(JSON.stringify({ apiVersion: "v1", kind: "ConfigMap", metadata, data }));
-  }
-  return images;
+/**
+ * Gateways on every node, each behind a port of that node that leads nowhere else, as load balancers
+ * use them: who loses a node loses one gateway. Answers `host:port` of each; undone with
+ * {@link oneGatewayLess}.
+ */
+export async function gatewayOnEveryNode(world: World): Promise<readonly string[]> {
+  const { system, gateways } = world;
+  const ports = [{ name: "http", port: 8080, targetPort: 8080, nodePort: LOCAL_NODE_PORT }];
+  const spec = {
+    type: "NodePort",
+    externalTrafficPolicy: "Local",
+    selector: { "app.kubernetes.io/name": "gateway" },
+    ports,
+  };
+  const metadata = { name: LOCAL_SERVICE };
+  await system.apply(JSON.stringify({ apiVersion: "v1", kind: "Service", metadata, spec }));
+  await system.run("scale", "deployment", "gateway", `--replicas=${gateways.size}`);
+  const addresses = [...gateways.values()].map((address) =>
+    address.replace(/:\d+$/, `:${LOCAL_NODE_PORT}`),
+  );
+  await eventually("a gateway on every node", 120_000, async () => {
+    const probe = async (address: string): Promise<boolean> => {
+      const signal = AbortSignal.timeout(1_000);
+      return (await fetch(`http://${address}/healthz`, { signal })).ok;
+    };
+    const answers = await Promise.all(addresses.map(probe));
+    return answers.every(Boolean) ? true : undefined;
+  });
+  return addresses;
 }
 
-async function crdFiles(): Promise<readonly string[]> {
-  const folder = join(ROOT, "crds");
-  const names = (await readdir(folder)).filter((name) => name.endsWith(".yaml"));
-  return names.sort().map((name) => join(folder, name));
+/** As it was before {@link gatewayOnEveryNode}. */
+export async function oneGatewayLess({ system }: World): Promise<void> {
+  await system.run("delete", "service", LOCAL_SERVICE, "--ignore-not-found");
+  await system.run("scale", "deployment", "gateway", "--replicas=2");
 }
 
 async function gatewaysOf(cluster: Cluster): Promise<ReadonlyMap<string, string>> {

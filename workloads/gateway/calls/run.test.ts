@@ -147,7 +147,7 @@ describe("a hint", () => {
       leads: MEMBERS[(at + 1) % 3] ?? "",
     }));
     const { sent, ends } = play({ says, timeoutMs: 500 });
-    expect(reasonOf(ends[0])).toBe("NOT_LEADER");
+    expect(reasonOf(ends[0])).toBe("NO_LEADER");
     expect(sent.length).toBeLessThan(80);
   });
 });

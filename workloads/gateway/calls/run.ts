@@ -372,12 +372,19 @@ export class CallRun {
     if (isNotDone(reason) && reason !== "LINK_DOWN") this.#told = { code, reason, message };
   }
 
+  /** The fault as a caller shall hear it that knows nothing of members. */
+  #outward(fault: CallFault): CallFault {
+    // That one member could not be reached explains less than what another one has said.
+    const { code, reason, message } = fault.reason === "LINK_DOWN" ? (this.#told ?? fault) : fault;
+    if (reason !== "NOT_LEADER") return { code, reason, message };
+    return { code, reason: "NO_LEADER", message: "no leader could be reached in time" };
+  }
+
   #fail(fault: CallFault): void {
     if (this.#ended) return;
     this.#end();
-    if (this.#inDoubt && !isVerdict(fault)) this.#sink.fail(unknownOutcome(fault));
-    // That one member could not be reached explains less than what another one has said.
-    else this.#sink.fail(fault.reason === "LINK_DOWN" ? (this.#told ?? fault) : fault);
+    const isDoubtful = this.#inDoubt && !isVerdict(fault);
+    this.#sink.fail(isDoubtful ? unknownOutcome(fault) : this.#outward(fault));
   }
 }
 
