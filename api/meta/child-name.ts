@@ -61,6 +61,10 @@ export function labelValue(text: string): string {
   return prefix === "" ? digits : `${prefix}-${digits}`;
 }
 
+/** Every pass asks for the names of the same children again. */
+const DIGITS = new Map<string, string>();
+const DIGITS_MAX = 4_096;
+
 function identityHash(identity: ChildIdentity): string {
   const parts = [
     identity.childKind,
@@ -70,7 +74,13 @@ function identityHash(identity: ChildIdentity): string {
     identity.childKey,
   ];
   const input = parts.map((part) => `${byteLength(part)}:${part}`).join(",");
-  return sha256Hex(utf8Encode(input)).slice(0, HASH_DIGITS);
+  let digits = DIGITS.get(input);
+  if (digits === undefined) {
+    digits = sha256Hex(utf8Encode(input)).slice(0, HASH_DIGITS);
+    if (DIGITS.size >= DIGITS_MAX) DIGITS.clear();
+    DIGITS.set(input, digits);
+  }
+  return digits;
 }
 
 function byteLength(text: string): number {
