@@ -14,7 +14,6 @@ import {
   systemClock,
   systemTimers,
 } from "#controllers/runtime/index.ts";
-import { LRUCache } from "lru-cache";
 
 const POLL_MS = 2_000;
 const REQUEST_TIMEOUT_MS = 3_000;
@@ -52,7 +51,7 @@ export class OperatorTargetPort implements TargetPort {
   readonly #world: TargetWorld;
   readonly #polled = new Map<string, Polled>();
   /** Uids of deleted pods, latest last; a pod is away long before it leaves the list. */
-  readonly #restarted = new LRUCache<string, true>({ max: RESTARTED_MAX });
+  readonly #restarted = new Set<string>();
   #wake: ((name: string) => void) | undefined;
 
   constructor(client: Client, log: Logger, world: TargetWorld = REAL_WORLD) {
@@ -96,7 +95,10 @@ export class OperatorTargetPort implements TargetPort {
 
   async restartPod(pod: ExactObject): Promise<void> {
     await deleteExactly(this.#client, KINDS.Pod, pod);
-    this.#restarted.set(pod.uid, true);
+    this.#restarted.add(pod.uid);
+    if (this.#restarted.size <= RESTARTED_MAX) return;
+    const oldest = this.#restarted.keys().next();
+    if (oldest.done !== true) this.#restarted.delete(oldest.value);
   }
 
   #forgetAll(): void {
