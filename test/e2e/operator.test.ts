@@ -1,7 +1,4 @@
-// The operator dies, is away, is replaced, is idle.
-import { readFile } from "node:fs/promises";
-import { setTimeout as delay } from "node:timers/promises";
-
+// The operator dies, is away, is replaced. What it does at rest: ost-target.test.ts.
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 
 import { eventually, waitCondition } from "./support/kube.ts";
@@ -10,7 +7,6 @@ import type { World } from "./support/world.ts";
 import { openWorld } from "./support/world.ts";
 
 const ready = { type: "Ready", status: "True" };
-const QUIET_MS = 120_000;
 let world: World;
 
 beforeAll(async () => {
@@ -72,42 +68,4 @@ describe("while the operator is away", () => {
     });
     await scaleOperator(2);
   }, 480_000);
-});
-
-interface AuditEvent {
-  readonly verb: string;
-  readonly stage: string;
-  readonly requestURI: string;
-  readonly stageTimestamp: string;
-  readonly user: { readonly username: string };
-}
-
-describe("at rest for two minutes", () => {
-  it("the operators write nothing but Lease renewals and read nothing but their watches", async () => {
-    await world.kube.apply(packageYaml({ name: "rest", deletionPolicy: "Delete" }));
-    await waitCondition(world.kube, { kind: "opackage", name: "rest" }, ready, 180_000);
-    const path = world.cluster.auditLogPath;
-    if (path === undefined) throw new Error("this cluster keeps no audit log");
-    // Rest begins when everybody has seen the last status.
-    await delay(15_000);
-    const from = (await readFile(path)).length;
-    await delay(QUIET_MS);
-    const events = (await readFile(path))
-      .subarray(from)
-      .toString()
-      .split("\n")
-      .filter((line) => line !== "")
-      .map((line) => JSON.parse(line) as AuditEvent)
-      .filter((event) => /-system:(oaas|rawstor)-operator$/.test(event.user.username))
-      .filter((event) => event.stage === "ResponseComplete" || event.stage === "ResponseStarted");
-    const renewals = events.filter(
-      (event) => event.verb === "update" && event.requestURI.includes("/leases/"),
-    );
-    const others = events.filter((event) => !renewals.includes(event) && event.verb !== "watch");
-    expect(
-      others.map((event) => `${event.user.username} ${event.verb} ${event.requestURI}`),
-    ).toEqual([]);
-    expect(renewals.length).toBeGreaterThan(0);
-    await world.kube.run("delete", "opackage", "rest", "--wait=true");
-  }, 420_000);
 });

@@ -11,6 +11,7 @@ import { OstClient } from "#workloads/rawstor/index.ts";
 
 import type { AnyObject, Kube } from "./support/kube.ts";
 import { condition, eventually, waitCondition } from "./support/kube.ts";
+import { packageYaml } from "./support/package.ts";
 import type { World } from "./support/world.ts";
 import { openWorld } from "./support/world.ts";
 
@@ -243,27 +244,39 @@ interface AuditEvent {
   readonly user: { readonly username: string };
 }
 
-describe("at rest", () => {
-  it("targets cost the API server nothing but the Lease", async () => {
+/** Longer than the operator waits before it tells of mere counts. */
+const SETTLED_MS = 35_000;
+const QUIET_MS = 85_000;
+
+describe("at rest, with targets and a package,", () => {
+  it("the operators ask the API server for nothing but their Leases", async () => {
+    await world.kube.apply(packageYaml({ name: "rest", deletionPolicy: "Delete" }));
+    const isReady = { type: "Ready", status: "True" };
+    await waitCondition(world.kube, { kind: "opackage", name: "rest" }, isReady, 180_000);
     for (const name of ["one", "two", "foreign"]) await until(name, "Ready", "True");
     const log = must(world.cluster.auditLogPath);
-    // Longer than the operator waits before it tells of mere counts.
-    await delay(35_000);
+    await delay(SETTLED_MS);
     const from = (await readFile(log)).length;
-    await delay(45_000);
+    await delay(QUIET_MS);
     const events = (await readFile(log))
       .subarray(from)
       .toString()
       .split("\n")
       .filter((line) => line !== "")
       .map((line) => JSON.parse(line) as AuditEvent)
-      .filter((event) => event.user.username.endsWith(":rawstor-operator"))
-      .filter((event) => event.stage === "ResponseComplete" && event.verb !== "watch");
-    const leases = events.filter((event) => event.requestURI.includes("/leases/rawstor-operator"));
-    expect(leases.length).toBeGreaterThan(0);
-    const others = events.filter((event) => !leases.includes(event));
-    expect(others.map((event) => `${event.verb} ${event.requestURI}`)).toEqual([]);
-  }, 180_000);
+      .filter((event) => /-system:(oaas|rawstor)-operator$/.test(event.user.username))
+      .filter((event) => event.stage === "ResponseComplete" || event.stage === "ResponseStarted");
+    const renewals = events.filter(
+      (event) => event.verb === "update" && event.requestURI.includes("/leases/"),
+    );
+    const who = new Set(renewals.map((event) => event.user.username.split(":").at(-1)));
+    expect([...who].sort()).toEqual(["oaas-operator", "rawstor-operator"]);
+    const others = events.filter((event) => !renewals.includes(event) && event.verb !== "watch");
+    expect(
+      others.map((event) => `${event.user.username} ${event.verb} ${event.requestURI}`),
+    ).toEqual([]);
+    await world.kube.run("delete", "opackage", "rest", "--wait=true");
+  }, 420_000);
 });
 
 describe("a new image", () => {

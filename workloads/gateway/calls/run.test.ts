@@ -168,6 +168,8 @@ describe("what was surely not done", () => {
   it("is told as the members said it, not as who could not be reached", () => {
     const { ends } = play({ says: ["NO_LEADER", "LINK_DOWN"], timeoutMs: 1_000 });
     expect(ends).toMatchObject([{ reason: "NO_LEADER", message: "says NO_LEADER" }]);
+    const lost = play({ says: ["NO_LEADER", "LINK_LOST"], method: Method.GET, timeoutMs: 1_000 });
+    expect(lost.ends.map(reasonOf)).toEqual(["NO_LEADER"]);
     const { ends: silent } = play({ says: ["LINK_DOWN"], timeoutMs: 1_000 });
     expect(silent.map(reasonOf)).toEqual(["LINK_DOWN"]);
   });

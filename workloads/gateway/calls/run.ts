@@ -375,7 +375,8 @@ export class CallRun {
   /** The fault as a caller shall hear it that knows nothing of members. */
   #outward(fault: CallFault): CallFault {
     // That one member could not be reached explains less than what another one has said.
-    const { code, reason, message } = fault.reason === "LINK_DOWN" ? (this.#told ?? fault) : fault;
+    const isLink = fault.reason === "LINK_DOWN" || fault.reason === "LINK_LOST";
+    const { code, reason, message } = isLink ? (this.#told ?? fault) : fault;
     if (reason !== "NOT_LEADER") return { code, reason, message };
     return { code, reason: "NO_LEADER", message: "no leader could be reached in time" };
   }
