@@ -20,6 +20,7 @@ import {
 } from "#workloads/core/store/index.ts";
 
 import type { Committer, CommitMember } from "../committer.ts";
+import type { Timers } from "../raft/ports.ts";
 import type { MstCounters } from "./mst-records.ts";
 import { decodeCounters, encodeCounters, storedView } from "./mst-records.ts";
 import type { PageOf, StoredObject } from "./shard.ts";
@@ -54,6 +55,7 @@ export class MstObjects implements CommitMember {
   readonly #number: number;
   readonly #store: Store;
   readonly #committer: Committer;
+  readonly #timers: Pick<Timers, "endOfTurn">;
   readonly #follower: MstFollower;
   readonly #batches = new Map<number, Batch>();
   readonly #pending = new Map<string, { state: ObjectState | undefined; batch: number }>();
@@ -69,12 +71,14 @@ export class MstObjects implements CommitMember {
     readonly number: number;
     readonly store: Store;
     readonly committer: Committer;
+    readonly timers: Pick<Timers, "endOfTurn">;
     readonly first: MstCounters;
     readonly follower: MstFollower;
   }) {
     this.#number = options.number;
     this.#store = options.store;
     this.#committer = options.committer;
+    this.#timers = options.timers;
     this.#follower = options.follower;
     const stored = options.store.get(shardKey(options.number));
     this.#counters = this.#durable =
@@ -167,7 +171,7 @@ export class MstObjects implements CommitMember {
       count += 1;
       if (count < SLICE) continue;
       const next = afterObject(this.#number, id);
-      setImmediate(() => {
+      this.#timers.endOfTurn(() => {
         if (!this.#isClosed) this.load(done, next);
       });
       return;

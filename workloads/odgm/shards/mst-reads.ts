@@ -1,9 +1,9 @@
 // Reads of one Mst replica: whether what a read has to see is here, and the wait for it.
 import type { MstReplica } from "#workloads/core/mst/index.ts";
-import { systemClock } from "#workloads/platform/clock/index.ts";
 import type { GrpcFailure } from "#workloads/platform/index.ts";
 
 import { refuse } from "../errors.ts";
+import type { Time } from "../timers.ts";
 import type { ReadWish } from "./shard.ts";
 
 /** A read waits this long at most for what other replicas have. */
@@ -20,6 +20,7 @@ export class MstReads {
   readonly #partition: number;
   readonly #replica: () => MstReplica;
   readonly #pullSoon: () => void;
+  readonly #time: Time;
   readonly #waiting = new Set<() => void>();
 
   /** `pullSoon` asks the other replicas in a moment, however often it is called until then. */
@@ -27,10 +28,12 @@ export class MstReads {
     readonly partition: number;
     readonly replica: () => MstReplica;
     readonly pullSoon: () => void;
+    readonly time: Time;
   }) {
     this.#partition = options.partition;
     this.#replica = options.replica;
     this.#pullSoon = options.pullSoon;
+    this.#time = options.time;
   }
 
   /** Calls back once: when all is here, or with a failure when it is not in time. */
@@ -41,7 +44,7 @@ export class MstReads {
       return;
     }
     const end = (failure: GrpcFailure | undefined): void => {
-      clearTimeout(timer);
+      stop();
       this.#waiting.delete(look);
       done(failure);
     };
@@ -51,7 +54,7 @@ export class MstReads {
       else end(missing?.failure);
     };
     const late = (): void => end(this.#missingFor(wish)?.failure);
-    const timer = setTimeout(late, Math.min(wish.waitMs, WAIT_MS));
+    const stop = this.#time.timers.after(Math.min(wish.waitMs, WAIT_MS), late);
     this.#waiting.add(look);
     this.#pullSoon();
   }
@@ -73,7 +76,7 @@ export class MstReads {
       return { failure: refuse("REPLICA_BEHIND", text), mayCome: true };
     }
     const { boundMs } = wish;
-    const nowMs = systemClock.monotonicMs();
+    const nowMs = this.#time.clock.monotonicMs();
     if (boundMs === undefined || this.#replica().isFresh(boundMs, nowMs)) return undefined;
     const text = `partition ${this.#partition}: another replica was not heard for ${boundMs} ms`;
     return { failure: refuse("STALE", text), mayCome: true };

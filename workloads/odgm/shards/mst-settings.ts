@@ -3,7 +3,15 @@ import { assert } from "#api/base/index.ts";
 import type { CollectionSpec } from "#api/gen/oaas-admin_pb.ts";
 import type { CellKind } from "#workloads/core/merge/index.ts";
 
-import type { MstSettings } from "./mst.ts";
+/** What the class says about merging and reading. */
+export interface MstSettings {
+  /** Kinds of declared entries; others are registers. */
+  readonly kinds: ReadonlyMap<string, CellKind>;
+  /** A version check counts although other replicas may have written. */
+  readonly casLocal: boolean;
+  /** Reads are refused if a replica was not heard for longer; undefined: any age will do. */
+  readonly stalenessBoundMs: number | undefined;
+}
 
 /** Entry types that merge; all others are registers. */
 const KINDS: Readonly<Record<string, CellKind>> = {

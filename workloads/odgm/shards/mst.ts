@@ -6,7 +6,7 @@
 import type { Logger } from "#api/base/index.ts";
 import { assert, assertNever } from "#api/base/index.ts";
 import type { SessionMark } from "#workloads/core/demand/index.ts";
-import type { CellKind, MergeWrite, ObjectState, Stamp } from "#workloads/core/merge/index.ts";
+import type { MergeWrite, ObjectState, Stamp } from "#workloads/core/merge/index.ts";
 import {
   applyMergeWrite,
   encodeObject,
@@ -23,17 +23,20 @@ import {
   MstReplica,
 } from "#workloads/core/mst/index.ts";
 import type { ObjectItem, ObjectWrite, Store } from "#workloads/core/store/index.ts";
-import { systemClock } from "#workloads/platform/clock/index.ts";
 import { xxh128Text } from "#workloads/platform/hash/index.ts";
 import type { GrpcFailure } from "#workloads/platform/index.ts";
 
 import type { Committer } from "../committer.ts";
 import { refuse } from "../errors.ts";
+import type { StopTimer } from "../raft/ports.ts";
+import type { Time } from "../timers.ts";
+import { nodeTime } from "../timers.ts";
 import { automergeDocuments } from "./documents.ts";
 import type { Accepted } from "./mst-objects.ts";
 import { MstObjects } from "./mst-objects.ts";
 import type { MstCounters } from "./mst-records.ts";
 import { MstReads } from "./mst-reads.ts";
+import type { MstSettings } from "./mst-settings.ts";
 import { firstMark, grows, isContent, mergeWriteOf, storedView } from "./mst-records.ts";
 import type {
   Lead,
@@ -46,16 +49,6 @@ import type {
   WriteOptions,
   WriteOutcome,
 } from "./shard.ts";
-
-/** What the class says about merging and reading. */
-export interface MstSettings {
-  /** Kinds of declared entries; others are registers. */
-  readonly kinds: ReadonlyMap<string, CellKind>;
-  /** A version check counts although other replicas may have written. */
-  readonly casLocal: boolean;
-  /** Reads are refused if a replica was not heard for longer; undefined: any age will do. */
-  readonly stalenessBoundMs: number | undefined;
-}
 
 /** How often a replica asks the others, at most a third of a staleness bound. */
 export const SYNC_INTERVAL_MS = 1_000;
@@ -72,7 +65,8 @@ export class MstShard implements Shard {
   readonly #log: Logger;
   readonly #node: string;
   readonly #objects: MstObjects;
-  readonly #startedMs = systemClock.monotonicMs();
+  readonly #time: Time;
+  readonly #startedMs: number;
   /** Writes that wait for the clock's mark to be durable. */
   readonly #waiting: (() => void)[] = [];
   readonly #reads: MstReads;
@@ -84,8 +78,8 @@ export class MstShard implements Shard {
   #isLoaded = false;
   #isClosed = false;
   #purge: number | undefined;
-  #timer: NodeJS.Timeout | undefined;
-  #hint: NodeJS.Timeout | undefined;
+  #stopPulling: StopTimer | undefined;
+  #stopHint: StopTimer | undefined;
 
   constructor(options: {
     readonly partition: number;
@@ -97,9 +91,13 @@ export class MstShard implements Shard {
     readonly node: string;
     readonly settings: MstSettings;
     readonly group: ReplicaGroup;
+    /** That of the process if not given. */
+    readonly time?: Time;
   }) {
     this.partition = options.partition;
     this.number = options.number;
+    this.#time = options.time ?? nodeTime;
+    this.#startedMs = this.#time.clock.monotonicMs();
     this.#committer = options.committer;
     this.#log = options.log.child({ partition: options.partition, shard: "Mst" });
     this.#node = options.node;
@@ -109,12 +107,14 @@ export class MstShard implements Shard {
       partition: options.partition,
       replica: () => this.#replica,
       pullSoon: () => this.#pullSoon(),
+      time: this.#time,
     });
     const { number, store, committer } = options;
     this.#objects = new MstObjects({
       number,
       store,
       committer,
+      timers: this.#time.timers,
       first: { index: 0, highWater: 0, mark: firstMark(options.group) },
       follower: {
         objectDurable: (accepted) => this.#objectDurable(accepted),
@@ -143,7 +143,7 @@ export class MstShard implements Shard {
   }
 
   get lagMs(): number {
-    return Math.round(this.#replica.ageMs(systemClock.monotonicMs(), this.#startedMs));
+    return Math.round(this.#replica.ageMs(this.#time.clock.monotonicMs(), this.#startedMs));
   }
 
   /** Slots of Mst partitions do not move. */
@@ -160,12 +160,11 @@ export class MstShard implements Shard {
     this.#settings = settings;
     this.#group = group;
     this.#run(this.#replica.setGeneration(Number(group.generation), group.members));
-    clearInterval(this.#timer);
+    this.#stopPulling?.();
     if (this.#isClosed) return;
     const bound = settings.stalenessBoundMs ?? Number.POSITIVE_INFINITY;
     const intervalMs = Math.max(50, Math.min(SYNC_INTERVAL_MS, bound / 3));
-    this.#timer = setInterval(() => this.#tick(), intervalMs);
-    this.#timer.unref();
+    this.#stopPulling = this.#time.timers.every(intervalMs, () => this.#tick());
     this.#pullSoon();
   }
 
@@ -200,7 +199,7 @@ export class MstShard implements Shard {
       done({ kind: "refused", failure });
       return;
     }
-    const issued = this.#replica.clock.issue(systemClock.nowMs());
+    const issued = this.#replica.clock.issue(this.#time.clock.nowMs());
     if (issued.kind === "reserve") {
       this.#waiting.push(() => this.write(write, options, done));
       this.#reserve(issued.highWater);
@@ -236,7 +235,7 @@ export class MstShard implements Shard {
     if (message === undefined) throw refuse("INVALID_REQUEST", "malformed message of a replica");
     if (!this.#isLoaded) throw refuse("SHARD_NOT_READY", "reading what is stored");
     const isDifferent = message.kind === "root" && message.digest !== this.#replica.root;
-    this.#run(this.#replica.receive(from, message, now()), answer);
+    this.#run(this.#replica.receive(from, message, this.#now()), answer);
     // It asks because it has changed; what it has we want, too.
     if (isDifferent) this.#pullSoon();
   }
@@ -244,8 +243,8 @@ export class MstShard implements Shard {
   close(): void {
     this.#isClosed = true;
     this.#objects.close();
-    clearInterval(this.#timer);
-    clearTimeout(this.#hint);
+    this.#stopPulling?.();
+    this.#stopHint?.();
   }
 
   #refusalOf(write: ObjectWrite, options: WriteOptions): GrpcFailure | undefined {
@@ -334,20 +333,20 @@ export class MstShard implements Shard {
 
   #tick(): void {
     if (!this.#isLoaded) return;
-    this.#run(this.#replica.tick(now()));
+    this.#run(this.#replica.tick(this.#now()));
     this.#pullAll();
   }
 
   #pullSoon(): void {
     if (this.#isClosed || this.#others().length === 0) return;
-    this.#hint ??= setTimeout(() => {
-      this.#hint = undefined;
+    this.#stopHint ??= this.#time.timers.after(HINT_MS, () => {
+      this.#stopHint = undefined;
       if (this.#isLoaded) this.#pullAll();
-    }, HINT_MS).unref();
+    });
   }
 
   #pullAll(): void {
-    for (const other of this.#others()) this.#run(this.#replica.pull(other, now()));
+    for (const other of this.#others()) this.#run(this.#replica.pull(other, this.#now()));
   }
 
   #others(): readonly string[] {
@@ -367,7 +366,7 @@ export class MstShard implements Shard {
         for (const { id, state } of effect.objects) this.#merge(id, state);
         const { from } = effect;
         this.#committer.whenDurable(() => {
-          this.#run(this.#replica.merged(from, now()));
+          this.#run(this.#replica.merged(from, this.#now()));
           this.#reads.wake();
         });
         return;
@@ -415,7 +414,7 @@ export class MstShard implements Shard {
         this.#log.warn("malformed answer of a replica", { from: to });
         return;
       }
-      this.#run(this.#replica.receive(to, decodedReply, now()));
+      this.#run(this.#replica.receive(to, decodedReply, this.#now()));
       this.#reads.wake();
     });
   }
@@ -483,6 +482,11 @@ export class MstShard implements Shard {
     if (hasLocalWrites) this.#pullSoon();
   }
 
+  #now(): Now {
+    const { clock } = this.#time;
+    return { wallMs: clock.nowMs(), monotonicMs: clock.monotonicMs() };
+  }
+
   #makeReplica(counters: MstCounters): MstReplica {
     return new MstReplica({
       clock: new HybridClock({ node: this.#node, highWater: counters.highWater }),
@@ -493,8 +497,4 @@ export class MstShard implements Shard {
       times: MST_TIMES,
     });
   }
-}
-
-function now(): Now {
-  return { wallMs: systemClock.nowMs(), monotonicMs: systemClock.monotonicMs() };
 }
