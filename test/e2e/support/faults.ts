@@ -73,30 +73,22 @@ export async function killProcess(world: World, { pod, node }: Place): Promise<v
 
 /**
  * A node hears nothing of what other nodes and their pods send; what it sends arrives, and it
- * and whoever is outside of the cluster hear each other. Ends with {@link hear}.
+ * and the host (clients, API server) hear each other. Ends with {@link hear}.
  */
 export async function deafen(world: World, node: string): Promise<void> {
-  for (const source of await othersOf(world, node))
-    await onNode(world, node, ...rule("-A", source));
+  await onNode(world, node, ...(await deafness(world, node, "-A")));
 }
 
 /** The end of {@link deafen}. */
 export async function hear(world: World, node: string): Promise<void> {
-  for (const source of await othersOf(world, node))
-    await onNode(world, node, ...rule("-D", source));
+  await onNode(world, node, ...(await deafness(world, node, "-D")));
 }
 
-const rule = (verb: "-A" | "-D", source: string): readonly string[] =>
-  `iptables -t raw ${verb} PREROUTING -i eth0 -s ${source} -j DROP`.split(" ");
-
-async function othersOf(world: World, node: string): Promise<readonly string[]> {
-  const others = (await world.kube.list("nodes")).filter((one) => one.metadata.name !== node);
-  return others.flatMap((one) => {
-    const addresses = one.status?.["addresses"] as
-      readonly { readonly type: string; readonly address: string }[] | undefined;
-    const own = addresses?.find(({ type }) => type === "InternalIP")?.address;
-    return own === undefined ? [] : [own, String(one.spec?.["podCIDR"])];
-  });
+async function deafness(world: World, node: string, verb: "-A" | "-D"): Promise<readonly string[]> {
+  const route = await onNode(world, node, "ip", "route", "show", "default");
+  const host = /via (\S+)/.exec(route)?.[1];
+  if (host === undefined) throw new Error(`${node} has no way to the host: ${route}`);
+  return `iptables -t raw ${verb} PREROUTING -i eth0 ! -s ${host} -j DROP`.split(" ");
 }
 
 const FOREIGN = "not-ours";
