@@ -2,7 +2,7 @@
 import { describe, expect, it } from "@jest/globals";
 
 import { assert } from "#api/base/index.ts";
-import type { GroupId, MemberId, Persist } from "#workloads/core/raft/index.ts";
+import type { Entry, GroupId, MemberId, Persist } from "#workloads/core/raft/index.ts";
 import { foundingBase, makeConfiguration } from "#workloads/core/raft/index.ts";
 
 import { logKey } from "./keys.ts";
@@ -17,16 +17,20 @@ function diskWith(count: number): TestDisk {
   const base = foundingBase(makeConfiguration(["a", "b", "c"] as MemberId[]));
   const { found, writes } = GroupLog.begin(disk, GROUP, base);
   disk.apply(writes);
-  const entries = Array.from({ length: count }, (_, at) => ({
+  const places = Array.from({ length: count }, (_, at) => ({
     index: base.index + 1 + at,
     term: 4,
-    kind: "command" as const,
-    data: new Uint8Array(3),
   }));
-  const rest = { snapshot: undefined, hard: undefined, base: undefined, sync: true };
-  const persist: Persist = { id: 1, then: [], entries, ...rest };
-  disk.apply(found.log.writesOf(persist));
+  disk.apply(found.log.writesOf(persistOf(places)));
   return disk;
+}
+
+function persistOf(places: readonly Pick<Entry, "index" | "term">[]): Persist {
+  const rest = { snapshot: undefined, hard: undefined, base: undefined, sync: true };
+  const entries = places.map((place) => {
+    return { ...place, kind: "command" as const, data: new Uint8Array(3) };
+  });
+  return { id: 1, then: [], entries, ...rest };
 }
 
 describe("the log of a group", () => {
@@ -41,5 +45,17 @@ describe("the log of a group", () => {
     disk.damage(logKey(GROUP, last - 1));
     expect(found.log.term(last - 1)).toBeUndefined();
     expect(GroupLog.find(disk, GROUP)?.damagedAt).toBe(last - 1);
+  });
+
+  it("ends after a restart where another leader's entries ended", () => {
+    const disk = diskWith(5);
+    const { log } = GroupLog.find(disk, GROUP) ?? {};
+    assert(log !== undefined, "it is in the store");
+    const from = log.lastIndex() - 3;
+    disk.apply(log.writesOf(persistOf([{ index: from, term: 5 }])));
+    const again = GroupLog.find(disk, GROUP);
+    expect(again?.log.lastIndex()).toBe(from);
+    expect(again?.log.term(from)).toBe(5);
+    expect(again?.damagedAt).toBeUndefined();
   });
 });

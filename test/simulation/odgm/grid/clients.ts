@@ -3,18 +3,19 @@
 // again under the same identity where that is safe. What it was told goes into a history that must
 // have an order.
 import type { Rng } from "#api/base/index.ts";
-import { assertNever, utf8Decode, utf8Encode } from "#api/base/index.ts";
+import { assertNever } from "#api/base/index.ts";
 import type { SessionMark } from "#workloads/core/demand/index.ts";
 import type { GroupId, MemberId, RequestIdentity } from "#workloads/core/raft/index.ts";
-import type { ObjectWrite } from "#workloads/core/store/index.ts";
 import type { RaftShard } from "#workloads/odgm/shards/raft.ts";
-import type { ReadWish, WriteOutcome } from "#workloads/odgm/shards/shard.ts";
+import type { ReadWish } from "#workloads/odgm/shards/shard.ts";
 
 import type { Operation } from "../../../support/linearizability.ts";
 import type { Machine } from "./machine.ts";
 import type { Network } from "./network.ts";
 import type { ObjectInput, ObjectOutput } from "./objects.ts";
-import { mismatchOutput, readOutput, writtenOutput } from "./objects.ts";
+import { readOutput } from "./objects.ts";
+import type { Reply } from "./shard-calls.ts";
+import { leaderOf, look, replyOf, writeOf } from "./shard-calls.ts";
 import type { World } from "./world.ts";
 
 /** What clients need to know of the grid. */
@@ -44,6 +45,8 @@ type Mode = "session" | "key" | "none";
 interface Client {
   readonly name: string;
   readonly mode: Mode;
+  /** Waits so long for an answer. */
+  readonly patienceMs: number;
   readonly sequences: Map<GroupId, number>;
   /** The session in each group; a new name for each, so that nothing old means it. */
   readonly sessions: Map<GroupId, string>;
@@ -75,22 +78,10 @@ interface Request {
   isOver: boolean;
 }
 
-/** How an attempt ended. */
-type Reply =
-  | { readonly kind: "told"; readonly output: ObjectOutput }
-  /** Surely not done. */
-  | { readonly kind: "refused"; readonly leader: MemberId | undefined }
-  /** Nobody will ever know. */
-  | { readonly kind: "lost" }
-  | { readonly kind: "doubt" };
-
-const ATTEMPT_MS = 1_500;
+const PATIENCE_MS = { short: 1_500, long: 6_000 };
 const ATTEMPTS_MAX = 12;
 const RETRY_MS = 60;
 const WISH: ReadWish = { strong: true, boundMs: undefined, marks: [], waitMs: 300 };
-/** Refusals after which a request was not done, in this attempt. */
-const DOUBTFUL = "OUTCOME_UNKNOWN";
-const EXPIRED = new Set(["SESSION_EXPIRED", "REQUEST_SETTLED"]);
 
 /** See the top of the file. */
 export class Clients {
@@ -111,6 +102,7 @@ export class Clients {
     this.clients = Array.from({ length: tuning.clients }, (_, at) => ({
       name: `c${at}`,
       mode: modes[at % modes.length] ?? "none",
+      patienceMs: around.rng.next() < 0.5 ? PATIENCE_MS.short : PATIENCE_MS.long,
       sequences: new Map(),
       sessions: new Map(),
       isOnce: false,
@@ -252,7 +244,7 @@ export class Clients {
       isDone = true;
       done(reply);
     };
-    world.after(ATTEMPT_MS, () => end({ kind: "doubt" }));
+    world.after(client.patienceMs, () => end({ kind: "doubt" }));
     const there = { from: client.name, to: machine.member, repeats };
     const back = { from: machine.member, to: client.name };
     network.carry(there, world.nowMs, () => {
@@ -451,6 +443,7 @@ export class Clients {
     const last: Client = {
       name: "last",
       mode: "none",
+      patienceMs: PATIENCE_MS.short,
       sequences: new Map(),
       sessions: new Map(),
       isOnce: true,
@@ -473,67 +466,5 @@ export class Clients {
       if (request.isInDoubt || request.input.kind !== "read") this.giveUp(request);
     }
     return this.history;
-  }
-}
-
-/** Looks at an object as workloads/odgm/listings.ts does: again, if it may have been too late. */
-function look(
-  shard: RaftShard,
-  at: { readonly wish: ReadWish; readonly id: string },
-  done: (
-    found: { readonly version: number; readonly value: string | undefined } | undefined,
-  ) => void,
-): void {
-  shard.whenReadable(at.wish, (failure, holds) => {
-    if (failure !== undefined) {
-      done(undefined);
-      return;
-    }
-    let found;
-    try {
-      found = shard.getValue(at.id, "v");
-    } catch {
-      // Damage is refused, and mended.
-      done(undefined);
-      return;
-    }
-    if (holds?.() === false) {
-      look(shard, at, done);
-      return;
-    }
-    const text = found.value === undefined ? undefined : utf8Decode(found.value);
-    done({ version: found.version ?? 0, value: text?.split(" ")[0] });
-  });
-}
-
-function leaderOf(shard: RaftShard): MemberId | undefined {
-  const { lead } = shard;
-  return lead.kind === "elsewhere" ? (lead.incarnation as MemberId) : undefined;
-}
-
-function writeOf({ id, input }: Request, padding: number): ObjectWrite {
-  if (input.kind === "delete") return { kind: "delete", id };
-  const text = input.kind === "read" ? "" : input.value;
-  const value = utf8Encode(padding === 0 ? text : `${text} ${"x".repeat(padding)}`);
-  const check = input.kind === "cas" ? { expectedVersion: input.expected } : {};
-  return { kind: "mutate", id, sets: [{ key: "v", value }], deletes: [], create: true, ...check };
-}
-
-function replyOf(outcome: WriteOutcome, shard: RaftShard): Reply {
-  switch (outcome.kind) {
-    case "done":
-      return { kind: "told", output: writtenOutput(outcome.version) };
-    case "version-mismatch":
-      return { kind: "told", output: mismatchOutput(outcome.actual) };
-    case "refused": {
-      const { code } = outcome.failure;
-      if (code === DOUBTFUL) return { kind: "doubt" };
-      return EXPIRED.has(code) ? { kind: "lost" } : { kind: "refused", leader: leaderOf(shard) };
-    }
-    case "growth-refused":
-    case "crdt-merge":
-      return { kind: "refused", leader: undefined };
-    default:
-      return assertNever(outcome);
   }
 }

@@ -35,6 +35,8 @@ export interface FaultTuning {
 /** One kind of fault; false if it was not possible just now. */
 type Fault = (faults: Faults) => boolean;
 
+/** Faults that hit one machine hit one that leads this often. */
+const LEADER_SHARE = 0.5;
 const JUMP_MS_MAX = 2 * 3_600_000;
 
 /** See the top of the file. */
@@ -94,7 +96,10 @@ export class Faults {
   /** Some machine whose process runs. */
   running(): Machine | undefined {
     const running = this.around.machines().filter(({ process }) => process !== undefined);
-    return running[Math.floor(this.around.rng.next() * running.length)];
+    const leading = running.filter(({ process }) => (process?.host.stats().leading ?? 0) > 0);
+    const { rng } = this.around;
+    const from = rng.next() < LEADER_SHARE && leading.length > 0 ? leading : running;
+    return from[Math.floor(rng.next() * from.length)];
   }
 
   /** Some machine that may lose what it has acknowledged. */
@@ -126,6 +131,9 @@ export class Faults {
 function mend(machine: Machine): void {
   Object.assign(machine.ground.speed, { fromMs: 0.3, toMs: 2 });
   machine.ground.fill(undefined);
+  machine.ground.disown();
+  const { power } = machine.ground;
+  if (!power.isOff) power.left = Number.POSITIVE_INFINITY;
 }
 
 function hurt(faults: Faults, machine: Machine): void {
@@ -214,13 +222,13 @@ const KINDS: Readonly<Record<string, Fault>> = {
   delay: (faults) => weather(faults, { delayMs: faults.upTo(400) }),
   stall: (faults) => {
     const { loop } = faults.running() ?? {};
-    loop?.pause(100 + faults.upTo(2_500));
+    loop?.pause(faults.upTo(4) === 0 ? 100 + faults.upTo(2_500) : 700 + faults.upTo(900));
     return loop !== undefined;
   },
   // In the middle of a call.
   "stall-midway": (faults) => {
     const { loop } = faults.running() ?? {};
-    loop?.pauseLater(faults.upTo(40), 200 + faults.upTo(2_000));
+    loop?.pauseLater(faults.upTo(40), 700 + faults.upTo(900));
     return loop !== undefined;
   },
   "clock-jump": (faults) => {

@@ -73,7 +73,9 @@ export class Loop implements Timers, Clock {
   arrive(run: () => void): void {
     if (this.isOver) return;
     if (this.world.nowMs < this.pausedUntilMs) {
-      this.world.at(this.pausedUntilMs, () => this.arrive(run));
+      // What waited is taken in no particular order: timers may be first or last.
+      const atMs = this.pausedUntilMs + this.rng.next() * TIMER_LATE_MS;
+      this.world.at(atMs, () => this.arrive(run));
       return;
     }
     run();

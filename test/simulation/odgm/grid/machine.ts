@@ -86,7 +86,10 @@ export class Machine {
         else this.refused(started.message);
       },
       (cause: unknown) => {
-        if (!loop.isOver) this.around.violation(`start: ${member}: ${errorMessage(cause)}`);
+        if (loop.isOver) return;
+        // As the program does: it ends and is started again.
+        if (isNoSpace(cause) || ground.power.isOff) this.end(ground.power.isOff ? "power" : "kill");
+        else this.around.violation(`start: ${member}: ${errorMessage(cause)}`);
       },
     );
   }
@@ -193,6 +196,10 @@ export class Machine {
       },
     };
   }
+}
+
+function isNoSpace(cause: unknown): boolean {
+  return cause instanceof Error && "code" in cause && cause.code === "FILES_NO_SPACE";
 }
 
 const PREFIX = Buffer.alloc(3);
