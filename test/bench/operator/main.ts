@@ -1,7 +1,7 @@
 // `npm run bench -- operator`: one operator on our runtime and the same on controller-runtime, on a
 // real kube-apiserver, in turns. JSON lines on stdout, progress on stderr. Exit code 1 if a target
 // of the design (section 8) is missed.
-//   --n 100,1000   objects; 10,000 takes about ten minutes a pair
+//   --n 100,1000   objects; 10,000 takes about twenty minutes a pair
 //   --runs 3       pairs per count; what is judged is the median of the pairs' ratios
 //   --rest 60      seconds watched at rest
 //   --only ours    one subject alone: no ratios, nothing is judged

@@ -85,6 +85,15 @@ describe("report", () => {
     expect(lineOf(results, "restart-writes").ok).toBe(false);
   });
 
+  it("fails an edit that waits for ten thousand others", () => {
+    const at = (passesBeforeEdit: number): readonly RunResult[] => [
+      run("ours", { count: 10_000, passesBeforeEdit }),
+      run("controller-runtime", { count: 10_000 }),
+    ];
+    expect(lineOf(at(10_000), "passes-before-edit").ok).toBe(false);
+    expect(lineOf(at(200), "passes-before-edit").ok).toBe(true);
+  });
+
   it("judges nothing where one subject ran alone", () => {
     expect(lineOf([run("ours", {})], "ready")).not.toHaveProperty("ok");
   });

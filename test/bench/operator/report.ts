@@ -110,7 +110,13 @@ const FIGURES: readonly Figure[] = [
   { name: "restart-settled-memory", unit: "MB", read: (run) => run.restartSettledMb },
   { name: "edit-at-rest", unit: "ms", read: (run) => run.idleEditSeconds * 1000 },
   { name: "edit-in-backlog", unit: "ms", read: (run) => run.backlogEditSeconds * 1000 },
-  { name: "passes-before-edit", unit: "1", read: (run) => run.passesBeforeEdit },
+  {
+    name: "passes-before-edit",
+    unit: "1",
+    read: (run) => run.passesBeforeEdit,
+    // What an edit goes before: a tenth of the backlog passes while it is sent, applied and seen.
+    target: { text: "< 1000", n: 10_000, ok: (value) => value < 1_000 },
+  },
   { name: "delete", unit: "s", read: (run) => run.deleteSeconds },
 ];
 
