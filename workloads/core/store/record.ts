@@ -36,7 +36,7 @@ const ENTRIES = 4;
 
 /** One entry as field `entries` of oprc.ObjData. */
 export function writeEntryField(writer: WireWriter, entry: Entry): void {
-  writer.bytes(ENTRIES, encodeMapEntry(entry));
+  writer.message(ENTRIES, (fields) => fields.text(1, entry.key).bytes(2, entry.value));
 }
 
 /** Bytes that the entries take inline. */

@@ -1,4 +1,5 @@
-// Entries on their way into the state, the digests by which replicas compare theirs, and the end of
+// Entries on their way into the state, some at a time, so that neither the writes that others wait
+// for nor their messages stand behind a long queue; the digests by which replicas compare theirs, and the end of
 // entries that the state on disk has made needless.
 import { assert } from "#api/base/index.ts";
 import type { Entry, LogIndex, MemberId, RaftNode } from "#workloads/core/raft/index.ts";
@@ -27,6 +28,8 @@ export interface ApplierReplica {
 export class Applier {
   private readonly replica: ApplierReplica;
   private compactedTo: LogIndex = 0;
+  private waiting: readonly Entry[] = [];
+  private next = 0;
 
   constructor(replica: ApplierReplica) {
     this.replica = replica;
@@ -35,17 +38,44 @@ export class Applier {
   /** The core was ended: what it was told of the log is forgotten. */
   reset(): void {
     this.compactedTo = 0;
+    this.drop();
+  }
+
+  /** What waits goes nowhere: another state takes the place of this one. */
+  drop(): void {
+    this.waiting = [];
+    this.next = 0;
+  }
+
+  /** Committed entries, behind those that wait. How many there are, the core bounds in bytes. */
+  add(entries: readonly Entry[]): void {
+    const left = this.waiting.slice(this.next);
+    this.waiting = left.length === 0 ? entries : [...left, ...entries];
+    this.next = 0;
+  }
+
+  get hasWork(): boolean {
+    return this.next < this.waiting.length;
   }
 
   /**
-   * Applies committed entries in order and tells who asked for them. Throws STORE_DAMAGED if the
-   * state cannot be read, and what the machine throws: the state is of no use then.
+   * Applies entries in order until none is left or `isOver` says so after one of them, and tells who
+   * asked for them. Throws STORE_DAMAGED if the state cannot be read, and what the machine throws:
+   * the state is of no use then.
    */
-  apply(entries: readonly Entry[]): void {
-    for (const entry of entries) this.applyEntry(entry);
+  apply(isOver: () => boolean): void {
+    for (let entry = this.take(); entry !== undefined; entry = isOver() ? undefined : this.take()) {
+      this.applyEntry(entry);
+    }
     const { state } = this.replica.holdings;
     state.flush();
     this.replica.step({ kind: "applied", index: state.applied });
+  }
+
+  private take(): Entry | undefined {
+    const entry = this.waiting[this.next];
+    this.next += 1;
+    return entry;
   }
 
   private applyEntry(entry: Entry): void {

@@ -8,7 +8,7 @@
 //   begin    | group varint | snapshot text |
 //   chunk    | group varint | snapshot text | { key bytes, flag u8, index varint, value bytes } |
 //   end      | group varint | snapshot text | record bytes | frame bytes |
-import type { GroupId, LogIndex } from "#workloads/core/raft/index.ts";
+import type { GroupId, GroupMessage, LogIndex } from "#workloads/core/raft/index.ts";
 import { ByteReader, ByteWriter, GROUP_ID_MAX } from "#workloads/core/raft/index.ts";
 
 /** Bytes of one message, but for one that holds a single larger thing. */
@@ -177,4 +177,27 @@ function readItem(reader: ByteReader): SnapshotItem {
   const index = reader.varint();
   if (key.byteLength < 6) reader.fail();
   return { key, index, value: hasValue ? reader.bytes(reader.remaining) : undefined };
+}
+
+/** Messages in parts that fit into a frame, unless one alone does not. */
+export function partsOf(messages: readonly GroupMessage[]): readonly (readonly GroupMessage[])[] {
+  const parts: GroupMessage[][] = [];
+  let bytes = 0;
+  for (const item of messages) {
+    const size = sizeOf(item);
+    const part = parts.at(-1);
+    if (part === undefined || bytes + size > FRAME_BYTES_MAX) {
+      parts.push([item]);
+      bytes = size;
+    } else {
+      part.push(item);
+      bytes += size;
+    }
+  }
+  return parts;
+}
+
+function sizeOf({ message }: GroupMessage): number {
+  if (message.kind !== "append") return 64;
+  return message.entries.reduce((bytes, { data }) => bytes + data.byteLength + 16, 64);
 }

@@ -168,7 +168,12 @@ export interface GroupSettings {
 
 /** What {@link GroupSettings} are if nothing is said: 5 s without anything to do and it sleeps. */
 export const DEFAULT_GROUP_SETTINGS: GroupSettings = {
-  raft: { quiesceTicks: 100, forwardProposals: false, applyBytesMax: 256 << 10 },
+  raft: {
+    quiesceTicks: 100,
+    forwardProposals: false,
+    applyBytesMax: 256 << 10,
+    lazyCommit: true,
+  },
   logEntriesMax: 10_000,
   logBytesMax: 32 << 20,
   digestEntries: DIGEST_INTERVAL_ENTRIES,

@@ -23,13 +23,7 @@ import type { StoreWrite } from "#workloads/core/store/index.ts";
 
 import { PeerBoard } from "./board.ts";
 import type { HostMessage, PeerNote } from "./frames.ts";
-import {
-  decodeAnswer,
-  decodeMessage,
-  encodeAnswer,
-  encodeMessage,
-  FRAME_BYTES_MAX,
-} from "./frames.ts";
+import { decodeAnswer, decodeMessage, encodeAnswer, encodeMessage, partsOf } from "./frames.ts";
 import type { Group, GroupOptions } from "./group.ts";
 import { copyOf } from "./keys.ts";
 import type { StatePlace } from "./log.ts";
@@ -46,6 +40,8 @@ const { tickMs } = DEFAULT_SETTINGS;
 const ANSWER_MS = 2_000;
 /** A turn hands over to the event loop after this, whatever is left to do. */
 const TURN_MS = 8;
+/** Entries are applied for so long, one per group at least, before others have their turn. */
+const APPLY_MS = 1;
 /** Ticks between two looks at what groups shall become. */
 const STEER_TICKS = 4;
 /** Ticks between two samples of how far groups have got. */
@@ -81,12 +77,14 @@ export class GroupHost implements ReplicaHost<Replica>, GroupCommitMember {
   private readonly replicas = new Map<GroupId, Replica>();
   private readonly restless = new Set<Replica>();
   private readonly talkative = new Set<Replica>();
+  private readonly applying = new Set<Replica>();
   private readonly sweeper: Sweeper;
   private readonly sender: SnapshotSender;
   private readonly receiver: SnapshotReceiver;
   private readonly stopTicking: StopTimer;
   private lastRequest: RequestId = 0;
   private isScheduled = false;
+  private isApplyingSoon = false;
   private isRunning = false;
   private isClosed = false;
   private arePeersStale = false;
@@ -139,6 +137,7 @@ export class GroupHost implements ReplicaHost<Replica>, GroupCommitMember {
     this.replicas.delete(replica.id);
     this.restless.delete(replica);
     this.talkative.delete(replica);
+    this.applying.delete(replica);
     this.receiver.drop(replica.id);
     this.configChanged();
   }
@@ -147,7 +146,7 @@ export class GroupHost implements ReplicaHost<Replica>, GroupCommitMember {
   resign(forMs: number): void {
     this.resignedUntilMs = this.world.clock.monotonicMs() + forMs;
     for (const replica of this.replicas.values()) {
-      replica.prefer();
+      replica.leading.prefer();
       this.restless.add(replica);
     }
     this.steer();
@@ -207,6 +206,19 @@ export class GroupHost implements ReplicaHost<Replica>, GroupCommitMember {
     this.schedule();
   }
 
+  /**
+   * Entries are applied in a turn of their own: what was written and sent meanwhile is on its way.
+   */
+  hasEntries(replica: Replica): void {
+    this.applying.add(replica);
+    if (this.isApplyingSoon || this.isClosed) return;
+    this.isApplyingSoon = true;
+    this.world.timers.endOfTurn(() => {
+      this.isApplyingSoon = false;
+      this.applyTurn();
+    });
+  }
+
   configChanged(): void {
     this.arePeersStale = true;
   }
@@ -248,6 +260,19 @@ export class GroupHost implements ReplicaHost<Replica>, GroupCommitMember {
     if (this.arePeersStale) this.refreshPeers();
     this.isRunning = false;
     // Commands that were proposed while the turn told somebody of others are of the next one.
+    if (this.node.hasEffects || this.talkative.size > 0) this.schedule();
+  }
+
+  private applyTurn(): void {
+    if (this.isClosed) return;
+    this.isRunning = true;
+    const { clock } = this.world;
+    const startedAtMs = clock.monotonicMs();
+    const isOver = (): boolean => clock.monotonicMs() - startedAtMs >= APPLY_MS;
+    const replicas = [...this.applying];
+    this.applying.clear();
+    for (const replica of replicas) if (replica.applySome(isOver)) this.hasEntries(replica);
+    this.isRunning = false;
     if (this.node.hasEffects || this.talkative.size > 0) this.schedule();
   }
 
@@ -382,7 +407,7 @@ export class GroupHost implements ReplicaHost<Replica>, GroupCommitMember {
       case "removed": {
         const replica = this.replicas.get(message.group);
         if (replica === undefined) done(false);
-        else replica.hasLetGoOf(from, done);
+        else replica.leading.hasLetGoOf(from, done);
         return;
       }
       case "begin":
@@ -451,8 +476,8 @@ export class GroupHost implements ReplicaHost<Replica>, GroupCommitMember {
 
   private askForTheAdrift(): void {
     for (const replica of this.replicas.values()) {
-      if (!replica.isAdrift) continue;
-      for (const member of replica.wantedMembers) {
+      if (!replica.leading.isAdrift) continue;
+      for (const member of replica.leading.wanted.members) {
         this.speak(member, "control", { kind: "removed", group: replica.id }, (isSo) => {
           if (isSo === true) replica.letGo();
         });
@@ -472,27 +497,4 @@ export class GroupHost implements ReplicaHost<Replica>, GroupCommitMember {
   private ping(member: MemberId): void {
     this.speak(member, "control", { kind: "ping" }, () => undefined);
   }
-}
-
-/** Messages in parts that fit into a frame, unless one alone does not. */
-function partsOf(messages: readonly GroupMessage[]): readonly (readonly GroupMessage[])[] {
-  const parts: GroupMessage[][] = [];
-  let bytes = 0;
-  for (const item of messages) {
-    const size = sizeOf(item);
-    const part = parts.at(-1);
-    if (part === undefined || bytes + size > FRAME_BYTES_MAX) {
-      parts.push([item]);
-      bytes = size;
-    } else {
-      part.push(item);
-      bytes += size;
-    }
-  }
-  return parts;
-}
-
-function sizeOf({ message }: GroupMessage): number {
-  if (message.kind !== "append") return 64;
-  return message.entries.reduce((bytes, { data }) => bytes + data.byteLength + 16, 64);
 }

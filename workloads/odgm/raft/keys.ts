@@ -9,7 +9,7 @@
 import { assert } from "#api/base/index.ts";
 import type { GroupId, LogIndex } from "#workloads/core/raft/index.ts";
 import type { StoreRange } from "#workloads/core/store/index.ts";
-import { afterShard, shardKey } from "#workloads/core/store/index.ts";
+import { afterShard, byteText, shardKey } from "#workloads/core/store/index.ts";
 
 const LOG = 0xf0;
 const HARD = 0xf1;
@@ -83,10 +83,7 @@ export function withNumber(key: Uint8Array, number: number): Uint8Array {
 }
 
 /** The key as a text of one character per byte: equal and ordered as the bytes are. */
-export function keyText(key: Uint8Array): string {
-  // Keys have at most 1,200 bytes, so they are few enough for arguments.
-  return String.fromCharCode(...key);
-}
+export const keyText = byteText;
 
 /** The inverse of {@link keyText}. */
 export function keyBytes(text: string): Uint8Array {

@@ -19,6 +19,8 @@ export interface ReplicaHost<R> {
   schedule(): void;
   /** It has commands that are not proposed yet. */
   hasCommands(replica: R): void;
+  /** It has committed entries to apply. */
+  hasEntries(replica: R): void;
   /** It was closed by its user. */
   closed(replica: R): void;
   /** Its peers may be others. */

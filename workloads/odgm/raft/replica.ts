@@ -5,7 +5,6 @@ import { assert, errorMessage } from "#api/base/index.ts";
 import type {
   Configuration,
   Effects,
-  Entry,
   GroupId,
   LogBase,
   LogIndex,
@@ -52,7 +51,8 @@ export class Replica implements Group {
   readonly log: Logger;
   private readonly options: GroupOptions;
   private readonly settings: GroupSettings;
-  private readonly leading: Leading;
+  /** What it does for the shape of its group. */
+  readonly leading: Leading;
   private readonly holdings: Holdings;
   private readonly applier: Applier;
   /** Counts how often the core was opened: writes of an earlier time must not count for a later. */
@@ -279,25 +279,10 @@ export class Replica implements Group {
     this.host.closed(this);
   }
 
-  /** True if it should ask whether the group has let go of it: it may have missed that. */
-  get isAdrift(): boolean {
-    return this.leading.isAdrift;
-  }
-
-  /** Who may know. */
-  get wantedMembers(): readonly MemberId[] {
-    return this.leading.wanted.members;
-  }
-
   /** The leader has said so. */
   letGo(): void {
     this.leading.letGo();
     this.changed();
-  }
-
-  /** See {@link Leading.hasLetGoOf}. */
-  hasLetGoOf(member: MemberId, done: (isSo: boolean) => void): void {
-    this.leading.hasLetGoOf(member, done);
   }
 
   /** What a snapshot of the stored state must be labelled with. */
@@ -332,7 +317,10 @@ export class Replica implements Group {
 
   /** What a write of the core comes to; to be told with {@link wrote} when it is durable. */
   writesOf(persist: Persist, place: StatePlace | undefined): readonly StoreWrite[] {
-    if (place !== undefined) this.isRestoring = true;
+    if (place !== undefined) {
+      this.isRestoring = true;
+      this.applier.drop();
+    }
     return this.holdings.writesOf(persist, place);
   }
 
@@ -358,7 +346,10 @@ export class Replica implements Group {
   take(effects: Effects): void {
     if (effects.role !== undefined) this.roleChanged(effects.role);
     for (const outcome of effects.proposals) this.requests.proposed(outcome);
-    if (effects.apply.length > 0) this.apply(effects.apply);
+    if (effects.apply.length > 0) {
+      this.applier.add(effects.apply);
+      this.host.hasEntries(this);
+    }
     for (const outcome of effects.reads) this.requests.answered(outcome);
     for (const trace of effects.traces) this.note(trace);
     if (effects.diverged !== undefined) {
@@ -384,9 +375,15 @@ export class Replica implements Group {
     this.options.onChange?.();
   }
 
-  private apply(entries: readonly Entry[]): void {
+  /** Applies some of what is committed; false if nothing is left. */
+  applySome(isOver: () => boolean): boolean {
+    if (this.applier.hasWork) this.apply(isOver);
+    return this.applier.hasWork;
+  }
+
+  private apply(isOver: () => boolean): void {
     try {
-      this.applier.apply(entries);
+      this.applier.apply(isOver);
     } catch (cause: unknown) {
       // What was applied of it goes nowhere: the state is replaced, or never used again.
       if (isDamage(cause)) this.rebuild(`the state is damaged: ${errorMessage(cause)}`);
@@ -472,11 +469,6 @@ export class Replica implements Group {
   /** About once a second. */
   sample(): void {
     this.leading.sample(this.raft?.commitIndex ?? 0);
-  }
-
-  /** Election timeouts by who shall lead. */
-  prefer(): void {
-    this.leading.prefer();
   }
 
   /** Takes one step towards what is wanted; false if there is nothing left to do. */

@@ -15,8 +15,10 @@ import { encodeCommands } from "./commands.ts";
 import type { CommandOutcome, ReadReady } from "./group.ts";
 import type { GroupObserver } from "./ports.ts";
 
-/** Commands of one entry: below what one append carries. */
+/** Commands of one entry: below what one append carries, */
 const BATCH_BYTES_MAX = 96 << 10;
+/** and so few that an entry is applied, and answered, in about a millisecond. */
+const BATCH_COMMANDS_MAX = 32;
 /** Commands of a lost leadership get their outcome within this many ticks, or are unknown. */
 const LINGER_TICKS = 24;
 
@@ -76,7 +78,9 @@ export class Requests {
     let batch: Queued[] = [];
     let bytes = 0;
     for (const command of queue) {
-      if (batch.length > 0 && bytes + command.data.byteLength > BATCH_BYTES_MAX) {
+      const isFull =
+        batch.length === BATCH_COMMANDS_MAX || bytes + command.data.byteLength > BATCH_BYTES_MAX;
+      if (batch.length > 0 && isFull) {
         proposals.push(this.propose(batch, bytes));
         batch = [];
         bytes = 0;

@@ -67,6 +67,10 @@ export class GroupState implements GroupWriter, GroupCommitMember {
   private readonly batches = new Map<number, string[]>();
   private readonly sealedAt = new Map<number, LogIndex>();
   private writes: StoreWrite[] = [];
+  /** What this entry read last: what is set has nearly always been read just before. */
+  private last: { readonly text: string; readonly value: StoreValue | undefined } | undefined;
+  /** Room for what is hashed; nothing keeps it. */
+  private scratch = new Uint8Array(1024);
   private index: LogIndex;
   private unsealed = 0;
   /** Everything up to here is in the store, and on the disk before anything that is added now. */
@@ -102,8 +106,11 @@ export class GroupState implements GroupWriter, GroupCommitMember {
   }
 
   get(key: Uint8Array): StoreValue | undefined {
-    const pending = this.pending.get(keyText(key));
-    return pending === undefined ? this.stored(key) : pending.value;
+    const text = keyText(key);
+    const pending = this.pending.get(text);
+    const value = pending === undefined ? this.stored(key) : pending.value;
+    this.last = { text, value };
+    return value;
   }
 
   private stored(key: Uint8Array): StoreValue | undefined {
@@ -149,18 +156,20 @@ export class GroupState implements GroupWriter, GroupCommitMember {
     assert(index > this.index, `entry ${index} was applied before`);
     this.index = index;
     this.unsealed += 1;
+    this.last = undefined;
   }
 
   /** As {@link GroupWriter.set}; `index` if it is not of the entry that is being applied. */
   set(key: Uint8Array, value: Uint8Array | undefined, index: LogIndex = this.index): void {
     const { committer } = this.options;
     const text = keyText(key);
-    const old = this.get(key);
+    const old = this.last?.text === text ? this.last.value : this.get(key);
     if (old !== undefined) this.count(key, old, -1);
     const next = value === undefined ? undefined : { value, index };
     if (next !== undefined) this.count(key, next, 1);
     const batch = committer.openBatch;
     this.pending.set(text, { key, value: next, batch });
+    this.last = undefined;
     const keys = this.batches.get(batch);
     if (keys === undefined) this.batches.set(batch, [text]);
     else keys.push(text);
@@ -170,13 +179,15 @@ export class GroupState implements GroupWriter, GroupCommitMember {
   private count(key: Uint8Array, value: StoreValue, sign: 1 | -1): void {
     const size = key.byteLength + value.value.byteLength;
     // The prefix is the replica's own affair.
-    const hashed = new Uint8Array(size - 4 + 6);
+    const length = size - 4 + 6;
+    if (length > this.scratch.byteLength) this.scratch = new Uint8Array(2 * length);
+    const hashed = this.scratch;
+    hashed.set(key, 2);
     const view = new DataView(hashed.buffer);
     view.setUint16(0, key.byteLength);
     view.setUint32(2, value.value.byteLength);
-    hashed.set(key.subarray(4), 6);
     hashed.set(value.value, 2 + key.byteLength);
-    this.digest ^= this.options.hasher(hashed);
+    this.digest ^= this.options.hasher(hashed.subarray(0, length));
     this.bytes += sign * size;
   }
 
