@@ -31,7 +31,7 @@ const AGAIN_MAX_MS = 500;
 
 /** What a target is reached by. */
 export interface MoveTargetOptions {
-  readonly member: Member;
+  readonly member: Pick<Member, "incarnation" | "mayGrow" | "owner" | "peers">;
   readonly collection: ServedCollection;
   readonly partition: number;
   /** Throws if the source has no business with it any more; asked before every attempt. */

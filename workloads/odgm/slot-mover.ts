@@ -54,16 +54,22 @@ export function moveProgressOf(
   });
 }
 
+/** The member, as far as moves need it. */
+export type MoverHost = Pick<
+  Member,
+  "collections" | "incarnation" | "mayGrow" | "noteChange" | "owner" | "peers" | "watch"
+>;
+
 /** See the top of the file. */
 export class SlotMover {
-  readonly #member: Member;
+  readonly #member: MoverHost;
   readonly #log: Logger;
   readonly #running = new Map<Shard, Moving>();
   readonly #unwatch: () => void;
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
 
-  constructor(member: Member, log: Logger) {
+  constructor(member: MoverHost, log: Logger) {
     this.#member = member;
     this.#log = log;
     this.#unwatch = member.watch(() => this.#look());
@@ -109,7 +115,7 @@ export class SlotMover {
 class Interrupted extends Error {}
 
 interface MovingParts {
-  readonly member: Member;
+  readonly member: MoverHost;
   readonly collection: ServedCollection;
   readonly shard: Shard;
   readonly slots: ShardSlots;

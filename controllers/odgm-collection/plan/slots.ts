@@ -33,7 +33,10 @@ export interface PlannedSlots {
 }
 
 /** Reads the moves out of what members say. */
-export function slotsSeen(observed: Observed, committed: CollectionSpec | undefined): SlotsSeen {
+export function slotsSeen(
+  observed: Pick<Observed, "members">,
+  committed: CollectionSpec | undefined,
+): SlotsSeen {
   if (committed === undefined) return NO_SLOTS_SEEN;
   const progress = new Map<bigint, number>();
   for (const seen of observed.members.values()) {
