@@ -30,11 +30,14 @@ class SilentNetwork {
 
   listen(): Promise<number> {
     return new Promise((resolve) => {
-      this.#server.listen(0, "127.0.0.1", () => {
-        const address = this.#server.address();
-        resolve(typeof address === "object" && address !== null ? address.port : 0);
-      });
+      this.#server.listen(0, "127.0.0.1", () => resolve(this.port));
     });
+  }
+
+  /** Where it listens. */
+  get port(): number {
+    const address = this.#server.address();
+    return typeof address === "object" && address !== null ? address.port : 0;
   }
 
   /** No byte of the connections so far arrives any more, and none of them ends. */
@@ -76,12 +79,13 @@ beforeEach(async () => {
     });
   });
   network = new SilentNetwork(server.port);
-  link = new StreamClient({
-    target: { address: `127.0.0.1:${await network.listen()}` },
-    service: "DataStream",
-    log: silentLogger,
-  });
+  link = linkTo(await network.listen());
 });
+
+function linkTo(port: number, options: Readonly<Record<string, number>> = {}): StreamClient {
+  const target = { address: `127.0.0.1:${port}`, options };
+  return new StreamClient({ target, service: "DataStream", log: silentLogger });
+}
 
 afterEach(async () => {
   link.close();
@@ -108,6 +112,9 @@ describe("a link", () => {
   });
 
   it("is away while calls would wait for a connection, and is tried again after a while", async () => {
+    link.close();
+    const pings = { "grpc.keepalive_time_ms": 100, "grpc.keepalive_timeout_ms": 200 };
+    link = linkTo(network.port, pings);
     expect(link.isAway).toBe(false);
     await ask(5_000);
     network.swallowNew = true;

@@ -17,6 +17,8 @@ import { eventually } from "./kube.ts";
 
 const CLIENTS = 9;
 const PAUSE_MS = 30;
+/** Of one partition. */
+const OBJECTS_AT_ONCE = 2;
 /** An object is left alone after so many operations, or after one of unknown outcome. */
 const OPERATIONS_PER_OBJECT = 40;
 /** What the gateway is told, and how long an answer of it is waited for. */
@@ -175,7 +177,7 @@ export class Traffic {
     this.#lastMs = Array.from({ length: partitions }, () => now);
     this.#counts = Array.from({ length: partitions }, () => 0);
     this.#silenceMs = Array.from({ length: partitions }, () => 0);
-    this.#live = Array.from({ length: 2 * partitions }, (_, slot) => ({
+    this.#live = Array.from({ length: OBJECTS_AT_ONCE * partitions }, (_, slot) => ({
       id: idIn(`k${slot}-0`, slot % partitions, partitions),
       count: 0,
       epoch: 0,
@@ -276,9 +278,12 @@ export class Traffic {
   }
 
   async #run(client: number): Promise<void> {
-    const connection = new Connection(this.#addresses, client);
+    const gateways = this.#addresses.length;
+    const connection = new Connection(this.#addresses, client % gateways);
+    const partition = Math.floor(client / gateways) % this.#partitions;
     for (let turn = 0; !this.#isOver; turn += 1) {
-      const live = this.#live[(client + turn) % this.#live.length];
+      // Its own partition, so that what stands still elsewhere does not stop it.
+      const live = this.#live[partition + this.#partitions * (turn % OBJECTS_AT_ONCE)];
       if (live === undefined) throw new Error("there are objects");
       const { id } = live;
       live.count += 1;

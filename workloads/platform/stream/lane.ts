@@ -23,8 +23,8 @@ interface Pending {
   sent: boolean;
 }
 
-/** A connection that takes longer to make is not waited for. */
-const CONNECT_MS = 2_500;
+/** A connection that takes longer to make is not waited for; it may come up for the next call. */
+const CONNECT_MS = 1_000;
 /**
  * After so long another connection is tried, to where the name points by then. grpc-js has no such
  * limit, and the kernel's own is two minutes; each one given up keeps a socket until then.
@@ -32,10 +32,10 @@ const CONNECT_MS = 2_500;
 const RECONNECT_MS = 3_000;
 /** A connection is given up when it has been silent for both of these together. */
 const PING_OPTIONS = { "grpc.keepalive_time_ms": 2_000, "grpc.keepalive_timeout_ms": 5_000 };
-/** Whoever is not connected after so long is better asked last ... */
+/** Whoever is not connected after so long, or was lost just now, is better asked last ... */
 const AWAY_AFTER_MS = 250;
-/** ... but not for longer than this after a failure: nobody else finds out that it is back. */
-const AWAY_FOR_MS = 1_000;
+/** ... but not for longer than this after the loss: nobody else finds out that it is back. */
+const AWAY_FOR_MS = 500;
 const SWEEP_MS = 25;
 const EMPTY = new Uint8Array(0);
 
@@ -86,7 +86,7 @@ export class StreamLane {
   /** See `StreamClient.isAway`. */
   get isAway(): boolean {
     const now = performance.now();
-    if (this.#stream === undefined && now - this.#lostAtMs > AWAY_FOR_MS) return false;
+    if (this.#stream === undefined) return now - this.#lostAtMs < AWAY_FOR_MS;
     const sinceMs = this.#unconnectedSinceMs;
     return sinceMs !== undefined && now - sinceMs > AWAY_AFTER_MS;
   }
