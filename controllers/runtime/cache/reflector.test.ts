@@ -300,6 +300,46 @@ describe("a reflector", () => {
     await world.end();
   });
 
+  it.each([true, false])(
+    "sees that the server went back in time and counts on (streaming lists: %s)",
+    async (streamingLists) => {
+      const world = setUp({ streamingLists });
+      add(world.server, "kept", "old");
+      await world.clock.advance(1_000);
+      const backup = world.server.storage.backup();
+      add(world.server, "kept", "undone");
+      add(world.server, "gone");
+      for (let index = 0; index < 10; index += 1) add(world.server, `more-${index}`);
+      await world.clock.advance(1_000);
+      world.server.restore(backup, { rewinds: true });
+      // Given out again, to another state, under the version of the one that was undone.
+      add(world.server, "kept", "new");
+      await world.clock.advance(5_000);
+      expect(world.names()).toEqual(["kept"]);
+      const [kept] = [...world.store.values()] as { readonly data?: { readonly text: string } }[];
+      expect(kept?.data?.text).toBe("new");
+      expect(await world.relists()).toEqual({ initial: 1, rewound: 1 });
+      await world.end();
+    },
+  );
+
+  it("lists anew every hour, whatever the versions say", async () => {
+    const world = setUp();
+    const backup = world.server.storage.backup();
+    add(world.server, "gone");
+    await world.clock.advance(1_000);
+    world.server.restore(backup, { rewinds: true });
+    for (let index = 0; index < 10; index += 1) add(world.server, `more-${index}`);
+    // The version that was seen last is reached again before anybody asks.
+    await world.clock.advance(5_000);
+    expect(await world.relists()).toEqual({ initial: 1 });
+    expect(world.names()).toContain("gone");
+    await world.clock.advance(3_600_000 + 600_000);
+    expect(world.names()).not.toContain("gone");
+    expect(world.names()).toHaveLength(10);
+    await world.end();
+  });
+
   it("never shows half of a streaming list", async () => {
     let broken = 0;
     const world = setUp({

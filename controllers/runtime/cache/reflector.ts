@@ -7,8 +7,14 @@
 //   bookmarks allow is dead and is opened again from the same point.
 // - 410 leads to a new list, which replaces the store in one step; what vanished meanwhile is told
 //   as gone.
+// - After a break the server's data may be older than what was seen (a backup of etcd): a watch from
+//   a version that it has not reached again is accepted and silent, so the version is asked for. Where
+//   the same versions were given out anew before that, only the list that is made every hour shows it.
+//   Source: docs/decisions/0017.
 // Lists ask for the most recent state (no resourceVersion), so a lagging server cannot take the
 // store back in time.
+
+import { isDeepStrictEqual } from "node:util";
 
 import type { Counter, Histogram } from "prom-client";
 
@@ -26,6 +32,7 @@ import { keyOf, keyText } from "../kinds/kind.ts";
 import type { Metrics } from "../lifecycle/metrics.ts";
 import type { CancelTimer, World } from "../lifecycle/timers.ts";
 import { backoffMs, sleep } from "../lifecycle/timers.ts";
+import { partial, readBookmark } from "./bookmark.ts";
 import { decodeObject } from "./decode.ts";
 import { compareVersions } from "./resource-version.ts";
 import type { Store } from "./store.ts";
@@ -50,7 +57,7 @@ export interface ReflectorOptions {
 }
 
 /** Why a full list was made. */
-export type RelistReason = "initial" | "expired" | "rejected" | "stuck";
+export type RelistReason = "initial" | "expired" | "rejected" | "stuck" | "rewound" | "periodic";
 
 const BACKOFF = { baseMs: 800, maxMs: 30_000 };
 /** The server sends a bookmark every 60 s. */
@@ -65,9 +72,10 @@ const USEFUL_MS = 5_000;
 const CLEAN_MS_MIN = 1_000;
 /** So many failures in a row without one event make the resume point suspect. */
 const STUCK_ATTEMPTS = 12;
+/** A new list is made at least so often; each time after three quarters of it or more. */
+const RELIST_MS = 3_600_000;
 /** Reflectors that wait for the same server come back spread over this time. */
 const RECOVERY_SPREAD_MS = 1_000;
-const INITIAL_EVENTS_END = "k8s.io/initial-events-end";
 
 /** Thrown inside the loop: the resume point is of no use any more. */
 class RelistNeeded extends Error {
@@ -105,6 +113,9 @@ export class Reflector {
   #waitMs = 0;
   /** Since when the stream that is open has told everything; undefined while none does. */
   #followsSinceMs: number | undefined;
+  /** The last stream broke: what is there now may be a server of the past. */
+  #isBroken = false;
+  #relistAtMs = Number.POSITIVE_INFINITY;
   #synced = false;
   readonly #syncWaiters: (() => void)[] = [];
   #lastError = "";
@@ -170,7 +181,12 @@ export class Reflector {
 
   /** One list if needed, and one watch to its end. */
   async #pass(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options.world;
     this.#followsSinceMs = undefined;
+    if (this.#version !== "" && clock.monotonicMs() >= this.#relistAtMs) {
+      this.#version = "";
+      this.#relistReason = "periodic";
+    }
     if (this.#version === "") {
       this.#options.metrics.relists.inc({
         kind: this.#options.kind.kind,
@@ -179,7 +195,32 @@ export class Reflector {
       if (this.#streamingList && (await this.#streamList(signal))) return;
       await this.#pageList(signal);
     }
-    await this.#follow(await this.#open(signal, this.#watchQuery()), signal);
+    const response = await this.#open(signal, this.#watchQuery());
+    try {
+      if (this.#isBroken) await this.#checkVersion(signal);
+    } catch (cause) {
+      response.close();
+      throw cause;
+    }
+    await this.#follow(response, signal);
+  }
+
+  /** Throws if the server's data is older than what was seen of it. */
+  async #checkVersion(signal: AbortSignal): Promise<void> {
+    const { kind, namespace, rest } = this.#options;
+    const response = await rest.call({
+      method: "GET",
+      path: collectionPath(kind, namespace),
+      query: { ...this.#selectorQuery(), limit: "1" },
+      accept: partial("PartialObjectMetadataList"),
+      signal,
+    });
+    const { resourceVersion } = parseList(response.body);
+    const order = compareVersions(resourceVersion, this.#version);
+    if (order !== undefined && order < 0) {
+      throw new RelistNeeded("rewound", `the server is at ${resourceVersion} again`);
+    }
+    this.#isBroken = false;
   }
 
   /** False if the server does not know streaming lists; otherwise list and watch are both done. */
@@ -247,11 +288,14 @@ export class Reflector {
     return transform === undefined ? object : transform(object);
   }
 
-  /** The cached object where nothing has changed, so that a relist does not hold two of each. */
+  /**
+   * The cached object where nothing has changed, so that a relist does not hold two of each. A version
+   * alone does not say so: a restored server gives the same ones out again.
+   */
   #known(object: Live): Live {
     const cached = this.#options.store.get(keyOf(object));
-    return cached?.metadata.uid === object.metadata.uid &&
-      cached.metadata.resourceVersion === object.metadata.resourceVersion
+    return cached?.metadata.resourceVersion === object.metadata.resourceVersion &&
+      isDeepStrictEqual(cached, object)
       ? cached
       : object;
   }
@@ -364,8 +408,11 @@ export class Reflector {
     store.replace(objects, version, namespace === "" ? undefined : namespace, mark);
     this.#version = version;
     this.#seen = version;
-    this.#followsSinceMs = this.#options.world.clock.monotonicMs();
     this.#lastError = "";
+    this.#isBroken = false;
+    const { clock, rng } = this.#options.world;
+    this.#followsSinceMs = clock.monotonicMs();
+    this.#relistAtMs = clock.monotonicMs() + RELIST_MS * (0.75 + rng.next() / 4);
     if (this.#synced) return;
     this.#synced = true;
     for (const resolve of this.#syncWaiters.splice(0)) resolve();
@@ -389,6 +436,7 @@ export class Reflector {
     const nowMs = this.#options.world.clock.monotonicMs();
     if (nowMs - startedAtMs >= HEALTHY_MS) this.#attempt = 0;
     const reason = this.#needsRelist(cause);
+    this.#isBroken = true;
     if (reason !== undefined) {
       this.#version = "";
       this.#relistReason = reason;
@@ -453,16 +501,4 @@ export class Reflector {
 function isOutage(cause: unknown): boolean {
   if (cause instanceof TransportError) return true;
   return cause instanceof ApiError && cause.status >= 500 && cause.retry.kind !== "after";
-}
-
-function readBookmark(object: unknown): { readonly version: string; readonly ends: boolean } {
-  const metadata = (object as { readonly metadata?: Record<string, unknown> } | null)?.metadata;
-  const version = metadata?.["resourceVersion"];
-  if (typeof version !== "string") throw new TransportError("bookmark without a version");
-  const annotations = metadata?.["annotations"] as Record<string, unknown> | undefined;
-  return { version, ends: annotations?.[INITIAL_EVENTS_END] === "true" };
-}
-
-function partial(kind: string): string {
-  return `application/json;as=${kind};g=meta.k8s.io;v=v1`;
 }

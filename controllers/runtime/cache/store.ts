@@ -7,6 +7,8 @@
 // version is old news itself: the object may have been deleted since. Source of the idea: JOSDK 5.3
 // read-cache-after-write, KEP-5647.
 
+import { isDeepStrictEqual } from "node:util";
+
 import type { Logger } from "#api/base/index.ts";
 
 import type { Index } from "../controller/types.ts";
@@ -186,7 +188,8 @@ export class Store {
       listed.add(text);
       if (this.#heldBy(text, object)) continue;
       const previous = this.#objects.get(text);
-      if (previous?.metadata.resourceVersion === object.metadata.resourceVersion) continue;
+      // A restored server gives the same versions out again, for other states.
+      if (previous === object || isDeepStrictEqual(previous, object)) continue;
       this.#store(text, object, previous);
       told.push({ object, previous, gone: false, cause, writer: "" });
     }

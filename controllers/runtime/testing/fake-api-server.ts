@@ -231,10 +231,10 @@ export class FakeApiServer implements Transport {
   }
 
   /** Restarts with an older state, of a backup; see FakeStorage. What is under way is lost. */
-  restore(backup: Backup): void {
+  restore(backup: Backup, options: { readonly rewinds?: boolean } = {}): void {
     this.breakWatches();
     this.#snapshots.clear();
-    this.storage.restore(backup);
+    this.storage.restore(backup, options);
     this.#collectGarbage();
   }
 

@@ -71,6 +71,8 @@ interface KindObjects {
 
 /** The state at one moment, as a backup of etcd holds it. */
 export interface Backup {
+  /** The last one that it knows. */
+  readonly version: number;
   readonly kinds: readonly {
     readonly kind: KindId;
     readonly objects: ReadonlyMap<string, Stored>;
@@ -93,10 +95,16 @@ export class FakeStorage {
   #version = FIRST_VERSION;
   #compacted = FIRST_VERSION;
   #actor = "client";
+  #restores = 0;
 
   /** The version of the last change. */
   get version(): number {
     return this.#version;
+  }
+
+  /** How often it was restored from a backup. */
+  get restores(): number {
+    return this.#restores;
   }
 
   /** Watches may resume after this version and not before. */
@@ -208,17 +216,23 @@ export class FakeStorage {
   /** Everything as it is now. */
   backup(): Backup {
     const kinds = [...this.#kinds.values()];
-    return { kinds: kinds.map(({ kind, byKey }) => ({ kind, objects: new Map(byKey) })) };
+    return {
+      version: this.#version,
+      kinds: kinds.map(({ kind, byKey }) => ({ kind, objects: new Map(byKey) })),
+    };
   }
 
   /**
    * Everything as it was: objects have their old versions again, the next change has a version that
    * nobody has seen, and no watch may resume. So `etcdutl snapshot restore --bump-revision
-   * --mark-compacted` leaves it. Listeners are told of each difference in the name of `restore`.
+   * --mark-compacted` leaves it. With `rewinds` it is done without these: the versions since the
+   * backup are given out once more, to other states. Listeners are told of each difference in the
+   * name of `restore`.
    */
-  restore(backup: Backup): void {
+  restore(backup: Backup, { rewinds = false }: { readonly rewinds?: boolean } = {}): void {
     const differences: HistoryEntry[] = [];
-    this.#version += RESTORE_BUMP;
+    this.#version = rewinds ? backup.version : this.#version + RESTORE_BUMP;
+    this.#restores += 1;
     const kept = new Map(backup.kinds.map(({ kind, objects }) => [kindId(kind), objects]));
     for (const objects of this.#kinds.values()) {
       const before = new Map(objects.byKey);

@@ -39,6 +39,8 @@ export class FakeWatch {
   /** Lines that wait for their time. */
   #late = 0;
   #lateUntilMs = 0;
+  /** Nothing up to this version is told: who resumes has seen it. */
+  #after = 0;
   #failure: Error | undefined;
   #wake: () => void = () => undefined;
   #cancelBookmark: () => void = () => undefined;
@@ -130,7 +132,9 @@ export class FakeWatch {
         this.end();
         return;
       }
-      for (const entry of storage.since(kind, Number(version))) this.#see(entry);
+      // Also where the server is not there yet: then nothing is told until it is.
+      this.#after = Number(version);
+      for (const entry of storage.since(kind, this.#after)) this.#see(entry);
       return;
     }
     let lagMs = 0;
@@ -146,6 +150,7 @@ export class FakeWatch {
 
   #see(entry: HistoryEntry): void {
     if (entry.kind.plural !== this.kind.plural || entry.kind.group !== this.kind.group) return;
+    if (entry.version <= this.#after) return;
     const before = entry.previous !== undefined && this.#selects(entry.previous);
     const after = entry.type !== "DELETED" && this.#selects(entry.stored);
     if (!before && !after) return;
@@ -169,6 +174,7 @@ export class FakeWatch {
 
   #bookmark(annotations: Readonly<Record<string, string>>): void {
     const { storage, kind } = this.#options;
+    if (storage.version < this.#after) return;
     const metadata = { resourceVersion: String(storage.version), annotations };
     const object = { apiVersion: apiVersionOf(kind), kind: kind.kind, metadata };
     this.#push({ type: "BOOKMARK", object, bytes: 0 });

@@ -432,7 +432,7 @@ function finalizersAfter(live: Stored, policy: string | undefined): readonly str
 
 /** Metadata in a write of a custom kind's status is not stored, but counts as the writer's. */
 function saidOf(body: Json): object {
-  return withoutEmpty((body["metadata"] ?? {}));
+  return withoutEmpty(body["metadata"] ?? {});
 }
 
 /** What the writer sent back as managers: none if it emptied the list, else as they were. */

@@ -95,6 +95,19 @@ export const READ_CASES: readonly Case[] = [
     },
   },
   {
+    name: "a version that is not reached yet, as after a restored backup",
+    async run(s) {
+      const { metadata } = await make(s, "a");
+      const resourceVersion = String(Number(metadata.resourceVersion) + 1_000_000);
+      // The server accepts it, and does not say that it has nothing to tell.
+      await s.watch(s.gizmo(), { resourceVersion, allowWatchBookmarks: "true" }, 0, async () => {
+        await make(s, "b");
+        let looks = 10;
+        await s.until(s.gizmo("b"), () => (looks -= 1) < 0);
+      });
+    },
+  },
+  {
     name: "background deletion takes dependents along",
     async run(s) {
       const owner = await make(s, "owner");

@@ -179,6 +179,38 @@ export const CACHE_MUTANTS: readonly Mutant[] = [
     killers: [inReflector("a reflector waits as long as the server asks")],
   },
   {
+    id: "past-server-followed",
+    breaks: "the watch goes on from a version that the restored server has not reached again",
+    file: REFLECTOR,
+    find: "    if (order !== undefined && order < 0) {\n      throw new RelistNeeded(",
+    replace: "    if (order !== undefined && order > 0) {\n      throw new RelistNeeded(",
+    killers: [
+      inReflector(
+        "a reflector sees that the server went back in time and counts on (streaming lists: true)",
+      ),
+    ],
+  },
+  {
+    id: "version-says-all",
+    breaks: "an object under a version that was given out twice stays cached as it never was",
+    file: REFLECTOR,
+    find: "      isDeepStrictEqual(cached, object)\n",
+    replace: "      cached?.metadata.uid === object.metadata.uid\n",
+    killers: [
+      inReflector(
+        "a reflector sees that the server went back in time and counts on (streaming lists: true)",
+      ),
+    ],
+  },
+  {
+    id: "never-lists-anew",
+    breaks: "a cache that was led astray by versions given out twice stays so",
+    file: REFLECTOR,
+    find: '      this.#relistReason = "periodic";\n    }\n',
+    replace: '      this.#relistReason = "periodic";\n      this.#version = this.#seen;\n    }\n',
+    killers: [inReflector("a reflector lists anew every hour, whatever the versions say")],
+  },
+  {
     id: "blind-after-each-break",
     breaks: "streams that keep breaking leave the cache blind for half a minute each time",
     file: REFLECTOR,

@@ -135,6 +135,7 @@ export class SimProcess implements Transport, Timers, Clock {
       await this.running();
     }
     this.#witness(this, request);
+    const { restores } = this.#server.storage;
     const answer = this.#server.request(request);
     if (last === "after") {
       void answer.then(undefined, () => undefined);
@@ -143,7 +144,8 @@ export class SimProcess implements Transport, Timers, Clock {
     try {
       const response = await answer;
       await this.running();
-      this.#remember(request, response);
+      // What a backup has undone meanwhile was never written.
+      if (this.#server.storage.restores === restores) this.#remember(request, response);
       return response;
     } finally {
       await this.running();

@@ -23,6 +23,10 @@ const WEATHER_STEPS = 4;
 /** At so many of the steps somebody takes a backup, and so many of the faults restore the last one. */
 const BACKUP_SHARE = 0.3;
 const RESTORE_SHARE = 0.15;
+/** Of the restored servers so many give the same versions out again. */
+const REWIND_SHARE = 0.35;
+/** Until the hourly list of a cache that nothing else has told of it. */
+const SETTLE_REWOUND_MS_MAX = 4_500_000;
 
 /** Runs one seed. Throws only if the simulation itself is broken. */
 export async function simulate<W = SimWorld>(simulation: Simulation<W>): Promise<SimulationReport> {
@@ -177,9 +181,13 @@ class Run<W> {
   #fault(): string {
     const { dice, faults, alive, clock } = this.#sim;
     const process = alive.length === 0 ? undefined : dice.pick(alive);
-    if (dice.chance(RESTORE_SHARE) && this.#sim.restore(dice.int(0, 5_000))) {
-      faults.count("restore");
-      return "the API server is restored from a backup";
+    if (dice.chance(RESTORE_SHARE)) {
+      const rewinds = dice.chance(REWIND_SHARE);
+      if (this.#sim.restore(dice.int(0, 5_000), { rewinds })) {
+        const name = rewinds ? "restore-rewound" : "restore";
+        faults.count(name);
+        return `the API server is restored from a backup: ${name}`;
+      }
     }
     if (process === undefined || dice.chance(0.5)) return `watches: ${faults.disturbWatches()}`;
     const delayMs = dice.int(0, 20_000);
@@ -209,7 +217,9 @@ class Run<W> {
     let troubles: readonly string[] = [];
     this.#mend(0);
     await clock.advance((faults.counts["watch-silence"] ?? 0) > 0 ? SILENCE_MS : 5_000);
-    for (let round = 1; clock.monotonicMs() - startedAtMs < SETTLE_MS_MAX; round += 1) {
+    const isRewound = (faults.counts["restore-rewound"] ?? 0) > 0;
+    const limitMs = isRewound ? SETTLE_REWOUND_MS_MAX : SETTLE_MS_MAX;
+    for (let round = 1; clock.monotonicMs() - startedAtMs < limitMs; round += 1) {
       if (this.#isStopped) return false;
       this.#mend(round);
       await clock.advance(SETTLE_STEP_MS);

@@ -105,14 +105,15 @@ export class SimWorld {
 
   /**
    * The server is restored from the last backup and is down for so long: what was written since has
-   * never been. False if there is no backup.
+   * never been. With `rewinds`, versions go back, too, and are given out once more. False if there
+   * is no backup.
    */
-  restore(downMs: number): boolean {
+  restore(downMs: number, options: { readonly rewinds?: boolean } = {}): boolean {
     if (this.#backup === undefined) return false;
     this.restoredAtMs = this.clock.monotonicMs();
     for (const process of this.processes) process.ownWrites.clear();
     this.faults.outage(downMs);
-    this.server.restore(this.#backup);
+    this.server.restore(this.#backup, options);
     return true;
   }
 
