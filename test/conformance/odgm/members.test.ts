@@ -175,9 +175,9 @@ describe("generations", () => {
       want: { code: "UNSUPPORTED" },
     },
     {
-      name: "slots that move",
+      name: "slots that go without a move",
       more: { slots: [{ first: 0, last: 4095, partition: 0 }] },
-      want: { code: "UNSUPPORTED" },
+      want: { code: "INVALID_SPEC" },
     },
     { name: "slots with a gap", more: { slots: [] }, want: { code: "INVALID_SPEC" } },
     { name: "no members", more: { members: [] }, want: { code: "INVALID_SPEC" } },
