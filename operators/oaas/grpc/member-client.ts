@@ -23,6 +23,7 @@ import type { MemberTarget, MemberView } from "#controllers/odgm-collection/port
 import { methodDefinition } from "./definition.ts";
 import type { OwnCertificate } from "./identity.ts";
 import { clientCredentials } from "./identity.ts";
+import { plainWords } from "./plain-words.ts";
 
 const getStatusWatch = methodDefinition(OdgmAdmin.method.watchStatus);
 const format = methodDefinition(OdgmAdmin.method.format);
@@ -159,7 +160,9 @@ export class MemberClient {
       this.#failures = 0;
       this.#set({ kind: "known", status });
     });
-    stream.on("error", (error: ServiceError) => this.#retry(error.details || error.message));
+    stream.on("error", (error: ServiceError) => {
+      this.#retry(plainWords(error.details || error.message));
+    });
     stream.on("end", () => this.#retry("the member ended the watch"));
   }
 
