@@ -34,6 +34,7 @@ export class Expander {
   readonly #onGeneration: (spec: CollectionSpec) => Promise<void> | void;
   #shape: Shape;
   #isOver = false;
+  #told = 0n;
   #running: Promise<void> = Promise.resolve();
   committed: CollectionSpec | undefined;
   groups: readonly GroupSeen[] = [];
@@ -112,15 +113,15 @@ export class Expander {
       const to = at ?? this.#grid.pod(0);
       await to.admin.propose({ expectedGeneration, wanted: next.spec }, CALL);
     }
-    let isNews = false;
     for (const { ordinal, admin } of this.#grid.pods) {
       const member = members.get(ordinal);
       const isBehind = member?.kind === "known" && member.status.generation < next.spec.generation;
-      if (!isBehind) continue;
-      await admin.apply({ spec: next.spec }, CALL);
-      isNews = true;
+      if (isBehind) await admin.apply({ spec: next.spec }, CALL);
     }
-    if (isNews) await this.#onGeneration(next.spec);
+    // An answer may be lost: what was handed out is told once, by a pass that got so far.
+    if (next.spec.generation === this.#told) return;
+    this.#told = next.spec.generation;
+    await this.#onGeneration(next.spec);
   }
 
   #wanted(observed: Observed, committed: CollectionSpec | undefined): WantedCollection {
