@@ -1,8 +1,10 @@
-// The simulation of the object data grid's cores: seeds are Raft groups and Mst groups in turn.
+// The simulation of the object data grid. Of six seeds two are whole Raft shard groups, one is an Mst
+// partition on its shards, two are the Raft core alone and one is the Mst core alone.
 import { errorMessage } from "#api/base/index.ts";
 
 import type { SeedOptions, SeedReport, Suite } from "../run/suite.ts";
 import type { ClientBug } from "./clients.ts";
+import { runMstGrid } from "./grid/mst-grid.ts";
 import { runGrid } from "./grid/run.ts";
 import { runMst } from "./mst.ts";
 import { runRaft } from "./raft.ts";
@@ -26,7 +28,8 @@ export async function simulate(options: SeedOptions): Promise<SeedReport> {
   const given = { seed, ...(steps === undefined ? {} : { steps }) };
   try {
     if (seed % 3 === 0) violations.push(...(await runGrid(given, recorder)));
-    else if (seed % 3 === 2) runMst(given, recorder);
+    else if (seed % 6 === 5) violations.push(...(await runMstGrid(seed, recorder)));
+    else if (seed % 6 === 2) runMst(given, recorder);
     else violations.push(...runRaft({ ...given, ...(bug === undefined ? {} : { bug }) }, recorder));
   } catch (error) {
     // The checks along the way throw what they find.

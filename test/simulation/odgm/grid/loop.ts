@@ -10,6 +10,8 @@ import type { World } from "./world.ts";
 const EPOCH_MS = 1_700_000_000_000;
 /** Timers come up to so much late. */
 const TIMER_LATE_MS = 1.5;
+/** What happens between two looks at the clock takes about so long. */
+const LOOK_MS = 0.02;
 /** An event-loop turn takes at least so long. */
 const TURN_MS = 0.01;
 
@@ -56,6 +58,8 @@ export class Loop implements Timers, Clock {
 
   readonly monotonicMs = (): number => {
     const { pauseIn } = this;
+    // Whoever looks again and again sees that time passes.
+    this.pause(LOOK_MS);
     if (pauseIn !== undefined) {
       pauseIn.looks -= 1;
       if (pauseIn.looks < 0) {
@@ -73,8 +77,9 @@ export class Loop implements Timers, Clock {
   arrive(run: () => void): void {
     if (this.isOver) return;
     if (this.world.nowMs < this.pausedUntilMs) {
-      // What waited is taken in no particular order: timers may be first or last.
-      const atMs = this.pausedUntilMs + this.rng.next() * TIMER_LATE_MS;
+      // What waited long is taken in no particular order: timers may be first or last.
+      const isLong = this.pausedUntilMs - this.world.nowMs > TIMER_LATE_MS;
+      const atMs = this.pausedUntilMs + (isLong ? this.rng.next() * TIMER_LATE_MS : 0);
       this.world.at(atMs, () => this.arrive(run));
       return;
     }

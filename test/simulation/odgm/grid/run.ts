@@ -6,7 +6,7 @@ import type { GridTuning } from "./grid.ts";
 import { Grid } from "./grid.ts";
 
 /** One in so many is large, and one in so many goes beyond repair. */
-const LARGE_EVERY = 40;
+const LARGE_EVERY = 60;
 const BEYOND_EVERY = 12;
 /** Keeps the draws that choose a grid apart from those in it. */
 const APART = 3_000_000_000;
