@@ -3,7 +3,13 @@ import { create } from "@bufbuild/protobuf";
 import fc from "fast-check";
 
 import type { CollectionSpec } from "#api/gen/oaas-admin_pb.ts";
-import { CollectionSpecSchema, SlotMoveProgress, SlotMoveState } from "#api/gen/oaas-admin_pb.ts";
+import {
+  CollectionSpecSchema,
+  SlotAssignmentSchema,
+  SlotMoveProgress,
+  SlotMoveSchema,
+  SlotMoveState,
+} from "#api/gen/oaas-admin_pb.ts";
 import { ODGM_SLOTS } from "#api/workload/odgm.ts";
 
 import type { SlotsSeen } from "./slots.ts";
@@ -36,7 +42,9 @@ function next(current: CollectionSpec, seen: SlotsSeen, isSettled = true): Colle
   const generation = current.generation + 1n;
   return create(CollectionSpecSchema, {
     ...current,
-    ...{ generation, slots: [...slots], moves: [...moves] },
+    generation,
+    slots: slots.map((slot) => create(SlotAssignmentSchema, slot)),
+    moves: moves.map((move) => create(SlotMoveSchema, move)),
   });
 }
 
