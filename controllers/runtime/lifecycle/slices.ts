@@ -1,6 +1,6 @@
-// Passes that wait for nobody follow each other without the event loop ever looking at a connection:
-// ten thousand of them after a restart would hold up a user's edit, the probes and the lease for
-// seconds. So they run in slices, and between two slices the loop has its turn.
+// Passes that wait for nobody follow each other without the event loop ever looking at a
+// connection: ten thousand of them after a restart would hold up a user's edit, the probes and the
+// lease for seconds. So they run in slices, and between two slices the loop has its turn.
 
 import type { World } from "./timers.ts";
 
