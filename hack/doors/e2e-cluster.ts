@@ -1,5 +1,5 @@
-// The cluster of the end-to-end tests: brought up with the system on it before the tests' clocks run,
-// once for all files; what to keep when one failed; and its end.
+// The cluster of the end-to-end tests: brought up with the system on it before the tests' clocks
+// run, once for all files; what to keep when one failed; and its end.
 import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";

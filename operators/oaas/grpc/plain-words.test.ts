@@ -5,7 +5,8 @@ import { plainWords } from "./plain-words.ts";
 describe("plainWords", () => {
   it.each([
     [
-      "No connection established. Last error: Error: connect ECONNREFUSED 10.0.0.7:8082. Resolution note: ",
+      "No connection established. Last error: Error: connect ECONNREFUSED 10.0.0.7:8082. " +
+        "Resolution note: ",
       "connect ECONNREFUSED 10.0.0.7:8082",
     ],
     [

@@ -1,5 +1,5 @@
-// Clients outside of the cluster that write and read through any gateway they reach, and a record of
-// what they asked and were told, for the check that there is one history and nothing
+// Clients outside of the cluster that write and read through any gateway they reach, and a record
+// of what they asked and were told, for the check that there is one history and nothing
 // acknowledged is missing. Every effect shows in an object's version, so a write that was
 // carried out twice has no place in it either.
 import { Agent, request } from "node:http";

@@ -1,5 +1,5 @@
-// The cluster of the end-to-end tests, on which the door has installed the system, and a namespace of
-// its own for each test file.
+// The cluster of the end-to-end tests, on which the door has installed the system, and a namespace
+// of its own for each test file.
 import type { Cluster } from "#hack/cluster/index.ts";
 import { openE2eCluster } from "#hack/doors/e2e-cluster.ts";
 

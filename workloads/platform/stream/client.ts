@@ -14,7 +14,8 @@ import { StreamLane } from "./lane.ts";
 /**
  * Failures that this side makes up: UNAVAILABLE LINK_DOWN (surely not sent), UNAVAILABLE
  * LINK_LOST (sent, outcome unknown), RESOURCE_EXHAUSTED LINK_BUSY (not sent), DEADLINE_EXCEEDED
- * (sent, outcome unknown) and CANCELLED. A deadline that passes before a call was sent is LINK_DOWN.
+ * (sent, outcome unknown) and CANCELLED. A deadline that passes before a call was sent is
+ * LINK_DOWN.
  */
 export class StreamClient {
   readonly #options: StreamClientOptions;
