@@ -6,7 +6,7 @@ import { runGrid } from "./grid/run.ts";
 import { Recorder } from "./recorder.ts";
 
 /** Each is the first to see at least one of those bugs. */
-const SEEDS = [3, 6, 9, 12, 15, 18, 21, 24, 27, 30];
+const SEEDS = [3, 6, 9, 15];
 const TIMEOUT_MS = 120_000;
 
 describe("a grid of whole shard groups", () => {

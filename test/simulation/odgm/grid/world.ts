@@ -68,7 +68,7 @@ export class World {
     }
     if (!this.isStirred) return;
     this.isStirred = false;
-    for (let turn = 0; turn < SETTLE_TURNS; turn += 1) await null;
+    for (let turn = 0; turn < SETTLE_TURNS; turn += 1) await Promise.resolve();
   }
 
   private push(event: Event): void {
