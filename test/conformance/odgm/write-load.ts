@@ -96,14 +96,31 @@ export async function problemsOf(
   history: History,
   cutAtMs: number,
 ): Promise<readonly string[]> {
+  return problemsIn(history, cutAtMs, async (id) => {
+    const { version } = await client.value(id, "a");
+    return { value: await client.get(id), version: version ?? 0n };
+  });
+}
+
+/** An object as it was found; `version` is that of its tombstone if it was deleted. */
+export interface FoundState {
+  readonly value: Readonly<Record<string, string>> | undefined;
+  readonly version: bigint;
+}
+
+/** As {@link problemsOf}, of whatever `read` finds. */
+export async function problemsIn(
+  history: History,
+  cutAtMs: number,
+  read: (id: string) => FoundState | Promise<FoundState>,
+): Promise<readonly string[]> {
   const problems: string[] = [];
   for (const [id, writes] of history) {
     const acked = writes.findLastIndex((write) => write.ackedAtMs <= cutAtMs);
     // What was sent after the last acknowledged one may or may not have got there.
     const possible = writes.slice(Math.max(acked, 0));
     if (acked === -1) possible.unshift({ value: undefined, version: 0n, ackedAtMs: 0 });
-    const { version } = await client.value(id, "a");
-    const found = { value: await client.get(id), version: version ?? 0n };
+    const found = await read(id);
     const fits = possible.some((write) => isState(id, write, found));
     if (!fits)
       problems.push(`${id}: ${JSON.stringify(found, replacer)} is none of ${show(possible)}`);
@@ -111,11 +128,7 @@ export async function problemsOf(
   return problems;
 }
 
-function isState(
-  id: string,
-  write: SentWrite,
-  found: { readonly value: Record<string, string> | undefined; readonly version: bigint },
-): boolean {
+function isState(id: string, write: SentWrite, found: FoundState): boolean {
   if (found.version !== write.version) return false;
   if (write.value === undefined) return found.value === undefined;
   const want = entriesOf(id, write.value);
