@@ -25,6 +25,7 @@ import type { KindId } from "#api/meta/index.ts";
 import { parseList } from "../client/client.ts";
 import { ApiError, parseStatus, TransportError } from "../client/errors.ts";
 import { collectionPath } from "../client/paths.ts";
+import { isOutage } from "../client/reachability.ts";
 import type { RestClient } from "../client/rest-client.ts";
 import type { WatchLine, WatchResponse } from "../client/transport.ts";
 import type { Live } from "../kinds/kind.ts";
@@ -495,10 +496,4 @@ export class Reflector {
       ...(fieldSelector === "" ? {} : { fieldSelector }),
     };
   }
-}
-
-/** True for failures that end when the server is there again, unless it said when to come back. */
-function isOutage(cause: unknown): boolean {
-  if (cause instanceof TransportError) return true;
-  return cause instanceof ApiError && cause.status >= 500 && cause.retry.kind !== "after";
 }

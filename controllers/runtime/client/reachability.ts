@@ -2,7 +2,7 @@
 // pause after failures is told when the first request of anybody gets through again. One kind that
 // keeps failing while others are served is no outage, and is told nothing.
 
-import { TransportError } from "./errors.ts";
+import { ApiError, TransportError } from "./errors.ts";
 
 /** So long without an answer to anybody is an outage; above the period of a leader's renewals. */
 const OUTAGE_MS = 3_000;
@@ -43,4 +43,10 @@ export class Reachability {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
+}
+
+/** True for failures that end when the server is there again, unless it said when to come back. */
+export function isOutage(cause: unknown): boolean {
+  if (cause instanceof TransportError) return true;
+  return cause instanceof ApiError && cause.status >= 500 && cause.retry.kind !== "after";
 }

@@ -217,8 +217,7 @@ class Run<W> {
     let troubles: readonly string[] = [];
     this.#mend(0);
     await clock.advance((faults.counts["watch-silence"] ?? 0) > 0 ? SILENCE_MS : 5_000);
-    const isRewound = (faults.counts["restore-rewound"] ?? 0) > 0;
-    const limitMs = isRewound ? SETTLE_REWOUND_MS_MAX : SETTLE_MS_MAX;
+    const limitMs = this.#sim.isRewound ? SETTLE_REWOUND_MS_MAX : SETTLE_MS_MAX;
     for (let round = 1; clock.monotonicMs() - startedAtMs < limitMs; round += 1) {
       if (this.#isStopped) return false;
       this.#mend(round);

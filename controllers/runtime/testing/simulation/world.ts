@@ -55,6 +55,8 @@ export class SimWorld {
   controllers: readonly AnyController[] = [];
   /** When the server was last restored from a backup; never: minus infinity. */
   restoredAtMs = Number.NEGATIVE_INFINITY;
+  /** True once a restored server has given versions out again. */
+  isRewound = false;
   #backup: Backup | undefined;
   readonly #sabotage: Sabotage;
   readonly #lease: LeaseTimes;
@@ -111,6 +113,7 @@ export class SimWorld {
   restore(downMs: number, options: { readonly rewinds?: boolean } = {}): boolean {
     if (this.#backup === undefined) return false;
     this.restoredAtMs = this.clock.monotonicMs();
+    if (options.rewinds === true) this.isRewound = true;
     for (const process of this.processes) process.ownWrites.clear();
     this.faults.outage(downMs);
     this.server.restore(this.#backup, options);
