@@ -7,9 +7,9 @@
 //   bookmarks allow is dead and is opened again from the same point.
 // - 410 leads to a new list, which replaces the store in one step; what vanished meanwhile is told
 //   as gone.
-// - After a break the server's data may be older than what was seen (a backup of etcd): a watch from
-//   a version that it has not reached again is accepted and silent, so the version is asked for. Where
-//   the same versions were given out anew before that, only the list that is made every hour shows it.
+// - After a break the server's data may be older than what was seen (a backup of etcd): a watch
+//   from a version that it has not reached again is accepted and silent, so the version is asked
+//   for. Where versions were given out anew before that, only the hourly list shows it.
 //   Source: docs/decisions/0017.
 // Lists ask for the most recent state (no resourceVersion), so a lagging server cannot take the
 // store back in time.
@@ -290,8 +290,8 @@ export class Reflector {
   }
 
   /**
-   * The cached object where nothing has changed, so that a relist does not hold two of each. A version
-   * alone does not say so: a restored server gives the same ones out again.
+   * The cached object where nothing has changed, so that a relist does not hold two of each. A
+   * version alone does not say so: a restored server gives the same ones out again.
    */
   #known(object: Live): Live {
     const cached = this.#options.store.get(keyOf(object));
