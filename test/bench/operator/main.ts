@@ -58,7 +58,7 @@ function readRaw(path: string): readonly RunResult[] {
   return text.split("\n").map((line) => JSON.parse(line) as RunResult);
 }
 
-/** Subjects in turns, so that what else the machine does meets both. */
+/** Subjects in turns and either first in turn: what else goes on, and a cold start, meets both. */
 async function runPairs(count: number): Promise<void> {
   const options = {
     count,
@@ -66,7 +66,9 @@ async function runPairs(count: number): Promise<void> {
     restSeconds: Number(values.rest),
     logFolder,
   };
-  const turns = Array.from({ length: Number(values.runs) }, () => subjects).flat();
+  const turns = Array.from({ length: Number(values.runs) }, (_, pair) =>
+    pair % 2 === 0 ? subjects : subjects.toReversed(),
+  ).flat();
   for (const subject of turns) {
     const result = await runOnce(subject, options);
     results.push(result);
