@@ -18,7 +18,7 @@ import { valueOf } from "./ycsb.ts";
 const REPLICAS = 3;
 /** Connections of etcd's client, all to the leader, as ours has one stream to it. */
 const ETCD_CONNECTIONS = 8;
-const WARM_UP_SECONDS = 1;
+const WARM_UP_SECONDS = 5;
 
 /** What is compared. */
 export interface BesideEtcdOptions {
@@ -44,6 +44,7 @@ interface Run {
 export async function besideEtcd(options: BesideEtcdOptions, reporter: Reporter): Promise<void> {
   const ours = await GridSubject.start(options.main, "Raft", REPLICAS);
   const etcd = await EtcdSubject.start(options.say);
+  await ours.whenSettled();
   for (const valueBytes of options.sizes) {
     const client = await writer(ours, valueBytes);
     const load = { ...options, valueBytes };

@@ -99,6 +99,15 @@ export class GridSubject {
     );
   }
 
+  /**
+   * Waits until the first member leads, who shall: it takes over seconds after all have started, and
+   * calls at whoever led before would be forwarded from then on.
+   */
+  async whenSettled(): Promise<void> {
+    const wait = { what: "the first member to lead", deadlineMs: 60_000, intervalMs: 100 };
+    await waitUntil(async () => (await this.leader()).ordinal === 0, wait);
+  }
+
   /** Where calls go: the leader of a Raft group, every replica of the others. */
   async addresses(): Promise<readonly string[]> {
     if (this.shard === "Raft") return [(await this.leader()).odgm.at("grpc")];
