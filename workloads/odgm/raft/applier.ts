@@ -1,6 +1,6 @@
 // Entries on their way into the state, some at a time, so that neither the writes that others wait
-// for nor their messages stand behind a long queue; the digests by which replicas compare theirs, and the end of
-// entries that the state on disk has made needless.
+// for nor their messages stand behind a long queue; the digests by which replicas compare theirs;
+// and the end of entries that the state on disk has made needless.
 import { assert } from "#api/base/index.ts";
 import type { Entry, LogIndex, MemberId, RaftNode } from "#workloads/core/raft/index.ts";
 import type { Hasher } from "#api/base/index.ts";
@@ -59,8 +59,8 @@ export class Applier {
   }
 
   /**
-   * Applies entries in order until none is left or `isOver` says so after one of them, and tells who
-   * asked for them. Throws STORE_DAMAGED if the state cannot be read, and what the machine throws:
+   * Applies entries in order until none is left or `isOver` says so after one, and tells who asked
+   * for them. Throws STORE_DAMAGED if the state cannot be read, and what the machine throws:
    * the state is of no use then.
    */
   apply(isOver: () => boolean): void {
