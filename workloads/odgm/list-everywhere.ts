@@ -1,7 +1,7 @@
-// ListObjects of a hashed collection: a page in one order over all its partitions. Each partition is
-// asked for exactly the slots that it serves as far as known here; one that does not serve them all
-// refuses. So an object whose slot moves meanwhile is neither lost nor listed twice: the page is
-// asked for again, with the slots where they are.
+// ListObjects of a hashed collection: a page in one order over all its partitions. Each partition
+// is asked for exactly the slots that it serves as far as known here; one that does not serve them
+// all refuses. So an object whose slot moves meanwhile is neither lost nor listed twice: the page
+// is asked for again, with the slots where they are.
 import { fromBinary } from "@bufbuild/protobuf";
 
 import { utf8Encode } from "#api/base/index.ts";

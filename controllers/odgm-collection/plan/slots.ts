@@ -1,7 +1,7 @@
 // Which slots are on their way and where to. More partitions of a Hashed collection begin without
-// slots; each takes an equal share from those that have more, and nothing else moves. A move goes on
-// by one generation per step, as its source reports it: it copies, gives the slots up once everybody
-// knows of the move, deletes what it had once they are served elsewhere.
+// slots; each takes an equal share from those that have more, and nothing else moves. A move goes
+// on by one generation per step, as its source reports it: it copies, gives the slots up once
+// everybody knows of the move, deletes what it had once they are served elsewhere.
 import { create } from "@bufbuild/protobuf";
 
 import type { CollectionSpec, SlotAssignment, SlotMove, SlotSpan } from "#api/gen/oaas-admin_pb.ts";
@@ -64,8 +64,8 @@ export function initialSlots(partitions: number): PlannedSlots["slots"] {
 }
 
 /**
- * The map and the moves of the next generation. `isSettled`: every partition is placed, leads and is
- * whole, so that new moves may begin.
+ * The map and the moves of the next generation. `isSettled`: every partition is placed, leads and
+ * is whole, so that new moves may begin.
  */
 export function planSlots(
   current: CollectionSpec,

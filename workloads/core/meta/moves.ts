@@ -1,7 +1,7 @@
 // What a generation may say about slots on their way, and how a move goes on from one generation to
-// the next: Copying, CutOver, Activated, and then it is not named any more. The slot map follows the
-// last step but one, never by itself. Whether a step is due is the proposer's to know: a step that
-// comes early only makes callers ask twice, because the partitions judge by their own states.
+// the next: Copying, CutOver, Activated, and then it is not named any more. The slot map follows
+// the last step but one, never by itself. Whether a step is due is the proposer's to know: a step
+// that comes early only makes callers ask twice, because the partitions judge by their own states.
 import type { CollectionSpec, SlotMove } from "#api/gen/oaas-admin_pb.ts";
 import { SlotMoveState } from "#api/gen/oaas-admin_pb.ts";
 import { ODGM_SLOTS } from "#api/workload/odgm.ts";

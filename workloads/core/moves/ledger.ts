@@ -72,7 +72,7 @@ export interface PartHead {
   readonly part: number;
 }
 
-/** What to do with a part. `superseded`: the chain is not the newest, or parts before it are missing. */
+/** What to do with a part; `superseded`: its chain is not the newest, or parts before it miss. */
 export type PartVerdict = "next" | "known" | "superseded" | "arrived";
 
 const PLAIN = 0;
@@ -246,7 +246,7 @@ export class SlotLedger {
     return runs;
   }
 
-  /** The inverse of {@link encode}; none: every slot is plain. Asserts that it is one: it was kept. */
+  /** The inverse of {@link encode}; without bytes every slot is plain. Others are a bug: asserts. */
   static decode(bytes: Uint8Array | undefined): SlotLedger {
     const ledger = new SlotLedger();
     if (bytes === undefined) return ledger;

@@ -208,7 +208,7 @@ export class SessionTable {
     }
   }
 
-  /** As {@link restore} leaves them: a replica that comes back from its records has the same order. */
+  /** As {@link restore} leaves them: a replica back from its records has the same order. */
   private sort(): void {
     if (!this.isUnsorted) return;
     this.isUnsorted = false;
