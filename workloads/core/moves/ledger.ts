@@ -246,7 +246,7 @@ export class SlotLedger {
     return runs;
   }
 
-  /** The inverse of {@link encode}; without bytes every slot is plain. Others are a bug: asserts. */
+  /** The inverse of {@link encode}; without bytes every slot is plain. Asserts on any others. */
   static decode(bytes: Uint8Array | undefined): SlotLedger {
     const ledger = new SlotLedger();
     if (bytes === undefined) return ledger;
