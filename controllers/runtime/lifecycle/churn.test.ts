@@ -9,7 +9,8 @@ import { KINDS } from "../kinds/builtin.ts";
 import type { Observed, RunningManager, WidgetWorld } from "../testing/widgets.ts";
 import { inShop, WIDGET, widget, widgetWorld } from "../testing/widgets.ts";
 
-const LONG_MS = 1_800_000;
+/** Longer than any period: caches are filled anew once an hour. */
+const LONG_MS = 3_900_000;
 /** In a stack: the first line of the runtime. */
 const MAKER = /controllers\/runtime\/((?![-\w/]+\.test\.ts)[-\w/]+\.ts:\d+)/;
 const finalizer = {
