@@ -63,6 +63,13 @@ describe.each([
         for (const order of [rising, rising.toReversed()]) {
           expect(tree.root).toBe(treeOf(new Map(order), digester).root);
         }
+        // The last change of all is a removal.
+        for (const gone of model.keys()) {
+          tree.delete(gone);
+          model.delete(gone);
+          expect(tree.root).toBe(treeOf(model, digester).root);
+          if (model.size % 3 === 0) break;
+        }
       }),
       { numRuns: 200 },
     );
