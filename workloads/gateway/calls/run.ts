@@ -315,8 +315,11 @@ export class CallRun {
     const { code, reason, message } = reply;
     const { partition, address } = destination;
     if (this.#followHint(destination, reply)) return;
-    this.#host.leaders.forget(this.#call.cls, partition, address);
-    this.#refusals += 1;
+    // A slot on its way is nothing about the member: the next try is its, too.
+    if (reason !== "SLOT_MOVING") {
+      this.#host.leaders.forget(this.#call.cls, partition, address);
+      this.#refusals += 1;
+    }
     const mayBeDone = reason === "LINK_LOST" || reason === "OUTCOME_UNKNOWN";
     const isRepeatable = REPEATABLE.has(this.#call.method) || destination.fn?.immutable === true;
     if (mayBeDone && !isRepeatable) this.#inDoubt = true;
