@@ -15,6 +15,7 @@ import {
   encodeSessionToken,
   SESSION_HEADER,
 } from "#workloads/core/demand/index.ts";
+import { waitUntil } from "#test/support/wait.ts";
 import type { Responder, WireCall } from "#workloads/platform/index.ts";
 import { GrpcFailure } from "#workloads/platform/index.ts";
 
@@ -189,6 +190,18 @@ describe("the leader", () => {
 });
 
 describe("a write whose answer is lost", () => {
+  // Whoever was lost just now is asked last: until the owner is asked first again.
+  beforeEach(async () => {
+    newClass("Basic");
+    const isAsked = async (): Promise<boolean> => {
+      await fetch(url());
+      return memberAt(0).calls.length > 0;
+    };
+    await waitUntil(isAsked, { what: "the owner to be asked first", deadlineMs: 10_000 });
+    newClass();
+    for (const member of members) (member.calls as unknown[]).length = 0;
+  });
+
   /** Takes the write, and then the link is lost. */
   function takesAndDies(index: number, next: Script) {
     const taken: WireCall[] = [];

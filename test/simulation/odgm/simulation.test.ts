@@ -40,7 +40,7 @@ describe("the grid and its cores under faults", () => {
     "show the bug %s",
     async (bug) => {
       const violations: string[] = [];
-      for (let seed = 1; seed < 200 && violations.length === 0; seed += 3) {
+      for (let seed = 1; seed < 1_500 && violations.length === 0; seed += 3) {
         violations.push(...(await simulate({ seed, bug })).violations);
       }
       expect(violations[0]).toMatch(/^linearizability: no order/);

@@ -69,8 +69,8 @@ export class CallRun {
   #retryTimer: NodeJS.Timeout | undefined;
   #attempts = 0;
   #hints = 0;
-  /** Members that could not take the call; the next attempt asks the one after them. */
-  #refusals = 0;
+  /** How often a member refused this call, by address. */
+  readonly #refusals = new Map<string, number>();
   /** The number of this write in a session of the gateway. */
   #turn: Turn | undefined;
   /** What a member that could be asked said last, if nothing was done. */
@@ -205,17 +205,20 @@ export class CallRun {
 
   /**
    * The leader if one is known, else the owner; after refusals, in turn, the other members that
-   * hold the partition and then any member, because it may know others. Who is away is left out
-   * while somebody else is there.
+   * hold the partition and then any member, because it may know others. Whoever is away is asked
+   * after those who were not asked yet; where there is a leader it is left out while somebody else
+   * is there, because another one will lead, but an owner without a group has to be asked again.
    */
   #candidate(destination: MemberDestination): string {
-    const { partition, address, replicas, anyAddress, identity } = destination;
+    const { partition, address, replicas, anyAddress, identity, hasLeader } = destination;
     const leader = this.#host.leaders.get(this.#call.cls, partition);
     const all = [leader ?? address, address, ...replicas.map((other) => other.address), anyAddress];
     const candidates = [...new Set(all)].filter((candidate) => candidate !== "");
-    const there = candidates.filter((other) => !this.#host.isAway({ address: other, identity }));
-    const asked = there.length > 0 ? there : candidates;
-    const chosen = asked[this.#refusals % asked.length];
+    const isAway = (other: string): boolean => this.#host.isAway({ address: other, identity });
+    const there = candidates.filter((other) => !isAway(other));
+    const asked = hasLeader && there.length > 0 ? there : candidates;
+    const rank = (other: string): number => this.#refusals.get(other) ?? (isAway(other) ? 0.5 : 0);
+    const [chosen] = asked.toSorted((one, two) => rank(one) - rank(two));
     assert(chosen !== undefined, "a member destination has an address");
     return chosen;
   }
@@ -318,7 +321,7 @@ export class CallRun {
     // A slot on its way is nothing about the member: the next try is its, too.
     if (reason !== "SLOT_MOVING") {
       this.#host.leaders.forget(this.#call.cls, partition, address);
-      this.#refusals += 1;
+      this.#refusals.set(address, (this.#refusals.get(address) ?? 0) + 1);
     }
     const mayBeDone = reason === "LINK_LOST" || reason === "OUTCOME_UNKNOWN";
     const isRepeatable = REPEATABLE.has(this.#call.method) || destination.fn?.immutable === true;
