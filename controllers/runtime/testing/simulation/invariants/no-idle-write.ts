@@ -7,6 +7,8 @@ import type { SimWorld } from "../world.ts";
 
 /** A pass and the silence of a watch that is dead. */
 const KNOWN_AFTER_MS = 60_000 + 75_000 + 30_000;
+/** Where versions were given out again, a watch may stay blind until every cache is filled anew. */
+const KNOWN_AFTER_REWIND_MS = 60 * 60_000 + KNOWN_AFTER_MS;
 
 /** See the head of this file. */
 export const noIdleWrite: Invariant<SimWorld> = {
@@ -27,7 +29,9 @@ export const noIdleWrite: Invariant<SimWorld> = {
       if (world.server.storage.version !== before || request.method === "DELETE") return;
       const { metadata } = body as { readonly metadata?: { readonly resourceVersion?: string } };
       const sinceMs = changedAtMs.get(metadata?.resourceVersion ?? "");
-      if (sinceMs === undefined || world.clock.monotonicMs() - sinceMs < KNOWN_AFTER_MS) return;
+      const nowMs = world.clock.monotonicMs();
+      if (sinceMs === undefined || nowMs - sinceMs < KNOWN_AFTER_MS) return;
+      if (world.isRewound && nowMs - world.restoredAtMs < KNOWN_AFTER_REWIND_MS) return;
       violated(`${request.method} ${request.path} changed nothing`);
     };
     return undefined;
