@@ -1,8 +1,7 @@
-// An etcd cluster of three members on loopback, and the load of etcd's own client (go/) on it.
+// An etcd cluster of three members on loopback, and the load of etcd's own client (go/etcd) on it.
 import type { ChildProcess } from "node:child_process";
 import { spawn } from "node:child_process";
 import { createServer } from "node:net";
-import { join } from "node:path";
 import { createInterface } from "node:readline";
 
 import { ensureBinaries } from "#hack/cluster/build/binaries.ts";
@@ -14,7 +13,6 @@ import { waitUntil } from "#test/support/wait.ts";
 
 import { buildGoProgram } from "./go-program.ts";
 
-const SOURCE = join(import.meta.dirname, "go");
 const REQUEST_MS = 1_000;
 
 /** What one run of the Go client prints. */
@@ -48,7 +46,7 @@ export class EtcdSubject {
 
   static async start(say: (line: string) => void): Promise<EtcdSubject> {
     const program = (await ensureBinaries(hostRunner, say, ["etcd"])).path("etcd");
-    const subject = new EtcdSubject(program, await buildGoProgram("bench-etcd", SOURCE, say));
+    const subject = new EtcdSubject(program, await buildGoProgram("etcd", say));
     const ports = await freePorts(6);
     const places = ["m0", "m1", "m2"].map((name, at) => ({
       name,

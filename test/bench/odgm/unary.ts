@@ -1,4 +1,4 @@
-// What one call costs on the surface that any client can use, by a native load tool (go-unary): gRPC
+// What one call costs on the surface that any client can use, by a native load tool (go/unary): gRPC
 // and REST, at odgm itself and through the gateway, and a stateless function called directly and
 // through the gateway. Direct and gateway take turns, so that their ratio is of neighbouring runs.
 import { join } from "node:path";
@@ -20,7 +20,6 @@ import type { Reporter } from "./report.ts";
 import { below, median } from "./report.ts";
 import { GridSubject } from "./subject.ts";
 
-const SOURCE = join(import.meta.dirname, "go-unary");
 const CONNECTIONS = 8;
 const WARM_UP_SECONDS = 1;
 /** The design's figure for a stateless echo is at this rate. */
@@ -94,7 +93,7 @@ export async function unary(options: UnaryOptions, reporter: Reporter): Promise<
   ]);
   const args = ["--tls-dir", tlsDir, "--routes", routes];
   const gateway = await startGatewayProgram(args, {}, options.gateway);
-  const tool = await buildGoProgram("bench-unary", SOURCE, options.say);
+  const tool = await buildGoProgram("unary", options.say);
   const subjects = { tool, grid, gateway, functions };
   for (const valueBytes of options.sizes) await records(subjects, options, valueBytes, reporter);
   await echo(subjects, options, reporter);

@@ -18,8 +18,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
+
+	"oaas.local/bench-odgm/figures"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
@@ -135,9 +136,9 @@ func run(o options) error {
 		Seconds:    seconds,
 		Failed:     failed,
 		FirstError: first,
-		P50Ms:      at(took, 0.5),
-		P99Ms:      at(took, 0.99),
-		CPUSeconds: cpuSeconds(),
+		P50Ms:      figures.Percentile(took, 0.5),
+		P99Ms:      figures.Percentile(took, 0.99),
+		CPUSeconds: figures.CPUSeconds(),
 	})
 }
 
@@ -252,21 +253,4 @@ func restCall(o options) (call, error) {
 		}
 		return err
 	}, nil
-}
-
-func at(sorted []time.Duration, share float64) float64 {
-	if len(sorted) == 0 {
-		return 0
-	}
-	place := min(len(sorted)-1, int(float64(len(sorted))*share))
-	return float64(sorted[place].Microseconds()) / 1000
-}
-
-func cpuSeconds() float64 {
-	var usage syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
-		log.Fatal(err)
-	}
-	seconds := func(t syscall.Timeval) float64 { return float64(t.Sec) + float64(t.Usec)/1e6 }
-	return seconds(usage.Utime) + seconds(usage.Stime)
 }

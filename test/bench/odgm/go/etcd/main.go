@@ -15,8 +15,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
+
+	"oaas.local/bench-odgm/figures"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
@@ -121,9 +122,9 @@ func load(o options) error {
 		Operations: len(sorted),
 		Seconds:    seconds,
 		Failed:     sum,
-		P50Ms:      at(sorted, 0.5),
-		P99Ms:      at(sorted, 0.99),
-		CPUSeconds: cpuSeconds(),
+		P50Ms:      figures.Percentile(sorted, 0.5),
+		P99Ms:      figures.Percentile(sorted, 0.99),
+		CPUSeconds: figures.CPUSeconds(),
 	})
 }
 
@@ -172,21 +173,4 @@ func probe(o options) error {
 		}
 		fmt.Println(time.Now().UnixMicro())
 	}
-}
-
-func at(sorted []time.Duration, share float64) float64 {
-	if len(sorted) == 0 {
-		return 0
-	}
-	place := min(len(sorted)-1, int(float64(len(sorted))*share))
-	return float64(sorted[place].Microseconds()) / 1000
-}
-
-func cpuSeconds() float64 {
-	var usage syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
-		log.Fatal(err)
-	}
-	seconds := func(t syscall.Timeval) float64 { return float64(t.Sec) + float64(t.Usec)/1e6 }
-	return seconds(usage.Utime) + seconds(usage.Stime)
 }
