@@ -6,7 +6,9 @@ import { setTimeout as delay } from "node:timers/promises";
 
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 
-import { Collection } from "./support/collection.ts";
+import type { Agreed } from "./support/agreed.ts";
+import { openAgreed } from "./support/agreed.ts";
+import type { Collection } from "./support/collection.ts";
 import type { Place } from "./support/faults.ts";
 import {
   deafen,
@@ -19,9 +21,9 @@ import {
   renameImage,
 } from "./support/faults.ts";
 import { eventually } from "./support/kube.ts";
-import { idIn, Traffic } from "./support/traffic.ts";
+import type { Traffic } from "./support/traffic.ts";
+import { idIn } from "./support/traffic.ts";
 import type { World } from "./support/world.ts";
-import { gatewayOnEveryNode, oneGatewayLess, openWorld } from "./support/world.ts";
 
 const CLASS = "grid.Account";
 const ODGM = "app.kubernetes.io/component=odgm";
@@ -30,6 +32,7 @@ const PARTITIONS = 3;
 /** The group behind a lost leader is told to have one again within this time (design, section 8). */
 const TARGET_MS = 2_000;
 
+let agreed: Agreed;
 let world: World;
 let grid: Collection;
 let traffic: Traffic;
@@ -63,31 +66,16 @@ async function lose(what: string, breakIt: () => Promise<void>): Promise<void> {
 }
 
 beforeAll(async () => {
-  world = await openWorld("e2e-grid");
-  grid = new Collection(world, "accounts");
-  await grid.apply({
-    collection: CLASS,
+  agreed = await openAgreed({
+    namespace: "e2e-grid",
+    name: "accounts",
+    cls: CLASS,
     partitions: PARTITIONS,
-    shardType: "Raft",
-    replicas: 3,
-    nodes: 3,
-    resolvedClass: { consistency: "Strong" },
-    placement: { spread: "Hard" },
-    storage: { size: "128Mi" },
-    deletionPolicy: "Delete",
   });
-  await grid.whole(180_000, 3);
-  const addresses = await gatewayOnEveryNode(world);
-  traffic = new Traffic({ cls: CLASS, partitions: PARTITIONS, addresses });
-  await traffic.everywhere();
+  ({ world, collection: grid, traffic } = agreed);
 }, 600_000);
 
-afterAll(async () => {
-  await traffic.stop();
-  await oneGatewayLess(world);
-  await world.kube.run("delete", "odgmcollections", "--all", "--timeout=120s");
-  await world.dispose();
-}, 300_000);
+afterAll(() => agreed.close(), 300_000);
 
 describe("a grid of three nodes, under load", () => {
   it("has one member on every node, and each leads", async () => {

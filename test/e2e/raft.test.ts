@@ -3,16 +3,18 @@
 // every answer, and nothing that was acknowledged is missing. grid.test.ts is the full form.
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 
-import { Collection } from "./support/collection.ts";
+import type { Agreed } from "./support/agreed.ts";
+import { openAgreed } from "./support/agreed.ts";
+import type { Collection } from "./support/collection.ts";
 import { condition, eventually } from "./support/kube.ts";
-import { Traffic } from "./support/traffic.ts";
+import type { Traffic } from "./support/traffic.ts";
 import type { World } from "./support/world.ts";
-import { gatewayOnEveryNode, oneGatewayLess, openWorld } from "./support/world.ts";
 
 const CLASS = "agreed.Note";
 const ODGM = "app.kubernetes.io/component=odgm";
 const PARTITIONS = 2;
 
+let agreed: Agreed;
 let world: World;
 let notes: Collection;
 let traffic: Traffic;
@@ -27,31 +29,16 @@ function tell(what: string): void {
 }
 
 beforeAll(async () => {
-  world = await openWorld("e2e-raft");
-  notes = new Collection(world, "notes");
-  await notes.apply({
-    collection: CLASS,
+  agreed = await openAgreed({
+    namespace: "e2e-raft",
+    name: "notes",
+    cls: CLASS,
     partitions: PARTITIONS,
-    shardType: "Raft",
-    replicas: 3,
-    nodes: 3,
-    resolvedClass: { consistency: "Strong" },
-    placement: { spread: "Hard" },
-    storage: { size: "128Mi" },
-    deletionPolicy: "Delete",
   });
-  await notes.whole(180_000, 3);
-  const addresses = await gatewayOnEveryNode(world);
-  traffic = new Traffic({ cls: CLASS, partitions: PARTITIONS, addresses });
-  await traffic.everywhere();
+  ({ world, collection: notes, traffic } = agreed);
 }, 600_000);
 
-afterAll(async () => {
-  await traffic.stop();
-  await oneGatewayLess(world);
-  await world.kube.run("delete", "odgmcollections", "--all", "--timeout=120s");
-  await world.dispose();
-}, 300_000);
+afterAll(() => agreed.close(), 300_000);
 
 describe("a collection of Raft groups, under load", () => {
   it("says who leads and that every partition has its three replicas", async () => {
