@@ -154,9 +154,16 @@ describe("a hint", () => {
 
 describe("what was surely not done", () => {
   it("is tried at the other members until one takes it", () => {
-    const says: readonly Said[] = ["NO_LEADER", "SHARD_NOT_READY", "LINK_DOWN", "ok"];
+    const says: readonly Said[] = ["NO_LEADER", "SHARD_NOT_READY", "LINK_DOWN", "NO_LEADER", "ok"];
     const { sent, ends } = play({ says });
-    expect(sent.map(({ address }) => address)).toEqual(["a:1", "b:1", "c:1", "a:1"]);
+    expect(sent.map(({ address }) => address)).toEqual(["a:1", "b:1", "c:1", "a:1", "b:1"]);
+    expect(ends).toEqual(["ok"]);
+  });
+
+  it("is tried at the same member while the slot is on its way there", () => {
+    const says: readonly Said[] = [...Array<Said>(5).fill("SLOT_MOVING"), "ok"];
+    const { sent, ends } = play({ says, hasLeader: false });
+    expect(sent.map(({ address }) => address)).toEqual(Array(6).fill("a:1"));
     expect(ends).toEqual(["ok"]);
   });
 
@@ -196,6 +203,11 @@ describe("a member that is away", () => {
     const { sent, ends, host } = play({ says, away: ["a:1"] });
     expect(sent.map(({ address }) => address)).toEqual(["b:1", "c:1", "b:1", "c:1"]);
     expect([ends, host.leaders.get("p.C", 0)]).toEqual([["ok"], "c:1"]);
+  });
+
+  it("is asked last, and asked, where nobody can lead in its place", () => {
+    const { sent } = play({ says: ["SHARD_NOT_READY"], hasLeader: false, away: ["a:1"] });
+    expect(sent.map(({ address }) => address)).toEqual(["b:1", "c:1", "a:1"]);
   });
 
   it("is asked where nobody else is there", () => {
