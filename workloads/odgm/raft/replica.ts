@@ -232,10 +232,16 @@ export class Replica implements Group {
       done({ kind: "refused", reason, leader: undefined });
       return;
     }
-    const id = this.requests.addRead(done);
     const isLease = mode === "lease" && this.raftSettings.leaseReads;
+    const id = this.requests.addRead(isLease ? (ready) => this.readByLease(ready, done) : done);
     this.step({ kind: "read", id, mode: isLease ? "lease" : "quorum" });
     this.host.schedule();
+  }
+
+  /** The core grants a lease by the time of the last tick: after a stall it is over by now. */
+  private readByLease(ready: ReadReady, done: (outcome: ReadReady) => void): void {
+    if (ready.kind === "ready" && ready.stillHolds?.() === false) this.read("quorum", done);
+    else done(ready);
   }
 
   setWanted(wanted: WantedGroup): void {
