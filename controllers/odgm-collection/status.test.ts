@@ -351,6 +351,32 @@ describe("status of", () => {
     });
   });
 
+  it("is not whole while a replica has yet to fetch what another may have written", () => {
+    const spec = { shardType: "Mst" as const, replicas: 2 };
+    const fetching = (state: ShardState, ordinal: number): Partial<MemberStatus> => {
+      const unheard = [`i${1 - ordinal}`];
+      return { shards: withShards(state).map((shard) => ({ ...shard, unheard })) };
+    };
+    const replicated = (member: (n: number) => Partial<MemberStatus>): unknown => {
+      const observed = observe({ spec, identity: formatted, members: serving(member, spec) });
+      const { conditions } = computeStatus(observed, plan(observed, now));
+      return conditions.find(({ type }) => type === "FullyReplicated");
+    };
+    expect(replicated((n) => (n === 1 ? fetching(ShardState.READY, n) : {}))).toMatchObject({
+      status: "False",
+      message:
+        "0 of 4 partitions have all 2 replicas; " +
+        "member 1 has yet to fetch what member 0 may have written",
+    });
+    // The cause comes first: member 0 cannot fetch from one that does not serve.
+    const starting = withShards(ShardState.STARTING, "reading what is stored");
+    expect(
+      replicated((n) => (n === 0 ? fetching(ShardState.READY, n) : { shards: starting })),
+    ).toMatchObject({
+      message: "0 of 4 partitions have all 2 replicas; reading what is stored",
+    });
+  });
+
   it("bounds what a member says", () => {
     const members = serving(() => ({ shards: withShards(ShardState.FAILED, "x".repeat(5000)) }));
     const observed = observe({ identity: formatted, members });

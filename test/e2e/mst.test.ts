@@ -1,5 +1,6 @@
 // A class that merges: two replicas that both take writes; one after the other dies under load.
 import { setTimeout as delay } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 
@@ -88,9 +89,14 @@ describe("a class without consistency and with two replicas", () => {
     isOver = true;
     await writing;
     console.log(`${acknowledged.length} writes acknowledged, ${refused.length} refused`);
+    // None promises that replicas become equal, not when: what a replica acknowledged alone just
+    // before it died comes to the other one when it is back.
     for (const id of acknowledged) {
-      const entries = await world.gateway.entries(CLASS, id);
-      expect([id, entries]).toEqual([id, { text: id.replace("note-", "t"), count: "1" }]);
+      const written = { text: id.replace("note-", "t"), count: "1" };
+      await eventually(`${id} is as it was written, wherever it is read`, 10_000, async () => {
+        const entries = await world.gateway.entries(CLASS, id);
+        return isDeepStrictEqual(entries, written) ? true : undefined;
+      });
     }
   }, 400_000);
 });

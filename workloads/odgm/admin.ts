@@ -130,6 +130,7 @@ function shardStatus(member: Member, shard: Shard): ShardStatus {
     appliedIndex: BigInt(shard.appliedIndex),
     message: isReady ? full : standing.message,
     lagMs: BigInt(shard.lagMs),
+    unheard: standing.kind === "ready" ? [...(standing.unheard ?? [])] : [],
     moves: moveProgressOf(shard).map(({ id, progress }) => ({ id: BigInt(id), progress })),
     ...(view === undefined ? {} : { raft: raftStatusOf(view), bytes: BigInt(view.stateBytes) }),
   });
@@ -182,8 +183,8 @@ function fingerprint(status: MemberStatus): string {
   return JSON.stringify([
     [status.storeState, status.storeMessage, `${generation}/${metaGeneration}`, resigned],
     groupPrint(meta),
-    shards.map(({ partition, state, leader, raft, moves }) => [
-      [partition, state, leader],
+    shards.map(({ partition, state, leader, unheard, raft, moves }) => [
+      [partition, state, leader, unheard],
       moves.map(({ id, progress }) => `${id}:${progress}`),
       groupPrint(raft),
     ]),

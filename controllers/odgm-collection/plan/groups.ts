@@ -137,23 +137,37 @@ function replicaSeen(context: Context, member: CollectionMember): ReplicaSeen {
   }
   const full = shard.state === ShardState.STORAGE_FULL;
   const serves = full || shard.state === ShardState.READY;
-  // The member's own words do not say whose disk it is.
-  const message = full
-    ? `the disk of member ${ordinal} is full: only deletes pass`
-    : shard.message === ""
-      ? `member ${ordinal} is starting it`
-      : shard.message;
+  const unheard = context.committed.members.filter((other) =>
+    shard.unheard.includes(other.incarnation),
+  );
   return {
     ...base,
     serves,
     full,
-    caughtUp: serves,
+    caughtUp: serves && unheard.length === 0,
     objects: Number(shard.objects),
     bytes: Number(shard.bytes),
     lagEntries: 0,
     lagMs: Number(shard.lagMs),
-    message,
+    message: replicaWord(shard, ordinal, unheard),
   };
+}
+
+/** What is to be said of a replica, the worst alone. */
+function replicaWord(
+  { state, message }: ShardStatus,
+  ordinal: number,
+  unheard: readonly CollectionMember[],
+): string {
+  // The member's own words do not say whose disk it is.
+  if (state === ShardState.STORAGE_FULL) {
+    return `the disk of member ${ordinal} is full: only deletes pass`;
+  }
+  if (unheard.length > 0) {
+    const others = unheard.map((other) => other.ordinal).join(" and ");
+    return `member ${ordinal} has yet to fetch what member ${others} may have written`;
+  }
+  return message === "" ? `member ${ordinal} is starting it` : message;
 }
 
 /** Basic and Mst: every replica answers by itself. */

@@ -58,7 +58,10 @@ export function summarize(groups: readonly GroupSeen[]): Summary {
   let lagMs = 0;
   for (const group of groups) {
     const { partition, replicas, leader, serving } = group;
-    const lame = replicas.find((replica) => !replica.caughtUp || replica.full);
+    // Who does not serve is the reason why others cannot catch up.
+    const lame =
+      replicas.find((replica) => !replica.serves) ??
+      replicas.find((replica) => !replica.caughtUp || replica.full);
     const state = stateOf(group, lame);
     sum.objects += Math.max(0, ...replicas.map((replica) => replica.objects));
     // Replicas hold the same; the fullest one has what counts.

@@ -238,6 +238,33 @@ describe("a replica that dies", () => {
     await everywhere("mine", { text: "acknowledged" });
   });
 
+  it("is yet to be heard until the others have what it had acknowledged alone", async () => {
+    const unheard = (ordinals: readonly number[]): Promise<(readonly string[] | undefined)[]> =>
+      Promise.all(
+        ordinals.map(async (ordinal) => {
+          const { shards } = await pod(ordinal).admin.getStatus({}, options);
+          return shards[0]?.unheard;
+        }),
+      );
+    for (const id of ["lone-0", "lone-1"]) {
+      await at(2).set(id, { text: "acknowledged" });
+      await kill(pod(2));
+      await waitUntil(async () => {
+        const names = await unheard([0, 1]);
+        return names.every((each) => each?.join() === incarnations[2]);
+      }, soon("member 2 to be missed"));
+      await grid.start(2);
+      await rollOut(grid.pods);
+      await waitUntil(async () => {
+        const names = await unheard([0, 1, 2]);
+        return names.every((each) => each?.length === 0);
+      }, soon("everybody to be heard"));
+      for (const ordinal of [0, 1]) {
+        expect(await at(ordinal).get(id)).toEqual({ text: "acknowledged" });
+      }
+    }
+  });
+
   it("comes back with an empty disk as another one, and serves when it has learned", async () => {
     await kill(pod(2));
     grid.pods.splice(grid.pods.indexOf(pod(2)), 1);

@@ -132,6 +132,77 @@ describe("members that come and go", () => {
   });
 });
 
+describe("whom a member has yet to hear", () => {
+  function pair(): {
+    readonly group: Group;
+    readonly unheard: () => readonly (readonly string[])[];
+  } {
+    const group = new Group(1, { cutStepMs: 1_000_000 });
+    for (const node of ["a", "b"]) group.add(node, { joined: true });
+    group.announce();
+    group.isCalm = true;
+    return {
+      group,
+      unheard: () => [...group.members.values()].map(({ replica }) => replica.unheard),
+    };
+  }
+
+  function pull(group: Group, to: string, from: string): void {
+    group.pull(to, from);
+    while (group.flights.length > 0) group.deliver();
+  }
+
+  it("is everybody at the start, until a pull is complete", () => {
+    const { group, unheard } = pair();
+    expect(unheard()).toEqual([["b"], ["a"]]);
+    pull(group, "a", "b");
+    expect(unheard()).toEqual([[], ["a"]]);
+    pull(group, "b", "a");
+    expect(unheard()).toEqual([[], []]);
+  });
+
+  it("is one that does not answer any more", () => {
+    const { group, unheard } = pair();
+    for (const [to, from] of [
+      ["a", "b"],
+      ["b", "a"],
+    ] as const) {
+      pull(group, to, from);
+    }
+    group.pull("a", "b");
+    group.flights = [];
+    group.tick(10_001);
+    expect(unheard()).toEqual([["b"], []]);
+    pull(group, "a", "b");
+    expect(unheard()).toEqual([[], []]);
+  });
+
+  it("is one that has started again: the last it acknowledged may be there alone", () => {
+    const { group, unheard } = pair();
+    group.settle(3);
+    group.write("b", "o", { kind: "add", key: "k", amount: 1 });
+    group.commit("b");
+    group.restart("b");
+    group.isCalm = true;
+    expect(unheard()).toEqual([[], ["a"]]);
+    pull(group, "b", "a");
+    expect(unheard()).toEqual([["b"], []]);
+    expect(group.view("a").size).toBe(0);
+    pull(group, "a", "b");
+    expect(unheard()).toEqual([[], []]);
+    expect(group.view("a").size).toBe(1);
+  });
+
+  it("is a newcomer, and nobody who has left", () => {
+    const { group, unheard } = pair();
+    group.settle(2);
+    group.members.delete("b");
+    group.add("c", { joined: false });
+    group.announce();
+    expect(unheard()).toEqual([["c"], ["a"]]);
+  });
+});
+
 describe("clocks", () => {
   it("that are wrong within the bound change nothing", () => {
     for (let seed = 1; seed <= 8; seed += 1) {

@@ -112,6 +112,10 @@ export class MstReplica {
   readonly #acks: AckTable;
   readonly #pulls = new Map<string, Pull>();
   readonly #pulledMs = new Map<string, number>();
+  /** Members of which no pull has failed since the last one that was completed. */
+  readonly #level = new Set<string>();
+  /** Number of the last pull that a member began here; a smaller one comes from its next life. */
+  readonly #asked = new Map<string, number>();
   #members: readonly string[] = [];
   #generation = 0;
   #mark: DurableMark;
@@ -176,8 +180,8 @@ export class MstReplica {
     // Only what headers tell may count on, or a new member could write below it.
     this.#acks.setMembers(members, this.#mark.ack);
     this.skew.keep(members);
-    for (const member of this.#pulledMs.keys()) {
-      if (!members.includes(member)) this.#pulledMs.delete(member);
+    for (const known of [this.#pulledMs, this.#level, this.#asked]) {
+      for (const member of known.keys()) if (!members.includes(member)) known.delete(member);
     }
     return [...this.#pulls.keys()].map((from) => this.#fail(from, "Superseded"));
   }
@@ -205,6 +209,15 @@ export class MstReplica {
     const others = this.#members.filter((member) => member !== this.clock.node);
     const ages = others.map((member) => monotonicMs - (this.#pulledMs.get(member) ?? sinceMs));
     return Math.max(0, ...ages);
+  }
+
+  /**
+   * The other members from which no pull was completed since we started, since the last one failed,
+   * or since they began to count their pulls anew, which is when they started again. Whatever such
+   * a member acknowledged alone may be nowhere else.
+   */
+  get unheard(): readonly string[] {
+    return this.#members.filter((member) => member !== this.clock.node && !this.#level.has(member));
   }
 
   /**
@@ -297,6 +310,8 @@ export class MstReplica {
   #dispatch(from: string, message: MstMessage, now: Now): readonly MstEffect[] {
     switch (message.kind) {
       case "root":
+        if (message.pull < (this.#asked.get(from) ?? 0)) this.#level.delete(from);
+        this.#asked.set(from, message.pull);
         return [this.#answerRoot(from, message, now)];
       case "fetch":
         return [this.#answerFetch(from, message, now)];
@@ -439,6 +454,7 @@ export class MstReplica {
   #finish(from: string, pull: Pull, now: Now): readonly MstEffect[] {
     this.#pulls.delete(from);
     this.#pulledMs.set(from, pull.startedMs);
+    this.#level.add(from);
     this.#acks.pulled(from, pull.promise);
     const effects: MstEffect[] = [];
     const ack = this.#acks.ack();
@@ -470,6 +486,7 @@ export class MstReplica {
 
   #fail(from: string, reason: PullFailure): MstEffect {
     this.#pulls.delete(from);
+    if (reason !== "Superseded") this.#level.delete(from);
     return { kind: "pull-failed", from, reason };
   }
 

@@ -138,7 +138,7 @@ export class MstShard implements Shard {
 
   get standing(): Standing {
     if (!this.#isLoaded) return { kind: "starting", message: "reading what is stored" };
-    if (this.#replica.mark.joined) return { kind: "ready" };
+    if (this.#replica.mark.joined) return { kind: "ready", unheard: this.#replica.unheard };
     return { kind: "starting", message: "learning from the other replicas" };
   }
 
@@ -236,8 +236,8 @@ export class MstShard implements Shard {
     if (!this.#isLoaded) throw refuse("SHARD_NOT_READY", "reading what is stored");
     const isDifferent = message.kind === "root" && message.digest !== this.#replica.root;
     this.#run(this.#replica.receive(from, message, this.#now()), answer);
-    // It asks because it has changed; what it has we want, too.
-    if (isDifferent) this.#pullSoon();
+    // It asks because it has changed or is new; what it has we want, too.
+    if (isDifferent || this.#replica.unheard.includes(from)) this.#pullSoon();
   }
 
   close(): void {

@@ -63,9 +63,13 @@ export type Lead =
   | { readonly kind: "elsewhere"; readonly incarnation: string }
   | { readonly kind: "nobody" };
 
-/** Whether the shard answers, and if not why. */
+/**
+ * Whether the shard answers, and if not why. `unheard` are replicas that take writes of their own
+ * and may have acknowledged some that are not here; see {@link MstReplica.unheard}.
+ */
 export type Standing =
-  { readonly kind: "ready" } | { readonly kind: "starting"; readonly message: string };
+  | { readonly kind: "ready"; readonly unheard?: readonly string[] }
+  | { readonly kind: "starting"; readonly message: string };
 
 /** One page of a listing. */
 export interface PageOf {
