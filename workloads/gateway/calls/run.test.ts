@@ -33,6 +33,8 @@ function play(options: {
   readonly timeoutMs?: number;
   /** Members that are not connected. */
   readonly away?: readonly string[];
+  /** The name of all members together. */
+  readonly any?: string;
   /** Nobody answers when a session is asked for. */
   readonly isMute?: boolean;
 }) {
@@ -46,7 +48,7 @@ function play(options: {
     address: "a:1",
     identity: "",
     generation: 1n,
-    anyAddress: "",
+    anyAddress: options.any ?? "",
     replicas: MEMBERS.map((address, at) => ({ member: BigInt(at + 1), address })),
     hasLeader,
     reroute: undefined,
@@ -203,6 +205,12 @@ describe("a member that is away", () => {
     const { sent, ends, host } = play({ says, away: ["a:1"] });
     expect(sent.map(({ address }) => address)).toEqual(["b:1", "c:1", "b:1", "c:1"]);
     expect([ends, host.leaders.get("p.C", 0)]).toEqual([["ok"], "c:1"]);
+  });
+
+  it("may be behind the name of all: the others are asked again before it", () => {
+    const { sent } = play({ says: ["NO_LEADER"], away: ["a:1"], any: "any:1", timeoutMs: 1_000 });
+    const asked = sent.map(({ address }) => address);
+    expect(asked.slice(0, 5)).toEqual(["b:1", "c:1", "b:1", "c:1", "any:1"]);
   });
 
   it("is asked last, and asked, where nobody can lead in its place", () => {

@@ -54,6 +54,8 @@ const WRITES: ReadonlySet<number> = new Set([
 const TURNS_MAX = 4;
 /** Hints that one call follows at once; beyond, each costs an attempt. */
 const HINTS_MAX = 4;
+/** Each replica is asked more often than this before any member is: that may be one that is gone. */
+const ASKED_BEFORE_ANY = 1.5;
 /** A group elects a leader within two seconds; it is asked this often at most. */
 const PATIENT_ATTEMPTS_MAX = 64;
 const PATIENT_BACKOFF_MAX_MS = 250;
@@ -217,7 +219,11 @@ export class CallRun {
     const isAway = (other: string): boolean => this.#host.isAway({ address: other, identity });
     const there = candidates.filter((other) => !isAway(other));
     const asked = hasLeader && there.length > 0 ? there : candidates;
-    const rank = (other: string): number => this.#refusals.get(other) ?? (isAway(other) ? 0.5 : 0);
+    const refused = (other: string): number =>
+      this.#refusals.get(other) ?? (isAway(other) ? 0.5 : 0);
+    const isLate = (other: string): boolean =>
+      hasLeader && replicas.length > 1 && other === anyAddress;
+    const rank = (other: string): number => refused(other) + (isLate(other) ? ASKED_BEFORE_ANY : 0);
     const [chosen] = asked.toSorted((one, two) => rank(one) - rank(two));
     assert(chosen !== undefined, "a member destination has an address");
     return chosen;

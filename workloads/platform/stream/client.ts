@@ -33,8 +33,8 @@ export class StreamClient {
   }
 
   /**
-   * The peer of calls is not connected and a call to it would wait: whoever has a choice asks
-   * somebody else. Now and then it is false for a peer that is gone, so that its return is noticed.
+   * The peer of calls was lost or is not connected, and a call to it would wait: whoever has a
+   * choice asks somebody else. Asking for this makes it connect, so its return is noticed.
    */
   get isAway(): boolean {
     return this.#bulk?.isAway ?? false;

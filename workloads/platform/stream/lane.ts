@@ -32,10 +32,10 @@ const CONNECT_MS = 1_000;
 const RECONNECT_MS = 3_000;
 /** A connection is given up when it has been silent for both of these together. */
 const PING_OPTIONS = { "grpc.keepalive_time_ms": 2_000, "grpc.keepalive_timeout_ms": 5_000 };
-/** Whoever is not connected after so long, or was lost just now, is better asked last ... */
+/** Whoever is not connected after so long is better asked last ... */
 const AWAY_AFTER_MS = 250;
-/** ... but not for longer than this after the loss: nobody else finds out that it is back. */
-const AWAY_FOR_MS = 500;
+/** ... and so is who was lost just now, whatever its connection says. */
+const LOST_MS = 500;
 const SWEEP_MS = 25;
 const EMPTY = new Uint8Array(0);
 
@@ -52,6 +52,7 @@ export class StreamLane {
   #unconnectedSinceMs: number | undefined;
   /** When a stream was lost last. */
   #lostAtMs = Number.NEGATIVE_INFINITY;
+  #channelMadeAtMs = performance.now();
   #stream: ClientDuplexStream<Buffer, Buffer> | undefined;
   #assemblies = new Assemblies();
   #nextId = 1;
@@ -85,10 +86,20 @@ export class StreamLane {
 
   /** See `StreamClient.isAway`. */
   get isAway(): boolean {
-    const now = performance.now();
-    if (this.#stream === undefined) return now - this.#lostAtMs < AWAY_FOR_MS;
     const sinceMs = this.#unconnectedSinceMs;
-    return sinceMs !== undefined && now - sinceMs > AWAY_AFTER_MS;
+    if (sinceMs === undefined) return false;
+    if (this.#stream === undefined) return !this.#isBack();
+    return performance.now() - sinceMs > AWAY_AFTER_MS;
+  }
+
+  /** Whoever asks makes it connect: no call has to wait to find out that the peer is back. */
+  #isBack(): boolean {
+    if (this.#closed) return false;
+    this.#renewChannel();
+    const state = this.#channel.getChannel().getConnectivityState(true);
+    if (performance.now() - this.#lostAtMs < LOST_MS) return false;
+    if (state === connectivityState.READY) this.#unconnectedSinceMs = undefined;
+    return state === connectivityState.READY;
   }
 
   /** Starts a call; returns what cancels it (the last reply is then CANCELLED). */
@@ -162,7 +173,7 @@ export class StreamLane {
       }
       stream.cancel();
       this.#lose(`no connection within ${CONNECT_MS} ms`);
-      this.#reconnect();
+      this.#renewChannel();
     });
   }
 
@@ -180,10 +191,12 @@ export class StreamLane {
     });
   }
 
-  #reconnect(): void {
-    const sinceMs = this.#unconnectedSinceMs ?? performance.now();
-    if (this.#closed || performance.now() - sinceMs < RECONNECT_MS) return;
-    this.#unconnectedSinceMs = undefined;
+  /** Only between streams: they end with their channel. */
+  #renewChannel(): void {
+    const now = performance.now();
+    const triedSinceMs = Math.max(this.#unconnectedSinceMs ?? now, this.#channelMadeAtMs);
+    if (this.#closed || now - triedSinceMs < RECONNECT_MS) return;
+    this.#channelMadeAtMs = now;
     this.#channel.close();
     this.#channel = this.#connect();
   }
