@@ -62,7 +62,8 @@ export function handleSnapshot(core: GroupCore, message: MessageOf<"snapshot">):
     core.discards.push(handle);
     return;
   }
-  if (base.index <= log.committed || (!core.suspect && log.matches(base.index, base.term))) {
+  // Even after a loss: what is there has been acknowledged since, and counts at the leader.
+  if (base.index <= log.committed || log.matches(base.index, base.term)) {
     commitTo(core, base.index);
     core.discards.push(handle);
     acknowledge(core, from, log.committed);
