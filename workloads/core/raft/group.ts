@@ -401,6 +401,11 @@ export class RaftGroup {
     return this.isLeader && this.core.committedInTerm;
   }
 
+  /** Feature level that every member has, as far as committed entries are known here. */
+  get level(): number {
+    return this.core.level;
+  }
+
   /** Everything up to here is committed, as far as known here. */
   get commitIndex(): LogIndex {
     return this.core.log.committed;

@@ -2,6 +2,8 @@
 // every 150 ms, an election after 600 to 1200 ms.
 import { assert } from "#api/base/index.ts";
 
+import { FEATURE_LEVEL } from "./types.ts";
+
 /** How a group behaves; the same for all members of a group, except `supports`. */
 export interface RaftSettings {
   /** Real time between two ticks, at least; leases are computed from it. */
@@ -56,7 +58,7 @@ export const DEFAULT_SETTINGS: RaftSettings = {
   leaseDriftMs: 50,
   forwardProposals: true,
   quiesceTicks: 0,
-  supports: 2,
+  supports: FEATURE_LEVEL,
   entryBytesMax: 4 << 20,
   appendBytesMax: 128 << 10,
   inflightMessagesMax: 64,

@@ -109,8 +109,11 @@ export interface Snapshot {
   readonly handle: SnapshotHandle;
 }
 
-/** Feature level of this release: the highest whose entry types and apply rules it knows. */
-export const FEATURE_LEVEL = 2;
+/**
+ * Feature level of this release: the highest whose entry types, commands and apply rules it knows.
+ * 2 brought digests of the state, 3 the commands of slot moves.
+ */
+export const FEATURE_LEVEL = 3;
 /** Level that every group starts with. */
 export const FEATURE_LEVEL_FIRST = 1;
 /** The level from which an entry of this kind may be proposed. */

@@ -6,7 +6,7 @@ import type { MemberId } from "#workloads/core/raft/index.ts";
 import { PeerBoard } from "./board.ts";
 
 const PEER = "peer" as MemberId;
-const NOTE = { isResigned: false };
+const NOTE = { isResigned: false, isFull: false };
 
 function board(): PeerBoard {
   const made = new PeerBoard();
@@ -73,8 +73,8 @@ it("a member that takes nothing is sent nothing more", () => {
 
 it("that it has resigned is news once, and who is not on the board may be spoken to", () => {
   const seen = board();
-  expect(seen.heard(PEER, { isResigned: true }, 1).isNews).toBe(true);
-  expect(seen.heard(PEER, { isResigned: true }, 2).isNews).toBe(false);
+  expect(seen.heard(PEER, { ...NOTE, isResigned: true }, 1).isNews).toBe(true);
+  expect(seen.heard(PEER, { ...NOTE, isResigned: true }, 2).isNews).toBe(false);
   expect(seen.isResigned(PEER)).toBe(true);
   expect(seen.mayTake("stranger" as MemberId)).toBe(true);
 });

@@ -52,7 +52,7 @@ export class PeerBoard {
         lostAtMs: undefined,
         isGone: false,
         isDown: false,
-        note: { isResigned: false },
+        note: { isResigned: false, isFull: false },
         unansweredBytes: 0,
       });
     }
@@ -67,7 +67,7 @@ export class PeerBoard {
     const peer = this.peers.get(member);
     if (peer === undefined) return { wasDown: false, isNews: false };
     const wasDown = peer.isDown;
-    const isNews = peer.note.isResigned !== note.isResigned;
+    const isNews = peer.note.isResigned !== note.isResigned || peer.note.isFull !== note.isFull;
     peer.heardAtMs = nowMs;
     peer.lostAtMs = undefined;
     peer.isGone = false;
@@ -110,6 +110,16 @@ export class PeerBoard {
 
   isResigned(member: MemberId): boolean {
     return this.peers.get(member)?.note.isResigned ?? false;
+  }
+
+  isFull(member: MemberId): boolean {
+    return this.peers.get(member)?.note.isFull ?? false;
+  }
+
+  /** True if anybody's disk is full. */
+  get isAnyFull(): boolean {
+    for (const { note } of this.peers.values()) if (note.isFull) return true;
+    return false;
   }
 
   /** Bytes that were sent and not answered. */

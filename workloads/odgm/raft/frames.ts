@@ -19,11 +19,14 @@ const KINDS = ["frame", "ping", "removed", "begin", "chunk", "end"] as const;
 const KEY_BYTES_MAX = 2048;
 const NAME_BYTES_MAX = 64;
 const RESIGNED = 1;
+const FULL = 2;
 
 /** What a member says of itself with everything it says. */
 export interface PeerNote {
   /** It takes no leadership now. */
   readonly isResigned: boolean;
+  /** Its disk is full: data had better grow, and be led, elsewhere. */
+  readonly isFull: boolean;
 }
 
 /** A record of a snapshot; without a value it is to be removed. */
@@ -60,7 +63,7 @@ export function encodeMessage(message: HostMessage, note: PeerNote): Uint8Array 
   const writer = new ByteWriter();
   writer.byte(VERSION);
   writer.byte(KINDS.indexOf(message.kind));
-  writer.byte(note.isResigned ? RESIGNED : 0);
+  writer.byte(noteByte(note));
   switch (message.kind) {
     case "ping":
       break;
@@ -101,7 +104,7 @@ export function decodeMessage(
 
 /** Bytes of an answer. */
 export function encodeAnswer(note: PeerNote, isTaken: boolean): Uint8Array {
-  return new Uint8Array([VERSION, note.isResigned ? RESIGNED : 0, isTaken ? 1 : 0]);
+  return new Uint8Array([VERSION, noteByte(note), isTaken ? 1 : 0]);
 }
 
 /** Undefined if the bytes are no answer. */
@@ -120,8 +123,14 @@ export function itemBytes(item: SnapshotItem): number {
   return item.key.byteLength + (item.value?.byteLength ?? 0) + 16;
 }
 
+function noteByte({ isResigned, isFull }: PeerNote): number {
+  return (isResigned ? RESIGNED : 0) | (isFull ? FULL : 0);
+}
+
+/** What a later release says beside these is left alone. */
 function readNote(reader: ByteReader): PeerNote {
-  return { isResigned: (reader.byte() & RESIGNED) > 0 };
+  const bits = reader.byte();
+  return { isResigned: (bits & RESIGNED) > 0, isFull: (bits & FULL) > 0 };
 }
 
 function readBody(reader: ByteReader, kind: HostMessage["kind"]): HostMessage | undefined {

@@ -207,6 +207,8 @@ export interface Group {
   readonly leader: MemberId | undefined;
   /** The state is that after this entry. */
   readonly appliedIndex: LogIndex;
+  /** Feature level that every member has, as far as known here; only rises. 0: not known yet. */
+  readonly level: number;
   /** What keeps it from taking part, unless it is ready. */
   readonly standing: GroupStanding;
   readonly standingMessage: string;
@@ -214,6 +216,8 @@ export interface Group {
   readonly takesPart: boolean;
   /** True once it leads and has committed something in its term. */
   readonly isLeading: boolean;
+  /** False at a leader where what makes the data larger would need a disk that is full. */
+  readonly hasRoom: boolean;
   /**
    * Asks for a command to be logged. `done` is called once, in a later turn than this one or in
    * this. Commands of one turn go into one entry; they are applied in the order in which they were

@@ -12,6 +12,7 @@ import {
 } from "#workloads/core/raft/index.ts";
 import type { StoreWrite } from "#workloads/core/store/index.ts";
 
+import type { GoneLogs } from "./gone-logs.ts";
 import type { GroupMachine, GroupOptions } from "./group.ts";
 import { stateNumbers } from "./keys.ts";
 import type { FoundLog, StatePlace } from "./log.ts";
@@ -24,6 +25,7 @@ export interface HoldingsHost {
   readonly self: MemberId;
   readonly world: Pick<GroupWorld, "store" | "committer" | "hasher">;
   readonly log: Logger;
+  readonly gone: GoneLogs;
   /** Writes that no batch of a state holds; they are part of the open batch. */
   commit(writes: readonly StoreWrite[]): void;
 }
@@ -46,8 +48,7 @@ export class Holdings {
     this.host = host;
     this.group = options.group;
     this.machine = options.machine;
-    const found =
-      GroupLog.find(host.world.store, options.group) ?? this.beginning(options.founders);
+    const found = host.gone.take(options.group) ?? this.beginning(options.founders);
     this.log = found.log;
     this.hard = found.hard;
     this.damagedAt = found.damagedAt;
@@ -129,7 +130,9 @@ export class Holdings {
 
   /** Log and state are of no use any more; `isGone`: nor is the replica. */
   giveUp(isGone: boolean): void {
-    this.host.commit(this.log.forget(this.hard, isGone));
+    const { log, hard, host } = this;
+    host.commit(log.forget(hard, isGone));
+    if (isGone) host.gone.add(this.group, { log, hard, damagedAt: undefined });
     this.state = this.loaded();
   }
 }

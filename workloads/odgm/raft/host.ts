@@ -24,15 +24,17 @@ import type { StoreWrite } from "#workloads/core/store/index.ts";
 import { PeerBoard } from "./board.ts";
 import type { HostMessage, PeerNote } from "./frames.ts";
 import { decodeAnswer, decodeMessage, encodeAnswer, encodeMessage, partsOf } from "./frames.ts";
+import { GoneLogs } from "./gone-logs.ts";
 import type { Group, GroupOptions } from "./group.ts";
 import { copyOf } from "./keys.ts";
 import type { StatePlace } from "./log.ts";
-import { GroupLog } from "./log.ts";
 import type { GroupCommitMember, GroupWorld, Lane, StopTimer } from "./ports.ts";
 import { Replica } from "./replica.ts";
 import type { ReplicaHost } from "./replica-host.ts";
 import { SnapshotReceiver } from "./snapshot-in.ts";
 import { SnapshotSender } from "./snapshot-out.ts";
+import type { HostStats } from "./stats.ts";
+import { statsOf } from "./stats.ts";
 import { Sweeper } from "./sweeper.ts";
 
 const { tickMs } = DEFAULT_SETTINGS;
@@ -49,26 +51,17 @@ const SAMPLE_TICKS = 20;
 /** Ticks between two questions of a replica that nobody seems to need. */
 const ADRIFT_TICKS = 40;
 
-/** Numbers of the groups together. */
-export interface HostStats {
-  readonly groups: number;
-  readonly awake: number;
-  readonly leading: number;
-  /** Those that lead although another member could. */
-  readonly holding: number;
-  /** Bytes sent to other members and not answered. */
-  readonly queueBytes: number;
-  /** Entries committed and not applied yet. */
-  readonly applyLag: number;
-}
+/** In the commit: logs have no records of their own to seal, and who waits has asked for that. */
+const LOG_MEMBER: GroupCommitMember = { sealBatch: () => [], batchDurable: () => undefined };
 
 /** See the top of the file. One per store. */
-export class GroupHost implements ReplicaHost<Replica>, GroupCommitMember {
+export class GroupHost implements ReplicaHost<Replica> {
   /** The incarnation of this member's store. */
   readonly self: MemberId;
   readonly world: GroupWorld;
   readonly node: RaftNode;
   readonly board = new PeerBoard();
+  readonly gone: GoneLogs;
   /**
    * The store has lost acknowledged writes, in words: a replica that is opened gives up what is
    * left, learns everything anew from the others, and does not vote before. Undefined: it has not.
@@ -91,13 +84,15 @@ export class GroupHost implements ReplicaHost<Replica>, GroupCommitMember {
   private tickedAtMs: number;
   private ticks = 0;
   private resignedUntilMs = 0;
+  private hasFullDisk = false;
 
   constructor(self: MemberId, world: GroupWorld) {
     this.self = self;
     this.world = world;
     const { rng, timers, clock } = world;
     this.node = new RaftNode({ self, settings: DEFAULT_SETTINGS, rng, lagMsMax: LAG_MS_MAX });
-    this.sweeper = new Sweeper(world, this);
+    this.gone = new GoneLogs(world);
+    this.sweeper = new Sweeper(world, LOG_MEMBER);
     this.receiver = new SnapshotReceiver(world, this.sweeper);
     this.sender = new SnapshotSender({
       self,
@@ -125,7 +120,7 @@ export class GroupHost implements ReplicaHost<Replica>, GroupCommitMember {
 
   /** True if the store holds a replica of this group, open or not. Throws STORE_DAMAGED. */
   holds(id: GroupId): boolean {
-    return this.replicas.has(id) || GroupLog.isThere(this.world.store, id);
+    return this.replicas.has(id) || this.gone.isThere(id);
   }
 
   /** The replica of this group, if it is open. */
@@ -145,6 +140,18 @@ export class GroupHost implements ReplicaHost<Replica>, GroupCommitMember {
   /** Gives leadership away and takes none for so long; 0 ends that. */
   resign(forMs: number): void {
     this.resignedUntilMs = this.world.clock.monotonicMs() + forMs;
+    this.reconsider();
+  }
+
+  /** Its disk is full, or has room again: who is full leads only what nobody else can lead. */
+  setFull(isFull: boolean): void {
+    if (isFull === this.hasFullDisk) return;
+    this.hasFullDisk = isFull;
+    this.reconsider();
+  }
+
+  /** Something has changed about which groups this member shall lead. */
+  private reconsider(): void {
     for (const replica of this.replicas.values()) {
       replica.leading.prefer();
       this.restless.add(replica);
@@ -158,6 +165,10 @@ export class GroupHost implements ReplicaHost<Replica>, GroupCommitMember {
     return this.world.clock.monotonicMs() < this.resignedUntilMs;
   }
 
+  get isFull(): boolean {
+    return this.hasFullDisk;
+  }
+
   /** Ends all groups and timers; what is on its way to the disk still gets there. */
   close(): void {
     this.isClosed = true;
@@ -167,25 +178,14 @@ export class GroupHost implements ReplicaHost<Replica>, GroupCommitMember {
 
   /** For metrics. */
   stats(): HostStats {
-    let leading = 0;
-    let holding = 0;
-    let applyLag = 0;
-    for (const replica of this.replicas.values()) {
-      if (replica.isLeading) leading += 1;
-      if (replica.isLeading && replica.hasOthers) holding += 1;
-      applyLag += replica.applyLag;
-    }
-    return {
-      groups: this.replicas.size,
-      awake: this.node.awakeCount,
-      leading,
-      holding,
-      queueBytes: this.board.unansweredBytes,
-      applyLag,
-    };
+    return statsOf(this.replicas.values(), { awake: this.node.awakeCount, board: this.board });
   }
 
   // ---- For its replicas
+
+  nowMs(): number {
+    return this.world.clock.monotonicMs();
+  }
 
   nextRequest(): RequestId {
     this.lastRequest += 1;
@@ -228,21 +228,11 @@ export class GroupHost implements ReplicaHost<Replica>, GroupCommitMember {
   }
 
   commit(writes: readonly StoreWrite[]): void {
-    this.world.committer.add(this, writes);
+    this.world.committer.add(LOG_MEMBER, writes);
   }
 
   sweep(number: number): void {
     this.sweeper.sweep(number);
-  }
-
-  // ---- The commit: the log has no records of its own to seal
-
-  sealBatch(): readonly StoreWrite[] {
-    return [];
-  }
-
-  batchDurable(): void {
-    // Who waits for it has asked for that.
   }
 
   // ---- A turn
@@ -372,7 +362,7 @@ export class GroupHost implements ReplicaHost<Replica>, GroupCommitMember {
   }
 
   private get note(): PeerNote {
-    return { isResigned: this.isResigned };
+    return { isResigned: this.isResigned, isFull: this.isFull };
   }
 
   private heard(member: MemberId, note: PeerNote): void {

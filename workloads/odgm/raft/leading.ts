@@ -10,7 +10,7 @@ import type {
   RaftNode,
   RequestId,
 } from "#workloads/core/raft/index.ts";
-import { membersOf } from "#workloads/core/raft/index.ts";
+import { isQuorum, membersOf } from "#workloads/core/raft/index.ts";
 
 import type { PeerBoard } from "./board.ts";
 import type { GroupView, ReadReady, WantedGroup } from "./group.ts";
@@ -18,6 +18,8 @@ import { isReached, nextStep } from "./steering.ts";
 
 /** A leader that is not preferred campaigns so many ticks later ... */
 const DELAY_TICKS = 4;
+/** ... one whose disk is full so many ... */
+const FULL_TICKS = 12;
 /** ... and one that has resigned so many. */
 const RESIGNED_TICKS = 24;
 /** Leadership is not handed on sooner after it was won, nor more often. */
@@ -42,7 +44,8 @@ export interface LeadingReplica {
 export interface LeadingHost {
   readonly self: MemberId;
   readonly isResigned: boolean;
-  readonly board: Pick<PeerBoard, "isResigned">;
+  readonly isFull: boolean;
+  readonly board: Pick<PeerBoard, "isAnyFull" | "isDown" | "isFull" | "isResigned">;
   nowMs(): number;
 }
 
@@ -121,9 +124,33 @@ export class Leading {
 
   /** Election timeouts by who shall lead. */
   prefer(): void {
-    const isPreferred = this.wanted.members[0] === this.host.self;
-    const delay = this.host.isResigned ? RESIGNED_TICKS : isPreferred ? 0 : DELAY_TICKS;
-    this.replica.step({ kind: "election-delay", ticks: delay });
+    this.replica.step({ kind: "election-delay", ticks: this.delayTicks });
+  }
+
+  private get delayTicks(): number {
+    const { isResigned, isFull, self } = this.host;
+    if (isResigned) return RESIGNED_TICKS;
+    if (isFull) return FULL_TICKS;
+    return this.wanted.members[0] === self ? 0 : DELAY_TICKS;
+  }
+
+  /**
+   * False at a leader where no majority of the voters is there and has room: what it commits would
+   * wait for a disk that is full, and deletes behind it.
+   */
+  get hasRoom(): boolean {
+    const { host, replica } = this;
+    const { board, self } = host;
+    if (!host.isFull && !board.isAnyFull) return true;
+    const { config } = replica;
+    const isFull = (member: MemberId): boolean => this.isFull(member);
+    if (!replica.isLeading || ![...config.voters, ...config.outgoing].some(isFull)) return true;
+    const isThere = (member: MemberId): boolean => member === self || !board.isDown(member);
+    return isQuorum(config, (member) => isThere(member) && !isFull(member));
+  }
+
+  private isFull(member: MemberId): boolean {
+    return member === this.host.self ? this.host.isFull : this.host.board.isFull(member);
   }
 
   /** Takes one step towards what is wanted; false if there is nothing left to do. */
@@ -134,10 +161,12 @@ export class Leading {
     const next = nextStep(replica.view(), this.wanted.members, {
       isResigned: (member) =>
         member === host.self ? host.isResigned : host.board.isResigned(member),
+      isFull: (member) => this.isFull(member),
     });
     switch (next.kind) {
       case "settled":
-        if (this.isConfigKnown) return false;
+        // Who is full looks again: somebody with room may catch up.
+        if (this.isConfigKnown) return host.isFull;
         this.makeKnown();
         return true;
       case "wait":

@@ -3,6 +3,7 @@ import type { MemberId, RaftNode, RequestId } from "#workloads/core/raft/index.t
 import type { StoreWrite } from "#workloads/core/store/index.ts";
 
 import type { PeerBoard } from "./board.ts";
+import type { GoneLogs } from "./gone-logs.ts";
 import type { GroupWorld } from "./ports.ts";
 
 /** What a replica `R` needs of its host. */
@@ -13,7 +14,10 @@ export interface ReplicaHost<R> {
   readonly world: GroupWorld;
   readonly node: RaftNode;
   readonly board: PeerBoard;
+  readonly gone: GoneLogs;
   readonly isResigned: boolean;
+  readonly isFull: boolean;
+  nowMs(): number;
   nextRequest(): RequestId;
   /** Something was stepped outside of a turn. */
   schedule(): void;

@@ -70,18 +70,7 @@ export class Replica implements Group {
     this.id = options.group;
     this.options = options;
     this.settings = { ...DEFAULT_GROUP_SETTINGS, ...options.settings };
-    this.leading = new Leading(
-      this,
-      {
-        self: host.self,
-        board: host.board,
-        get isResigned() {
-          return host.isResigned;
-        },
-        nowMs: () => host.world.clock.monotonicMs(),
-      },
-      options.wanted,
-    );
+    this.leading = new Leading(this, host, options.wanted);
     this.log = host.world.log.child({ group: options.name });
     const { clock, observer } = host.world;
     const nextRequest = (): RequestId => host.nextRequest();
@@ -90,6 +79,7 @@ export class Replica implements Group {
       {
         self: host.self,
         world: host.world,
+        gone: host.gone,
         log: this.log,
         commit: (writes) => host.commit(writes),
       },
@@ -138,6 +128,10 @@ export class Replica implements Group {
     return this.leading.takesPart;
   }
 
+  get hasRoom(): boolean {
+    return this.leading.hasRoom;
+  }
+
   /** The committed configuration, as far as known here. */
   get config(): Configuration {
     return this.raft?.status().config ?? makeConfiguration([]);
@@ -146,6 +140,10 @@ export class Replica implements Group {
   /** True if there are other voters. */
   get hasOthers(): boolean {
     return this.config.voters.length > 1;
+  }
+
+  get level(): number {
+    return this.raft?.level ?? 0;
   }
 
   get isLeading(): boolean {

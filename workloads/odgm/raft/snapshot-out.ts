@@ -2,6 +2,7 @@
 // slice by slice, each as it is just then; what changes behind the reader is sent again; and at the
 // end, in one turn, what has changed last and the state's own record, which says after which entry
 // the whole is the state. So no reader is ever held open, and nothing waits for it.
+import { errorMessage } from "#api/base/index.ts";
 import type {
   GroupId,
   LogIndex,
@@ -16,6 +17,7 @@ import { shardKey } from "#workloads/core/store/index.ts";
 import type { HostMessage, SnapshotItem } from "./frames.ts";
 import { FRAME_BYTES_MAX, itemBytes } from "./frames.ts";
 import { copyOf, keyAfter, keyBytes, keyText, stateRanges } from "./keys.ts";
+import { isDamage } from "./log.ts";
 import type { GroupWorld } from "./ports.ts";
 import type { Replica } from "./replica.ts";
 import { decodeStateRecord } from "./state.ts";
@@ -116,6 +118,11 @@ export class SnapshotSender {
       world.observer.snapshot("sent", bytes);
       replica.log.info("snapshot sent", { to: request.to, index, bytes });
       return index;
+    } catch (cause: unknown) {
+      if (!isDamage(cause)) throw cause;
+      // The state is learned anew from the others, and whoever leads then sends it.
+      if (this.isCurrent(replica, request, state)) replica.stateDamaged(errorMessage(cause));
+      return undefined;
     } finally {
       state.follower = undefined;
     }

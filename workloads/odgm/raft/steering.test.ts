@@ -22,10 +22,11 @@ interface Seen {
   /** Members that have not caught up. */
   readonly behind?: readonly MemberId[];
   readonly resigned?: readonly MemberId[];
+  readonly full?: readonly MemberId[];
 }
 
 /** The next step of A, which leads. */
-function next({ config, wanted, behind = [], resigned = [] }: Seen): Step {
+function next({ config, wanted, behind = [], resigned = [], full = [] }: Seen): Step {
   const others = [...config.voters, ...config.learners].filter((member) => member !== A);
   const view: GroupView = {
     self: A,
@@ -51,7 +52,10 @@ function next({ config, wanted, behind = [], resigned = [] }: Seen): Step {
     })),
     reachedGeneration: 0n,
   };
-  return nextStep(view, wanted, { isResigned: (member) => resigned.includes(member) });
+  return nextStep(view, wanted, {
+    isResigned: (member) => resigned.includes(member),
+    isFull: (member) => full.includes(member),
+  });
 }
 
 function changes(step: Step): readonly string[] {
@@ -114,6 +118,26 @@ describe("leadership", () => {
       target: C,
     });
     expect(next({ config, wanted, resigned: [A, B, C] }).kind).toBe("wait");
+  });
+
+  it("goes from who is full to the next that is not, and stays if there is none", () => {
+    const wanted = [A, B, C];
+    expect(next({ config, wanted, full: [A] })).toEqual({ kind: "transfer", target: B });
+    expect(next({ config, wanted, full: [A, B] })).toEqual({ kind: "transfer", target: C });
+    expect(next({ config, wanted, full: [A, B], behind: [C] }).kind).toBe("settled");
+    expect(next({ config, wanted, full: [A, B, C] }).kind).toBe("settled");
+  });
+
+  it("does not go back to the first member while that is full", () => {
+    expect(next({ config, wanted: [B, A, C], full: [B] }).kind).toBe("settled");
+  });
+
+  it("goes from who resigns to who has room, and to who is full rather than to nobody", () => {
+    const resigned = [A];
+    const wanted = [A, B, C];
+    expect(next({ config, wanted, resigned, full: [B] })).toEqual({ kind: "transfer", target: C });
+    const all = next({ config, wanted, resigned, full: [A, B, C] });
+    expect(all).toEqual({ kind: "transfer", target: B });
   });
 });
 

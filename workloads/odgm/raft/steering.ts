@@ -10,6 +10,8 @@ import type { GroupView } from "./group.ts";
 export interface Surroundings {
   /** Members that take no leadership now. */
   isResigned(member: MemberId): boolean;
+  /** Members whose disk is full: they lead only if nobody else can. */
+  isFull(member: MemberId): boolean;
 }
 
 /** What to do next. */
@@ -70,15 +72,18 @@ function nextChange(view: GroupView, wanted: readonly MemberId[]): Step | undefi
 function nextLeader(view: GroupView, wanted: readonly MemberId[], around: Surroundings): Step {
   const canLead = (member: MemberId): boolean =>
     member !== view.self && isReady(view, member) && !around.isResigned(member);
+  const roomy = wanted.find((member) => canLead(member) && !around.isFull(member));
   if (around.isResigned(view.self)) {
-    const heir = wanted.find(canLead);
+    const heir = roomy ?? wanted.find(canLead);
     if (heir !== undefined) return { kind: "transfer", target: heir };
     return { kind: "wait", why: "nobody can take the lead" };
   }
-  const [first] = wanted;
-  if (first === undefined || first === view.self || around.isResigned(first)) {
-    return { kind: "settled" };
+  if (around.isFull(view.self)) {
+    return roomy === undefined ? { kind: "settled" } : { kind: "transfer", target: roomy };
   }
+  const [first] = wanted;
+  const isOut = (member: MemberId): boolean => around.isResigned(member) || around.isFull(member);
+  if (first === undefined || first === view.self || isOut(first)) return { kind: "settled" };
   if (canLead(first)) return { kind: "transfer", target: first };
   return { kind: "wait", why: `${first} shall lead and is not ready` };
 }
