@@ -223,7 +223,9 @@ export class Clients {
   }
 
   private target(client: Client, group: GroupId): Machine | undefined {
-    const machines = this.around.machines();
+    const all = this.around.machines();
+    // Last reads are of what is there: not of dice that find lost machines twelve times.
+    const machines = client.isOnce ? all.filter(({ isLost }) => !isLost) : all;
     const leader = client.leaders.get(group);
     const known = machines.find(({ member }) => member === leader);
     if (known !== undefined && this.around.rng.next() < 0.95) return known;
@@ -307,8 +309,7 @@ export class Clients {
         return;
       case "lost":
         client.sessions.delete(group);
-        if (request.isInDoubt) this.giveUp(request);
-        else this.forget(request);
+        this.leave(request);
         return;
       case "refused":
         if (reply.leader === undefined) client.leaders.delete(group);
@@ -328,14 +329,19 @@ export class Clients {
   private later(request: Request): void {
     const isSafe = !request.isInDoubt || request.identity !== undefined;
     if (!isSafe || request.attempts >= ATTEMPTS_MAX) {
-      if (request.isInDoubt) this.giveUp(request);
-      else this.forget(request);
+      this.leave(request);
       return;
     }
     const { world, rng } = this.around;
     world.after(RETRY_MS * (0.5 + rng.next()) * Math.min(4, request.attempts), () =>
       this.ask(request),
     );
+  }
+
+  /** Who may ask twice may be refused by one copy of the question while another is on its way. */
+  private leave(request: Request): void {
+    if (request.isInDoubt || request.identity !== undefined) this.giveUp(request);
+    else this.forget(request);
   }
 
   private finish(request: Request, output: ObjectOutput): void {

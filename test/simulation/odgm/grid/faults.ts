@@ -4,6 +4,7 @@
 import type { Rng } from "#api/base/index.ts";
 import { assert } from "#api/base/index.ts";
 import type { MemberId } from "#workloads/core/raft/index.ts";
+import { FEATURE_LEVEL } from "#workloads/core/raft/index.ts";
 
 import type { Machine } from "./machine.ts";
 import type { Network } from "./network.ts";
@@ -285,8 +286,8 @@ const KINDS: Readonly<Record<string, Fault>> = {
   },
   upgrade: (faults) => {
     const machine = faults.running();
-    if (machine === undefined || machine.supports === 2) return false;
-    machine.supports = 2;
+    if (machine === undefined || machine.supports === FEATURE_LEVEL) return false;
+    machine.supports = FEATURE_LEVEL;
     machine.end("kill");
     return true;
   },

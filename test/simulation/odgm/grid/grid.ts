@@ -4,6 +4,7 @@ import type { Rng } from "#api/base/index.ts";
 import { assert } from "#api/base/index.ts";
 import { seededRng } from "#api/base/testing/seeded-rng.ts";
 import type { GroupId, MemberId } from "#workloads/core/raft/index.ts";
+import { FEATURE_LEVEL, FEATURE_LEVEL_FIRST } from "#workloads/core/raft/index.ts";
 import { xxh3 } from "#workloads/platform/hash/index.ts";
 import { stateRanges } from "#workloads/odgm/raft/keys.ts";
 
@@ -114,7 +115,7 @@ export class Grid {
       { ...this.around, observer: this.observer(member) },
       {
         clock: { rate: 1 + (rng.next() - 0.5) * 2 * tuning.drift, wallOffsetMs: 0 },
-        supports: isFirst && rng.next() < tuning.oldShare ? 1 : 2,
+        supports: isFirst && rng.next() < tuning.oldShare ? FEATURE_LEVEL_FIRST : FEATURE_LEVEL,
         plan: () => this.operator.plan,
       },
     );
@@ -172,7 +173,7 @@ export class Grid {
   private async heal(): Promise<void> {
     const { world, clients } = this;
     const { beyondRepair } = this.tuning.faults;
-    for (const machine of this.machines.values()) machine.supports = 2;
+    for (const machine of this.machines.values()) machine.upgrade();
     await world.pass(IDLE_MS, () => clients.isIdle);
     const isWell = (): boolean => this.violations.length > 0 || this.isWell();
     // What may never heal is not waited for long.

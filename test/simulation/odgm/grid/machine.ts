@@ -4,6 +4,7 @@ import type { Rng } from "#api/base/index.ts";
 import { errorMessage } from "#api/base/index.ts";
 import type { GroupLinks } from "#workloads/odgm/raft/ports.ts";
 import type { MemberId } from "#workloads/core/raft/index.ts";
+import { FEATURE_LEVEL } from "#workloads/core/raft/index.ts";
 
 import { Ground } from "./disk.ts";
 import type { MachineClock } from "./loop.ts";
@@ -125,6 +126,13 @@ export class Machine {
     }
     if (how === "power") this.ground.loseTail(rng);
     this.ground.disown();
+  }
+
+  /** The newest release from the next start on, which is now if the old one cannot take part. */
+  upgrade(): void {
+    const isOld = this.supports < FEATURE_LEVEL;
+    this.supports = FEATURE_LEVEL;
+    if (isOld && this.process?.isUnwell !== false) this.end("kill");
   }
 
   /** Whole again, if it is. */
