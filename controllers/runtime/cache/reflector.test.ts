@@ -4,6 +4,7 @@ import { TransportError } from "../client/errors.ts";
 import { RestClient } from "../client/rest-client.ts";
 import type { Transport, WatchLine, WatchResponse } from "../client/transport.ts";
 import { KINDS } from "../kinds/builtin.ts";
+import type { Live } from "../kinds/kind.ts";
 import { createMetrics } from "../lifecycle/metrics.ts";
 import { FakeApiServer } from "../testing/fake-api-server.ts";
 import { fakeWorld, settle } from "../testing/fake-clock.ts";
@@ -322,6 +323,52 @@ describe("a reflector", () => {
       await world.end();
     },
   );
+
+  it("soon knows a server that went back in time, also after a long outage", async () => {
+    const world = setUp();
+    const backup = world.server.storage.backup();
+    for (let index = 0; index < 10; index += 1) add(world.server, `more-${index}`);
+    await world.clock.advance(1_000);
+    world.server.restore(backup, { rewinds: true });
+    world.server.intercept = () => ({ kind: "lost-request" });
+    await world.clock.advance(90_000);
+    world.server.intercept = () => undefined;
+    await world.ask();
+    await world.clock.advance(3_000);
+    expect(await world.relists()).toEqual({ initial: 1, rewound: 1 });
+    expect(world.names()).toEqual([]);
+    await world.end();
+  });
+
+  it.each(["an open stream", "a pause"])("lists anew after a doubt during %s", async (during) => {
+    const world = setUp();
+    add(world.server, "kept");
+    await world.clock.advance(1_000);
+    const backup = world.server.storage.backup();
+    for (let index = 0; index < 10; index += 1) add(world.server, `more-${index}`);
+    await world.clock.advance(1_000);
+    const [seen] = [...world.store.values()].filter(({ metadata }) => metadata.name === "kept");
+    world.server.restore(backup, { rewinds: true });
+    const wrote = (): void => {
+      const { resourceVersion } = seen?.metadata ?? {};
+      const metadata = { ...seen?.metadata, resourceVersion: String(Number(resourceVersion) + 1) };
+      world.store.wrote({ ...seen, metadata } as Live, "me");
+    };
+    if (during === "a pause") wrote();
+    // The version that was seen last is reached again before anybody asks.
+    for (let index = 0; index < 20; index += 1) add(world.server, `new-${index}`);
+    if (during === "an open stream") {
+      await world.clock.advance(20_000);
+      expect(await world.relists()).toEqual({ initial: 1 });
+      expect(world.names()).toContain("more-0");
+      wrote();
+    }
+    await world.clock.advance(5_000);
+    expect(await world.relists()).toEqual({ initial: 1, rewound: 1 });
+    expect(world.names()).toHaveLength(21);
+    expect(world.names()).not.toContain("more-0");
+    await world.end();
+  });
 
   it("lists anew every hour, whatever the versions say", async () => {
     const world = setUp();

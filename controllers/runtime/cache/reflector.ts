@@ -9,8 +9,8 @@
 //   as gone.
 // - After a break the server's data may be older than what was seen (a backup of etcd): a watch
 //   from a version that it has not reached again is accepted and silent, so the version is asked
-//   for. Where versions were given out anew before that, only the hourly list shows it.
-//   Source: docs/decisions/0017.
+//   for. Where versions were given out anew before that, an own write that the watch should have
+//   told long ago shows it, or else the hourly list. Source: docs/decisions/0017.
 // Lists ask for the most recent state (no resourceVersion), so a lagging server cannot take the
 // store back in time.
 
@@ -35,6 +35,8 @@ import type { CancelTimer, World } from "../lifecycle/timers.ts";
 import { backoffMs, sleep } from "../lifecycle/timers.ts";
 import { partial, readBookmark } from "./bookmark.ts";
 import { decodeObject } from "./decode.ts";
+import type { RelistReason } from "./relist.ts";
+import { RelistNeeded, relistReasonOf } from "./relist.ts";
 import { compareVersions } from "./resource-version.ts";
 import type { Store } from "./store.ts";
 
@@ -57,9 +59,6 @@ export interface ReflectorOptions {
   readonly silenceMs?: number;
 }
 
-/** Why a full list was made. */
-export type RelistReason = "initial" | "expired" | "rejected" | "stuck" | "rewound" | "periodic";
-
 const BACKOFF = { baseMs: 800, maxMs: 30_000 };
 /** The server sends a bookmark every 60 s. */
 const SILENCE_MS = 70_000;
@@ -77,17 +76,6 @@ const STUCK_ATTEMPTS = 12;
 const RELIST_MS = 3_600_000;
 /** Reflectors that wait for the same server come back spread over this time. */
 const RECOVERY_SPREAD_MS = 1_000;
-
-/** Thrown inside the loop: the resume point is of no use any more. */
-class RelistNeeded extends Error {
-  override readonly name = "RelistNeeded";
-  readonly reason: RelistReason;
-
-  constructor(reason: RelistReason, message: string) {
-    super(message);
-    this.reason = reason;
-  }
-}
 
 /** A streamed list until its last bookmark, and what the store had when it was asked for. */
 interface Collecting {
@@ -116,6 +104,9 @@ export class Reflector {
   #followsSinceMs: number | undefined;
   /** The last stream broke: what is there now may be a server of the past. */
   #isBroken = false;
+  /** The store has found out that it is wrong. */
+  #isDoubted = false;
+  #endStream: () => void = () => undefined;
   #relistAtMs = Number.POSITIVE_INFINITY;
   #synced = false;
   readonly #syncWaiters: (() => void)[] = [];
@@ -127,6 +118,11 @@ export class Reflector {
     const labels = { kind: options.kind.kind };
     this.#bytes = options.metrics.informerBytes.labels(labels);
     this.#lag = options.metrics.cacheLagSeconds.labels(labels);
+    options.store.onDoubt((namespace) => {
+      if (options.namespace !== "" && options.namespace !== namespace) return;
+      this.#isDoubted = true;
+      this.#endStream();
+    });
   }
 
   /** True once the first list is in the store. */
@@ -184,9 +180,10 @@ export class Reflector {
   async #pass(signal: AbortSignal): Promise<void> {
     const { clock } = this.#options.world;
     this.#followsSinceMs = undefined;
-    if (this.#version !== "" && clock.monotonicMs() >= this.#relistAtMs) {
+    const isDue = clock.monotonicMs() >= this.#relistAtMs;
+    if (this.#version !== "" && (isDue || this.#isDoubted)) {
       this.#version = "";
-      this.#relistReason = "periodic";
+      this.#relistReason = this.#isDoubted ? "rewound" : "periodic";
     }
     if (this.#version === "") {
       this.#options.metrics.relists.inc({
@@ -344,6 +341,11 @@ export class Reflector {
     let cancel = timers.schedule(silenceMs, judge);
     const onAbort = (): void => response.close();
     signal.addEventListener("abort", onAbort, { once: true });
+    // A list that is on its way puts everything right.
+    this.#endStream = (): void => {
+      if (collecting === undefined) response.close();
+    };
+    if (this.#isDoubted) this.#endStream();
     if (signal.aborted) response.close();
     try {
       for await (const line of response.events) {
@@ -360,6 +362,7 @@ export class Reflector {
       response.close();
     }
     if (signal.aborted) return;
+    if (this.#isDoubted) throw new RelistNeeded("rewound", "a write was never told");
     if (silent) throw new TransportError("watch was silent for too long");
     if (collecting !== undefined) throw new TransportError("streaming list ended half-way");
   }
@@ -404,13 +407,13 @@ export class Reflector {
     const order = compareVersions(version, this.#seen);
     if (this.#seen !== "" && order !== undefined && order < 0) {
       this.#log.warn("the API server's data went back in time", { from: this.#seen, to: version });
-      store.forgetOwnWrites();
     }
     store.replace(objects, version, namespace === "" ? undefined : namespace, mark);
     this.#version = version;
     this.#seen = version;
     this.#lastError = "";
     this.#isBroken = false;
+    this.#isDoubted = false;
     const { clock, rng } = this.#options.world;
     this.#followsSinceMs = clock.monotonicMs();
     this.#relistAtMs = clock.monotonicMs() + RELIST_MS * (0.75 + rng.next() / 4);
@@ -434,7 +437,8 @@ export class Reflector {
 
   /** Decides how the next attempt begins and how long to wait before it. */
   #failed(cause: unknown, startedAtMs: number): void {
-    const nowMs = this.#options.world.clock.monotonicMs();
+    const { store, namespace, world } = this.#options;
+    const nowMs = world.clock.monotonicMs();
     if (nowMs - startedAtMs >= HEALTHY_MS) this.#attempt = 0;
     const reason = this.#needsRelist(cause);
     this.#isBroken = true;
@@ -442,9 +446,11 @@ export class Reflector {
       this.#version = "";
       this.#relistReason = reason;
     }
+    if (reason === "rewound") store.rewound(namespace === "" ? undefined : namespace);
     // An expiry after a long outage is an answer, and no reason to go on waiting; only one in
     // HEALTHY_MS, so that a server that never keeps its history is not stormed.
-    if (reason === "expired" && nowMs - this.#expiredAtMs >= HEALTHY_MS) {
+    const isAnswer = reason === "expired" || reason === "rewound";
+    if (isAnswer && nowMs - this.#expiredAtMs >= HEALTHY_MS) {
       this.#attempt = 0;
       this.#expiredAtMs = nowMs;
     }
@@ -468,14 +474,7 @@ export class Reflector {
 
   #needsRelist(cause: unknown): RelistReason | undefined {
     if (this.#version === "") return this.#synced ? this.#relistReason : "initial";
-    if (cause instanceof RelistNeeded) return cause.reason;
-    if (cause instanceof ApiError) {
-      if (cause.status === 410) return "expired";
-      // A version that the server has not reached: its data went back, say from a backup.
-      const tooLarge = cause.causes.some((one) => one.reason === "ResourceVersionTooLarge");
-      if (tooLarge || cause.status === 400 || cause.status === 422) return "rejected";
-    }
-    return this.#attempt >= STUCK_ATTEMPTS ? "stuck" : undefined;
+    return relistReasonOf(cause) ?? (this.#attempt >= STUCK_ATTEMPTS ? "stuck" : undefined);
   }
 
   #watchQuery(): Readonly<Record<string, string>> {

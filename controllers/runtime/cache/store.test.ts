@@ -1,3 +1,5 @@
+import assert from "node:assert/strict";
+
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 
@@ -173,12 +175,34 @@ describe("own writes", () => {
     expect(versionIn(store)).toBe("9");
   });
 
-  it("are forgotten when the server's data went back in time", () => {
+  it("count at once where the server's data went back in time, until the next list", () => {
     const { store } = openStore();
+    store.replace([object(12)], "20");
+    store.rewound();
+    const mark = store.mark();
     store.wrote(object(9), "me");
-    store.forgetOwnWrites();
-    store.replace([object(3)], "4");
-    expect(versionIn(store)).toBe("3");
+    expect(versionIn(store)).toBe("9");
+    store.replace([object(3)], "4", undefined, mark);
+    expect(versionIn(store)).toBe("9");
+    store.put(object(9));
+    store.put(object(10));
+    store.reached("10");
+    store.wrote(object(8), "me");
+    expect(versionIn(store)).toBe("10");
+  });
+
+  it("that the watch is beyond and has never told show that the server went back in time", () => {
+    const { store } = openStore();
+    const doubts: string[] = [];
+    store.onDoubt((namespace) => doubts.push(namespace));
+    store.replace([object(5)], "20");
+    store.wrote(object(5), "me");
+    store.wrote(object(4), "me");
+    store.wrote(object(9, "u2", "b"), "me");
+    expect(doubts).toEqual([]);
+    store.wrote(object(9), "me");
+    expect(versionIn(store)).toBe("9");
+    expect(doubts).toEqual(["ns"]);
   });
 
   it.each([["4"], ["1000009"]])("are in a list that was asked for later, at %s", (version) => {
@@ -218,6 +242,7 @@ describe("own writes", () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
         const { store } = openStore();
+        store.onDoubt(() => assert.fail("the server never went back in time"));
         const states: (Live | undefined)[] = [undefined, object(1)];
         const ownVersions: number[] = [];
         let uid = 1;

@@ -6,6 +6,10 @@
 // is not believed. The other way round, an answer that arrives after the watch has passed its
 // version is old news itself: the object may have been deleted since. Source of the idea: JOSDK 5.3
 // read-cache-after-write, KEP-5647.
+//
+// Versions order news only while the server counts on. A server that was restored from a backup may
+// give them out again (docs/decisions/0017): a state that the watch has passed and never told shows
+// it, and where it is known, own writes count at once until the next list.
 
 import { isDeepStrictEqual } from "node:util";
 
@@ -30,6 +34,9 @@ export interface StoreChange {
 
 /** Must not throw; if it does, it is logged and the others are still told. */
 export type StoreListener = (change: StoreChange) => void;
+
+/** Told of the namespace of an own write that contradicts what the watch has told. */
+export type DoubtListener = (namespace: string) => void;
 
 interface Floor {
   /**
@@ -69,6 +76,9 @@ export class Store {
   readonly #progress = new Map<string, string>();
   /** Ends that were told lately, by uid; only where versions are opaque. */
   readonly #ended = new Set<string>();
+  /** What the watches are limited to whose server went back in time, until their next list. */
+  readonly #rewound = new Set<string>();
+  readonly #doubtListeners = new Set<DoubtListener>();
   #filled = false;
 
   constructor(options: StoreOptions) {
@@ -119,6 +129,11 @@ export class Store {
   subscribe(listener: StoreListener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /** Told when the cache turns out to be wrong, so that only a list can put it right. */
+  onDoubt(listener: DoubtListener): void {
+    this.#doubtListeners.add(listener);
   }
 
   /** A watch event. Older news than what is known is dropped. */
@@ -180,6 +195,7 @@ export class Store {
       const isMeant = namespace === undefined || floor.namespace === namespace;
       if (isMeant && floor.number <= mark) this.#floors.delete(text);
     }
+    this.#rewound.delete(namespace ?? "");
     this.reached(version, namespace);
     const listed = new Set<string>();
     const told: StoreChange[] = [];
@@ -244,20 +260,32 @@ export class Store {
   }
 
   /**
-   * The server's data went back in time (restored from a backup): what was written here before may
-   * never have been. The next list is believed.
+   * The server's data went back in time (restored from a backup): what was seen before may never
+   * have been, and its versions do not say what is old. Own writes count at once from now on, and
+   * the next list is believed. `namespace` as in {@link replace}.
    */
-  forgetOwnWrites(): void {
-    this.#floors.clear();
+  rewound(namespace?: string): void {
+    this.#rewound.add(namespace ?? "");
   }
 
   /** False if the store knows as much as, or more than, this answer to an own write. */
   #isNews(object: Live): boolean {
-    if (this.#isPassed(object)) return false;
+    const { uid, namespace = "", resourceVersion } = object.metadata;
+    if (this.#isRewound(namespace)) return true;
     const current = this.#objects.get(keyText(keyOf(object)))?.metadata;
-    if (current?.uid !== object.metadata.uid) return true;
-    const order = compareVersions(object.metadata.resourceVersion, current.resourceVersion);
-    return order === undefined || order > 0;
+    const isSame = current?.uid === uid;
+    const order = isSame ? compareVersions(resourceVersion, current.resourceVersion) : undefined;
+    if (!this.#isPassed(object)) return order === undefined || order > 0;
+    if (order === undefined || order <= 0) return false;
+    // The watch is beyond a state of this object that it has never told.
+    this.rewound(this.#progress.has("") ? undefined : namespace);
+    for (const listener of this.#doubtListeners) listener(namespace);
+    return true;
+  }
+
+  #isRewound(namespace: string): boolean {
+    if (this.#rewound.size === 0) return false;
+    return this.#rewound.has(namespace) || this.#rewound.has("");
   }
 
   #raise(kind: Floor["kind"], object: Live, version: string): void {

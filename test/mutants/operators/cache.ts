@@ -51,8 +51,8 @@ export const CACHE_MUTANTS: readonly Mutant[] = [
     id: "late-answer-revives",
     breaks: "an answer that arrives after the watch told the object's end brings it back",
     file: STORE,
-    find: "    if (this.#isPassed(object)) return false;\n",
-    replace: "",
+    find: "if (!this.#isPassed(object)) return",
+    replace: "if (!isSame || !this.#isPassed(object)) return",
     killers: [
       inStore(
         "own writes whose answer comes after the watch has told the object's end do not bring it back",
@@ -206,9 +206,56 @@ export const CACHE_MUTANTS: readonly Mutant[] = [
     id: "never-lists-anew",
     breaks: "a cache that was led astray by versions given out twice stays so",
     file: REFLECTOR,
-    find: '      this.#relistReason = "periodic";\n    }\n',
-    replace: '      this.#relistReason = "periodic";\n      this.#version = this.#seen;\n    }\n',
+    find: "(isDue || this.#isDoubted)",
+    replace: "(this.#isDoubted)",
     killers: [inReflector("a reflector lists anew every hour, whatever the versions say")],
+  },
+  {
+    id: "past-of-a-server-waited-out",
+    breaks: "a cache that is known to be of another past stays so for half a minute",
+    file: REFLECTOR,
+    find: ' || reason === "rewound";\n',
+    replace: ";\n",
+    killers: [
+      inReflector(
+        "a reflector soon knows a server that went back in time, also after a long outage",
+      ),
+    ],
+  },
+  {
+    id: "doubt-unheard",
+    breaks: "a cache that has found out that it is wrong stays so for an hour",
+    file: REFLECTOR,
+    find: "      this.#isDoubted = true;\n",
+    replace: "",
+    killers: [
+      inReflector("a reflector lists anew after a doubt during an open stream"),
+      inReflector("a reflector lists anew after a doubt during a pause"),
+    ],
+  },
+  {
+    id: "write-after-the-past-dropped",
+    breaks: "a pass acts on a cache older than its last write where versions are given out again",
+    file: STORE,
+    find: "    if (this.#isRewound(namespace)) return true;\n",
+    replace: "",
+    killers: [
+      inStore(
+        "own writes count at once where the server's data went back in time, until the next list",
+      ),
+    ],
+  },
+  {
+    id: "untold-state-ignored",
+    breaks: "an own write that the watch should have told, and did not, counts as old news",
+    file: STORE,
+    find: "    if (order === undefined || order <= 0) return false;\n",
+    replace: "    if (order !== 0) return false;\n",
+    killers: [
+      inStore(
+        "own writes that the watch is beyond and has never told show that the server went back in time",
+      ),
+    ],
   },
   {
     id: "blind-after-each-break",
