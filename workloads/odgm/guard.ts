@@ -48,6 +48,9 @@ const SAMPLE_MS = 500;
 /** ... and whenever this share of the capacity has been written since. */
 const SAMPLE_SHARE = 0.005;
 
+/** What was full has room again below this part of the limit: not over and over with one write. */
+const ROOM_SHARE = 0.98;
+
 /** Says whether writes may make the store larger. Deletes always may run. */
 export class StorageGuard {
   readonly #folder: string;
@@ -57,6 +60,7 @@ export class StorageGuard {
   readonly #limit: number;
   readonly #capacityBytes: number | undefined;
   readonly #log: Logger;
+  readonly #onChange: (isFull: boolean) => void;
   readonly #timer: NodeJS.Timeout;
   #level: StorageLevel = { capacityBytes: 0, usedBytes: 0 };
   #full = false;
@@ -70,6 +74,8 @@ export class StorageGuard {
     /** Of the store alone; absent = the file system counts. */
     readonly capacityBytes: number | undefined;
     readonly log: Logger;
+    /** Told whenever {@link isFull} changes. */
+    readonly onChange: (isFull: boolean) => void;
   }) {
     this.#folder = options.folder;
     this.#store = options.store;
@@ -78,6 +84,7 @@ export class StorageGuard {
     this.#limit = options.limit;
     this.#capacityBytes = options.capacityBytes;
     this.#log = options.log;
+    this.#onChange = options.onChange;
     this.#timer = setInterval(() => void this.sample(), SAMPLE_MS);
     this.#timer.unref();
   }
@@ -107,7 +114,7 @@ export class StorageGuard {
       this.#log.warn("cannot measure the disk", { error: errorMessage(cause) });
       return;
     }
-    const full = isFull(this.#level, this.#limit);
+    const full = isFull(this.#level, this.#limit * (this.#full ? ROOM_SHARE : 1));
     if (full) this.#settle();
     else await this.#ballast.load();
     if (full === this.#full) return;
@@ -115,6 +122,7 @@ export class StorageGuard {
     const fields = { ...this.#level, limit: this.#limit };
     if (full) this.#log.warn("storage full: growth is refused", fields);
     else this.#log.info("storage has room again", fields);
+    this.#onChange(full);
   }
 
   close(): void {

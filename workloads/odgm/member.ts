@@ -21,8 +21,8 @@ import { MetaGroup } from "./meta-group.ts";
 import type { ProposeOutcome } from "./meta-log.ts";
 import type { OdgmMetrics } from "./metrics.ts";
 import type { Peers } from "./peers.ts";
-import type { HostStats } from "./raft/host.ts";
 import { GroupHost } from "./raft/host.ts";
+import type { HostStats } from "./raft/stats.ts";
 import { nodeTimers } from "./timers.ts";
 import { loadDocuments } from "./shards/documents.ts";
 import { contentDigest, decodeSpec, encodeSpec } from "./spec.ts";
@@ -396,6 +396,10 @@ export class Member {
       limit: this.#options.storageLimit,
       capacityBytes: this.#options.storageCapacityBytes,
       log,
+      onChange: (isFull) => {
+        groups.setFull(isFull);
+        this.#changed();
+      },
     });
     await guard.sample();
     for (const name of standalone ? standaloneNames(store) : [owner.collection]) {

@@ -5,7 +5,7 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom
 import { Method } from "#api/gen/oaas-stream_pb.ts";
 
 import type { CommitObserver } from "./committer.ts";
-import type { HostStats } from "./raft/host.ts";
+import type { HostStats } from "./raft/stats.ts";
 import type { GroupObserver } from "./raft/ports.ts";
 
 /** What the gauges are read from when somebody asks. */

@@ -44,6 +44,7 @@ export type {
 } from "./messages.ts";
 export { LAG_MS_MAX, RaftNode } from "./node.ts";
 export type { GroupEffects, NodeEffects, NodePersist, NodeStart, Outbox } from "./node.ts";
+export { isQuorum } from "./quorum.ts";
 export { DEFAULT_SESSION_SETTINGS, isIdentity, SessionTable } from "./sessions.ts";
 export type {
   KeyRecord,

@@ -54,7 +54,7 @@ const WRITES: ReadonlySet<number> = new Set([
 const TURNS_MAX = 4;
 /** Hints that one call follows at once; beyond, each costs an attempt. */
 const HINTS_MAX = 4;
-/** Each replica is asked more often than this before any member is: that may be one that is gone. */
+/** Each replica is asked more often before any member is: that may be the one that is gone. */
 const ASKED_BEFORE_ANY = 1.5;
 /** A group elects a leader within two seconds; it is asked this often at most. */
 const PATIENT_ATTEMPTS_MAX = 64;

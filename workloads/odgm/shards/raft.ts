@@ -260,7 +260,8 @@ export class RaftShard implements Shard {
   }
 
   write(write: ObjectWrite, options: WriteOptions, done: (outcome: WriteOutcome) => void): void {
-    if (!options.mayGrow && mayGrow(write)) {
+    // Whether the disk here is full says little: a majority has to have room.
+    if (!this.group.hasRoom && mayGrow(write)) {
       done({ kind: "growth-refused" });
       return;
     }
