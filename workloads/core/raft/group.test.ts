@@ -268,6 +268,23 @@ describe("votes that tell what is committed", () => {
   });
 });
 
+describe("a leader that the node hears no more", () => {
+  it.each([
+    { lostAt: 5, want: 14 },
+    // The timeout has got to its random part by itself: it does not begin again.
+    { lostAt: 16, want: 19 },
+    { lostAt: 99, want: 19 },
+  ])("from tick $lostAt on is given up at tick $want of 10 to 20", ({ lostAt, want }) => {
+    const solo = new Solo({ random: () => 0.9 }).hear(N2, "heartbeat", heartbeat);
+    let ticks = 0;
+    for (; solo.status.role === "follower"; ticks += 1) {
+      if (ticks === lostAt) solo.step({ kind: "peer-down", member: N2 });
+      solo.tick();
+    }
+    expect(ticks).toBe(want);
+  });
+});
+
 describe("sleeping", () => {
   const settings = { quiesceTicks: 4 };
 

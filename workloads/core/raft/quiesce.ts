@@ -68,8 +68,8 @@ export function notePeerDown(core: GroupCore, member: MemberId): void {
   wake(core);
   core.lead = undefined;
   core.abortRequests();
-  // From here the random part of the timeout is all that is left.
-  core.electionElapsed = core.settings.electionTicks;
+  // From here the random part of the timeout is all that is left, or less of it.
+  core.electionElapsed = Math.max(core.electionElapsed, core.settings.electionTicks);
 }
 
 /** The member is back; a leader looks after it. */
