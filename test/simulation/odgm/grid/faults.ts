@@ -179,6 +179,7 @@ function failNext(faults: Faults, what: "write" | "sync" | "commit"): boolean {
   const machine = faults.expendable();
   if (machine === undefined) return false;
   hurt(faults, machine);
+  machine.isDoomed = true;
   if (what === "commit") machine.ground.checkpoint.faults.failNext = true;
   else machine.ground.disk.faults.failNext = what;
   return true;

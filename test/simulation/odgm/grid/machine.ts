@@ -47,6 +47,8 @@ export class Machine {
   isLost = false;
   /** What it acknowledged may be gone, until it has learned it anew. */
   isHurt = false;
+  /** An operation of the disk fails or has failed: the process does not outlive the news. */
+  isDoomed = false;
   /** Something that it holds has rotted and may not have been seen yet. */
   isRotten = false;
   /** It is started again by itself. */
@@ -119,6 +121,7 @@ export class Machine {
       trace(`${this.member} ends: ${how}`);
       this.loop.isOver = true;
       this.loop = undefined;
+      this.isDoomed = false;
       this.process = undefined;
       world.after(RESTART_MS.from + rng.next() * (RESTART_MS.to - RESTART_MS.from), () => {
         if (this.restarts) this.start();
@@ -137,9 +140,7 @@ export class Machine {
 
   /** Whole again, if it is. */
   look(): void {
-    const { disk, checkpoint } = this.ground;
-    const isWaiting = disk.faults.failNext !== undefined || checkpoint.faults.failNext === true;
-    if (this.process === undefined || this.isRotten || isWaiting) return;
+    if (this.process === undefined || this.isRotten || this.isDoomed) return;
     if (!this.process.isUnwell) this.isHurt = false;
   }
 
@@ -151,7 +152,7 @@ export class Machine {
 
   /** What an order to it came to, if it failed; one whose store has failed ends anyway. */
   told(cause: unknown): void {
-    if (this.isLost || this.process === undefined) return;
+    if (this.isLost || this.process === undefined || this.ground.power.isOff) return;
     this.around.violation(`order refused: ${this.member}: ${errorMessage(cause)}`);
   }
 
