@@ -387,6 +387,21 @@ describe("a reflector", () => {
     await world.end();
   });
 
+  it("is not taken back by what a stream tells once more", async () => {
+    const world = setUp();
+    await world.clock.advance(1_000);
+    add(world.server, "a");
+    add(world.server, "a", "changed");
+    world.server.userDelete(KINDS.ConfigMap, { namespace: "ns", name: "a" });
+    await world.clock.advance(1_000);
+    const told: string[] = [];
+    world.store.subscribe(({ object }) => told.push(object.metadata.name));
+    world.server.replayWatches();
+    await world.clock.advance(1_000);
+    expect(told).toEqual([]);
+    await world.end();
+  });
+
   it("never shows half of a streaming list", async () => {
     let broken = 0;
     const world = setUp({

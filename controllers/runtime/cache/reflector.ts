@@ -394,9 +394,10 @@ export class Reflector {
     return undefined;
   }
 
-  /** Everything up to this version is in the store. */
+  /** Everything up to this version is in the store, unless it is told once more. */
   #reached(version: string): void {
     const { store, namespace } = this.#options;
+    if ((compareVersions(version, this.#version) ?? 1) < 0) return;
     this.#version = version;
     this.#seen = version;
     store.reached(version, namespace === "" ? undefined : namespace);

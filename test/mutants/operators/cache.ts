@@ -138,6 +138,15 @@ export const CACHE_MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    id: "taken-back-by-a-replay",
+    breaks:
+      "a state that is told once more takes the watch back, and the next one revives the dead",
+    file: REFLECTOR,
+    find: "    if ((compareVersions(version, this.#version) ?? 1) < 0) return;\n",
+    replace: "",
+    killers: [inReflector("a reflector is not taken back by what a stream tells once more")],
+  },
+  {
     id: "resumes-from-before-the-list",
     breaks: "after a relist the watch resumes from the version of before it",
     file: REFLECTOR,
