@@ -200,7 +200,7 @@ const table: readonly {
       ),
     },
     ready: "False StorageFull",
-    says: "4 of 4 partitions serve, 2 take no new data: the disk of member 0 is full: only deletes pass",
+    says: "4 of 4 partitions serve, 2 take no new data: the disk of member 0 is full",
     data: "False StorageFull",
     kstatus: "InProgress",
   },

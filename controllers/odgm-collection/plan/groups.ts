@@ -161,7 +161,7 @@ function replicaWord(
 ): string {
   // The member's own words do not say whose disk it is.
   if (state === ShardState.STORAGE_FULL) {
-    return `the disk of member ${ordinal} is full: only deletes pass`;
+    return `the disk of member ${ordinal} is full`;
   }
   if (unheard.length > 0) {
     const others = unheard.map((other) => other.ordinal).join(" and ");
@@ -208,8 +208,10 @@ function raftGroup(context: Context): PlainSeen {
   }
   const settled = hasReached(raft, committed, wanted);
   const { state } = leading.shard;
-  const full = state === ShardState.STORAGE_FULL;
-  const serving = full || state === ShardState.READY;
+  const serving = state === ShardState.STORAGE_FULL || state === ShardState.READY;
+  // Data grows while a majority has room, whoever leads.
+  const roomy = replicas.filter((replica) => replica.serves && !replica.full);
+  const full = replicas.some((replica) => replica.full) && roomy.length * 2 <= replicas.length;
   return {
     partition,
     replicas,

@@ -38,6 +38,8 @@ interface Story {
   readonly leader?: number;
   /** No partition has a leader. */
   readonly isLeaderless?: boolean;
+  /** Members whose disk is full. */
+  readonly full?: readonly number[];
   /** Incarnations that vote, if not those of the generation. */
   readonly voters?: readonly string[];
   readonly committed?: CollectionSpec;
@@ -108,7 +110,9 @@ function memberOf(spec: CollectionSpec | undefined, ordinal: number, story: Stor
     .filter(({ members }) => members.includes(me.id) || voters.includes(incarnation))
     .map(({ partition, members }) => {
       const status = raft(spec, members, incarnation, story);
-      const state = status.leader === "" ? ShardState.STARTING : ShardState.READY;
+      const isFull = (story.full ?? []).includes(ordinal);
+      const ready = isFull ? ShardState.STORAGE_FULL : ShardState.READY;
+      const state = status.leader === "" ? ShardState.STARTING : ready;
       const leader = status.role === RaftRole.LEADER;
       return create(ShardStatusSchema, { partition, state, leader, bytes: 10n, raft: status });
     });
@@ -262,6 +266,21 @@ describe("a collection of Raft groups that is not well", () => {
     const story: Story = { committed: first(), isLeaderless: true };
     expect(conditionOf(story, "DataReady").text).toBe("False WaitingForData");
     expect(conditionOf(story, "DataReady").message).toContain("nobody leads it");
+  });
+
+  it("takes data while a majority has room, and says whose disk is full", () => {
+    const one: Story = { committed: first(), full: [0], leader: 1 };
+    expect(conditionOf(one, "DataReady").text).toBe("True Available");
+    const degraded = conditionOf(one, "FullyReplicated");
+    expect(degraded.text).toBe("False WaitingForData");
+    expect(degraded.message).toContain("the disk of member 0 is full");
+    // Before it has handed over.
+    expect(conditionOf({ ...one, leader: 0 }, "DataReady").text).toBe("True Available");
+    const two = conditionOf({ committed: first(), full: [0, 1], leader: 2 }, "DataReady");
+    expect(two.text).toBe("False StorageFull");
+    expect(two.message).toMatch(/take no new data: the disk of member [01] is full$/);
+    const away = conditionOf({ committed: first(), full: [0], away: [1], leader: 2 }, "DataReady");
+    expect(away.text).toBe("False StorageFull");
   });
 
   it("is not balanced when one member leads all", () => {
