@@ -139,6 +139,7 @@ export class Fleet {
     const incarnation = `inc-${this.#incarnations}-${this.#dice.int(0, 0xffff).toString(16)}`;
     const format = { collection, ordinal, identity, incarnation };
     if (!store.doFormat(format)) return store.format?.incarnation ?? "";
+    this.#giveUp(store, format);
     this.#tell({ kind: "formatted", format, pod });
     this.changed(address);
     return incarnation;
@@ -219,6 +220,16 @@ export class Fleet {
     if (!store.resigned) return;
     store.resigned = false;
     this.#lookAtGroups();
+  }
+
+  /** Whoever had this place before is on a volume that was kept and that nobody mounts again. */
+  #giveUp(successor: MemberStore, { identity, ordinal }: StoreFormat): void {
+    for (const store of this.stores.values()) {
+      if (store === successor || store.format?.identity !== identity) continue;
+      if (store.format.ordinal !== ordinal) continue;
+      this.lose(store.volume);
+      store.wipe();
+    }
   }
 
   /** The member that may be asked for generations: it leads the meta group, or founds it. */
