@@ -12,12 +12,15 @@ export const ostDataDir = "/data";
 /**
  * `/healthz`: the process turns its loop. `/readyz`: it accepts connections and writes; 503 with
  * the reason while recovering, after a failed sync, and at the end. `/status`: {@link OstStatus}.
+ * `/closed`: `PUT ?for=X` refuses new objects durably, `DELETE ?for=X` takes them again unless they
+ * are refused for somebody else (409); 204 once it is so.
  */
 export const ostHealthPaths = {
   live: "/healthz",
   ready: "/readyz",
   metrics: "/metrics",
   status: "/status",
+  closed: "/closed",
 } as const;
 
 /**
@@ -355,6 +358,11 @@ export interface OstStatus {
   /** What the file system has left. */
   readonly availableBytes: number;
   readonly objects: number;
+  /**
+   * For whose end no new objects are taken (ALLOCATE is answered -EROFS), durably: `objects` only
+   * falls. Absent: they are taken.
+   */
+  readonly closedFor?: string;
   /** Newest first, at most 10. */
   readonly lastErrors: readonly OstDiskError[];
 }

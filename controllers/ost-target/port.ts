@@ -1,6 +1,6 @@
-// What the OstTarget controller needs from outside Kubernetes: the programs' own words, and the one
-// call that is no apply.
-import type { OstSeen } from "./plan/plan.ts";
+// What the OstTarget controller needs from outside Kubernetes: the programs' own words, and the
+// calls that are no apply.
+import type { CloseDisk, OpenDisk, OstSeen, RestartPod } from "./plan/plan.ts";
 
 /** The port; the operator implements it. */
 export interface TargetPort {
@@ -13,12 +13,16 @@ export interface TargetPort {
   seen(name: string, statusUrl: string | undefined): OstSeen | Promise<OstSeen>;
   /** Wakes targets by name. */
   start(wake: (name: string) => void): () => void;
-  /** True once {@link restartPod} has seen to it that the pod of this uid goes. */
+  /**
+   * True if {@link restartPod} has seen to it, not long ago, that the pod of this uid goes: the
+   * caches may not show that yet.
+   */
   restarted(podUid: string): boolean;
-  /** Deletes a pod if it still is this one. */
-  restartPod(pod: {
-    readonly namespace: string;
-    readonly name: string;
-    readonly uid: string;
-  }): Promise<void>;
+  /** Deletes a pod if it still is this one. Whether it went is seen, or it is asked again. */
+  restartPod(pod: Omit<RestartPod, "kind">): Promise<void>;
+  /**
+   * Durably has the program take no new objects, or take them again. What it says afterwards is
+   * asked at once and wakes the target. Rejects if the program did not do it.
+   */
+  turnDisk(order: CloseDisk | OpenDisk): Promise<void>;
 }

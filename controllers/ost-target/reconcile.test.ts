@@ -20,7 +20,7 @@ import { seededRng } from "#api/base/testing/seeded-rng.ts";
 import { memoryLogger } from "#controllers/runtime/testing/memory-logger.ts";
 
 import { ACCEPT_DATA_LOSS } from "./plan/finalize.ts";
-import type { TargetCall, TargetDefaults } from "./plan/plan.ts";
+import type { CloseDisk, OpenDisk, RestartPod, TargetDefaults } from "./plan/plan.ts";
 import type { TargetPort } from "./port.ts";
 import { ostTargetController } from "./reconcile.ts";
 import { targetNames } from "./render.ts";
@@ -54,7 +54,8 @@ function targetWith(spec: Partial<OstTarget["spec"]> = {}): KubeObject {
 /** A program that says what it is told to, and pods that are only asked to go. */
 class FakePort implements TargetPort {
   status: OstStatus | undefined;
-  readonly restarts: TargetCall[] = [];
+  readonly restarts: RestartPod[] = [];
+  readonly orders: (CloseDisk | OpenDisk)[] = [];
   #wake: ((name: string) => void) | undefined;
 
   seen(): ReturnType<TargetPort["seen"]> {
@@ -77,8 +78,16 @@ class FakePort implements TargetPort {
     return this.restarts.some((call) => call.uid === podUid);
   }
 
-  restartPod(pod: Omit<TargetCall, "kind">): Promise<void> {
+  restartPod(pod: Omit<RestartPod, "kind">): Promise<void> {
     this.restarts.push({ kind: "restart-pod", ...pod });
+    return Promise.resolve();
+  }
+
+  turnDisk(order: CloseDisk | OpenDisk): Promise<void> {
+    this.orders.push(order);
+    if (this.status === undefined) return Promise.reject(new Error("connection refused"));
+    const { closedFor: _, ...open } = this.status;
+    this.say(order.kind === "open-disk" ? open : { ...open, closedFor: order.holder });
     return Promise.resolve();
   }
 }
@@ -286,9 +295,12 @@ function children(): readonly unknown[] {
 describe("a target that is deleted", () => {
   it("waits while objects are on it; without them it goes and only the record stays", async () => {
     await becomeReady();
-    const status = { ...observed.seen.status, target: target().metadata.uid };
     world.server.userDelete(OST_TARGET, KEY);
     await world.settled();
+    const { uid, deletionTimestamp = "" } = target().metadata;
+    const holder = `${uid}@${deletionTimestamp}`;
+    expect(world.port.orders).toEqual([{ kind: "close-disk", target: KEY.name, holder }]);
+    const status = { ...observed.seen.status, target: uid, closedFor: holder };
     expect(conditionOf("Reconciling")?.reason).toBe("InUse");
     expect(children()).toHaveLength(CHILDREN.length);
     // As in a cluster the claim stays until its pod, which says nothing any more, is gone.
@@ -306,6 +318,46 @@ describe("a target that is deleted", () => {
     expect(world.server.read(TARGETS, KEY)).toBeUndefined();
     expect(children()).toEqual([]);
     expect(record()?.["incarnation"]).toBe(observed.seen.status.incarnation);
+  });
+
+  it("waits until its program has taken the order to take nothing new, and is counted after", async () => {
+    await becomeReady();
+    const { uid } = target().metadata;
+    world.port.say({ ...observed.seen.status, target: uid, objects: 0 });
+    await world.settled();
+    // The order is carried out while a client still gets an object in.
+    world.port.turnDisk = ({ holder }) => {
+      world.port.say({ ...observed.seen.status, target: uid, objects: 1, closedFor: holder });
+      return Promise.resolve();
+    };
+    world.server.userDelete(OST_TARGET, KEY);
+    await world.settled();
+    expect(conditionOf("Reconciling")?.reason).toBe("InUse");
+    expect(children()).toHaveLength(CHILDREN.length);
+  });
+
+  it("stays while the order does not reach its program", async () => {
+    await becomeReady();
+    const { uid } = target().metadata;
+    world.port.say({ ...observed.seen.status, target: uid, objects: 0 });
+    await world.settled();
+    world.port.turnDisk = () => Promise.reject(new Error("connection refused"));
+    world.server.userDelete(OST_TARGET, KEY);
+    await world.settled();
+    const reconciling = conditionOf("Reconciling");
+    expect(reconciling).toMatchObject({ reason: "Unreachable", message: "connection refused" });
+    expect(children()).toHaveLength(CHILDREN.length);
+  });
+
+  it("leaves a disk that the next target of its name opens again", async () => {
+    await becomeReady();
+    const { uid } = target().metadata;
+    const closedFor = "11111111-1111-4111-8111-111111111111@2030-01-01T00:00:00Z";
+    world.port.say({ ...observed.seen.status, target: uid, closedFor });
+    await world.settled();
+    const [order] = world.port.orders;
+    expect(order).toEqual({ kind: "open-disk", target: KEY.name, holder: closedFor });
+    expect(conditionOf("Ready")?.status).toBe("True");
   });
 
   it("goes with its children once the loss of its disk is accepted by name", async () => {

@@ -11,7 +11,7 @@ import { finalize } from "./plan/finalize.ts";
 import { observe, TARGET, targetsOf } from "./observe.ts";
 import { permissions } from "./permissions.ts";
 import type { Observed, TargetCall, TargetDefaults, TargetPlan } from "./plan/plan.ts";
-import { calls, plan } from "./plan/plan.ts";
+import { calls, isOutdated, plan } from "./plan/plan.ts";
 import type { TargetPort } from "./port.ts";
 import { COMPONENT, render, templateName } from "./render.ts";
 import type { TargetFields } from "./status.ts";
@@ -19,8 +19,8 @@ import { computeStatus } from "./status.ts";
 
 type PlanWithCalls = TargetPlan & {
   readonly calls: readonly TargetCall[];
-  /** A restart has to wait until other targets serve again, of which nobody tells this one. */
-  readonly waits: boolean;
+  /** Until the pod is another one: nobody tells that others serve again, or that it did not go. */
+  readonly isOutdated: boolean;
 };
 
 const RESTART_RETRY_MS = 10_000;
@@ -79,15 +79,16 @@ export function ostTargetController(defaults: TargetDefaults, port: TargetPort):
     plan: (observed, now) => {
       const next = plan(observed, now, defaults);
       const template = templateName(observed, next, defaults);
-      const made = calls(observed, next, template);
-      const alone = calls({ ...observed, othersDown: [] }, next, template);
-      return { ...next, calls: made, waits: made.length < alone.length };
+      const isLate = isOutdated(observed, next, template);
+      return { ...next, calls: calls(observed, next, template), isOutdated: isLate };
     },
-    requeueAfterMs: (_observed, next) => (next.waits ? RESTART_RETRY_MS : undefined),
+    requeueAfterMs: (_observed, next) => (next.isOutdated ? RESTART_RETRY_MS : undefined),
     render,
     calls: (next) => next.calls,
     act: async (list, at) => {
-      for (const call of list) await at.restartPod(call);
+      for (const call of list) {
+        await (call.kind === "restart-pod" ? at.restartPod(call) : at.turnDisk(call));
+      }
     },
     computeStatus,
     finalizer: {

@@ -64,6 +64,14 @@ function without(part: "pod" | "nodeLabels"): Observed {
   return rest;
 }
 
+describe("a disk that an earlier target closed", () => {
+  it("is not Ready before it takes objects again", () => {
+    const { kstatus, one } = seenBy(serving(saying({ closedFor: "earlier" })));
+    expect(one("Ready")).toMatchObject({ status: "False", reason: "Progressing" });
+    expect(kstatus).toBe("InProgress");
+  });
+});
+
 describe("a target that serves", () => {
   it("shows where, how much, and what is wrong with nothing", () => {
     const { fields, kstatus, one } = seenBy(serving());

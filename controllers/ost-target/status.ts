@@ -66,12 +66,22 @@ function ready(observed: Observed, disk: ConditionDraft): ConditionDraft {
     const message = "its disk is formatted; its pod is replaced by one that may not format";
     return { type, status: "False", reason: REASONS.Formatting, message };
   }
+  if (isStillClosed(observed)) {
+    const message = "an earlier target closed its disk for new objects; it is opened again";
+    return { type, status: "False", reason: REASONS.Progressing, message };
+  }
   if (pod?.ready !== true || disk.status !== "True" || observed.clusterIp === undefined) {
     const message =
       pod === undefined ? "its pod does not exist yet" : `pod ${pod.name} is not ready`;
     return { type, status: "False", reason: REASONS.WaitingForPods, message };
   }
   return { type, status: "True", reason: REASONS.Available, message: "serving" };
+}
+
+/** As the end of an earlier target left it; its own end closes it, too. */
+function isStillClosed({ seen, target }: Observed): boolean {
+  if (seen.kind !== "known" || target.metadata.deletionTimestamp !== undefined) return false;
+  return seen.status.closedFor !== undefined;
 }
 
 /** What objects may still take: the file system's word, and the capacity that the user allows. */

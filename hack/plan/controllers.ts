@@ -69,5 +69,6 @@ function targetPort(): TargetPort {
     start: () => () => undefined,
     restarted: () => false,
     restartPod: () => Promise.reject(new Error(NOBODY)),
+    turnDisk: () => Promise.reject(new Error(NOBODY)),
   };
 }

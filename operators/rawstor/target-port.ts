@@ -1,10 +1,11 @@
-// The OstTarget controller's port to the world: asks every target's program for its status, and
-// deletes pods. Polling stays between the operator and the pods; the API server hears only of
-// changes.
+// The OstTarget controller's port to the world: asks every target's program for its status, tells
+// it whether to take new objects, and deletes pods. Polling stays between the operator and the pods;
+// the API server hears only of changes.
 import type { Clock, Logger } from "#api/base/index.ts";
-import { errorMessage } from "#api/base/index.ts";
+import { errorMessage, PlatformError } from "#api/base/index.ts";
 import type { OstStatus } from "#api/workload/ost.ts";
-import type { OstSeen } from "#controllers/ost-target/plan/plan.ts";
+import { ostHealthPaths } from "#api/workload/ost.ts";
+import type { CloseDisk, OpenDisk, OstSeen } from "#controllers/ost-target/plan/plan.ts";
 import type { TargetPort } from "#controllers/ost-target/port.ts";
 import type { CancelTimer, Client, ExactObject, Timers } from "#controllers/runtime/index.ts";
 import {
@@ -21,7 +22,8 @@ const REQUEST_TIMEOUT_MS = 3_000;
 const FIRST_ANSWER_MS = 1_000;
 /** Counts alone wake a target at most this often. */
 const COUNTS_MS = 30_000;
-const RESTARTED_MAX = 10_000;
+/** By then a watch that tells nothing has been found dead, and the pods were listed again. */
+const RESTARTED_MS = 120_000;
 
 interface Polled {
   readonly url: string;
@@ -30,8 +32,17 @@ interface Polled {
   told: OstSeen;
   toldAtMs: number;
   stopped: boolean;
+  isAsking: boolean;
+  /** What is being asked may be of the past already. */
+  isAskedAgain: boolean;
   /** The next question. */
   cancel: CancelTimer;
+}
+
+/** The program did not do what it was told. */
+class OstOrderError extends PlatformError {
+  override readonly name = "OstOrderError";
+  override readonly code = "OST_ORDER";
 }
 
 /** Where time and the programs' answers come from. */
@@ -40,9 +51,11 @@ export interface TargetWorld {
   readonly timers: Timers;
   /** Asks a program for its status; never rejects. */
   readonly ask: (url: string) => Promise<OstSeen>;
+  /** Has the program behind a status address do this; rejects if it did not. */
+  readonly tell: (url: string, order: CloseDisk | OpenDisk) => Promise<void>;
 }
 
-const REAL_WORLD: TargetWorld = { clock: systemClock, timers: systemTimers, ask };
+const REAL_WORLD: TargetWorld = { clock: systemClock, timers: systemTimers, ask, tell };
 
 /** See the head of this file. */
 export class OperatorTargetPort implements TargetPort {
@@ -50,8 +63,8 @@ export class OperatorTargetPort implements TargetPort {
   readonly #log: Logger;
   readonly #world: TargetWorld;
   readonly #polled = new Map<string, Polled>();
-  /** Uids of deleted pods, latest last; a pod is away long before it leaves the list. */
-  readonly #restarted = new Set<string>();
+  /** Uids of deleted pods and when; a pod is away long before it leaves the list. */
+  readonly #restarted = new Map<string, number>();
   #wake: ((name: string) => void) | undefined;
 
   constructor(client: Client, log: Logger, world: TargetWorld = REAL_WORLD) {
@@ -73,6 +86,8 @@ export class OperatorTargetPort implements TargetPort {
       told: unknown,
       toldAtMs: 0,
       stopped: false,
+      isAsking: false,
+      isAskedAgain: false,
       cancel: () => undefined,
     };
     this.#polled.set(name, fresh);
@@ -90,15 +105,34 @@ export class OperatorTargetPort implements TargetPort {
   }
 
   restarted(podUid: string): boolean {
+    this.#forgetRestarts();
     return this.#restarted.has(podUid);
   }
 
   async restartPod(pod: ExactObject): Promise<void> {
-    await deleteExactly(this.#client, KINDS.Pod, pod);
-    this.#restarted.add(pod.uid);
-    if (this.#restarted.size <= RESTARTED_MAX) return;
-    const oldest = this.#restarted.keys().next();
-    if (oldest.done !== true) this.#restarted.delete(oldest.value);
+    const outcome = await deleteExactly(this.#client, KINDS.Pod, pod);
+    // After a conflict the pod may be there as before: nothing is to be remembered that is not so.
+    if (outcome === "going") this.#restarted.set(pod.uid, this.#world.clock.monotonicMs());
+  }
+
+  async turnDisk(order: CloseDisk | OpenDisk): Promise<void> {
+    const polled = this.#polled.get(order.target);
+    if (polled === undefined) throw new OstOrderError(`${order.target} is not served`);
+    await this.#world.tell(polled.url, order);
+    if (polled.isAsking) {
+      polled.isAskedAgain = true;
+      return;
+    }
+    polled.cancel();
+    void this.#poll(order.target, polled);
+  }
+
+  #forgetRestarts(): void {
+    const sinceMs = this.#world.clock.monotonicMs() - RESTARTED_MS;
+    for (const [uid, atMs] of this.#restarted) {
+      if (atMs > sinceMs) return;
+      this.#restarted.delete(uid);
+    }
   }
 
   #forgetAll(): void {
@@ -109,7 +143,9 @@ export class OperatorTargetPort implements TargetPort {
   async #poll(name: string, polled: Polled): Promise<void> {
     if (polled.stopped) return;
     const { clock, timers, ask } = this.#world;
+    polled.isAsking = true;
     polled.seen = await ask(polled.url);
+    polled.isAsking = false;
     if (polled.stopped) return;
     const nowMs = clock.monotonicMs();
     const word = changeBetween(polled.told, polled.seen);
@@ -121,7 +157,9 @@ export class OperatorTargetPort implements TargetPort {
     }
     // A pass of a term that is over may still ask; nobody hears the answers after that.
     if (this.#wake === undefined) return;
-    polled.cancel = timers.schedule(POLL_MS, () => void this.#poll(name, polled));
+    const delayMs = polled.isAskedAgain ? 0 : POLL_MS;
+    polled.isAskedAgain = false;
+    polled.cancel = timers.schedule(delayMs, () => void this.#poll(name, polled));
   }
 }
 
@@ -149,6 +187,19 @@ async function ask(url: string): Promise<OstSeen> {
   } catch (cause) {
     return { kind: "unreachable", message: `${url}: ${errorMessage(cause)}` };
   }
+}
+
+async function tell(url: string, { kind, holder }: CloseDisk | OpenDisk): Promise<void> {
+  const path = `${ostHealthPaths.closed}?for=${encodeURIComponent(holder)}`;
+  const method = kind === "close-disk" ? "PUT" : "DELETE";
+  const signal = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
+  const response = await fetch(new URL(path, url), { method, signal });
+  // A disk that was closed for somebody else meanwhile says so in its status.
+  if (response.ok || (kind === "open-disk" && response.status === 409)) return;
+  const said = (await response.text()).trim();
+  // Programs from before this request answer so.
+  const why = response.status === 405 ? "its image is too old to be told" : said;
+  throw new OstOrderError(`${method} ${response.url}: HTTP ${response.status}: ${why}`);
 }
 
 /** Free space below this share of the capacity is no news: others may use the file system too. */

@@ -1,4 +1,4 @@
-// HTTP for the kubelet, the operator and Prometheus: /healthz, /readyz, /status, /metrics.
+// HTTP for the kubelet, the operator and Prometheus: /healthz, /readyz, /status, /metrics, /closed.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -8,6 +8,7 @@ import { errorMessage } from "#api/base/index.ts";
 import type { OstEndpoint, OstStatus } from "#api/workload/ost.ts";
 import { ostHealthPaths } from "#api/workload/ost.ts";
 
+import type { Intake } from "./intake.ts";
 import type { OstMetrics } from "./metrics.ts";
 
 /** Where to listen, and whom to ask. */
@@ -19,6 +20,8 @@ export interface HealthOptions {
   readonly notReady: () => string | undefined;
   /** Undefined before the disk is open. */
   readonly status: () => Promise<OstStatus | undefined>;
+  /** Undefined unless the disk is open. */
+  readonly intake: () => Intake | undefined;
 }
 
 /** Something that listens until it is closed. */
@@ -72,11 +75,41 @@ async function answer(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const { code, type, body } =
-    request.method === "GET" || request.method === "HEAD"
-      ? await page(options, request.url?.split("?", 1)[0] ?? "")
-      : text(405, "method not allowed");
+  const { code, type, body } = await answerTo(options, request);
   response.writeHead(code, { "content-type": type }).end(body);
+}
+
+async function answerTo(options: HealthOptions, request: IncomingMessage): Promise<Answer> {
+  const { method = "", url = "" } = request;
+  const [path = "", query = ""] = url.split("?", 2);
+  if (path === ostHealthPaths.closed) return closed(options, method, new URLSearchParams(query));
+  if (method === "GET" || method === "HEAD") return page(options, path);
+  return text(405, "method not allowed");
+}
+
+/** As long as a uid and a time. */
+const HOLDER = /^[\w:.@-]{1,100}$/;
+
+/** See {@link ostHealthPaths}. */
+async function closed(
+  { intake: find, logger }: HealthOptions,
+  method: string,
+  query: URLSearchParams,
+): Promise<Answer> {
+  if (method !== "PUT" && method !== "DELETE") return text(405, "PUT or DELETE");
+  const holder = query.get("for") ?? "";
+  if (!HOLDER.test(holder)) return text(400, "?for= does not say for whose end");
+  const intake = find();
+  if (intake === undefined) return text(503, "the disk is not open");
+  if (method === "PUT") {
+    await intake.close(holder);
+    logger.warn("takes no new objects from now on", { closedFor: holder });
+  } else {
+    const { closedFor } = intake;
+    if (!(await intake.open(holder))) return text(409, `closed for ${intake.closedFor ?? ""}`);
+    if (closedFor !== undefined) logger.info("takes new objects again", { closedFor });
+  }
+  return { code: 204, type: "text/plain", body: "" };
 }
 
 async function page(options: HealthOptions, path: string): Promise<Answer> {

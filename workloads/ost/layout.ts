@@ -2,6 +2,7 @@
 //
 //   superblock            JSON, see superblock.ts
 //   lock                  empty; holds the flock
+//   closed                for whose end no new objects are taken; absent while they are
 //   intents               slots of groups that may be torn after a crash, see intents.ts
 //   objects/<uuid>        one sparse file per Rawstor object
 //

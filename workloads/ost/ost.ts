@@ -5,6 +5,7 @@ import type { OstConfig, OstStatus } from "#api/workload/ost.ts";
 
 import type { HealthServer } from "./health.ts";
 import { startHealth } from "./health.ts";
+import type { Intake } from "./intake.ts";
 import { OstMetrics } from "./metrics.ts";
 import { OstServer } from "./server.ts";
 import { OstStore } from "./store.ts";
@@ -37,6 +38,8 @@ export async function startOst(config: OstConfig, logger: Logger): Promise<Runni
     logger,
     notReady: () => (server === undefined ? "starting" : store?.problem()),
     status: () => store?.status() ?? Promise.resolve(undefined),
+    // Only while it serves: at the end the disk is no longer ours.
+    intake: () => (server === undefined ? undefined : store?.intake),
   });
   let disk: OpenDisk | undefined;
   try {
@@ -78,6 +81,7 @@ async function startHealthIfAsked(
     readonly logger: Logger;
     readonly notReady: () => string | undefined;
     readonly status: () => Promise<OstStatus | undefined>;
+    readonly intake: () => Intake | undefined;
   },
 ): Promise<HealthServer | undefined> {
   if (config.healthListen === undefined) return undefined;

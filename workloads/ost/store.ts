@@ -18,6 +18,7 @@ import { LRUCache } from "lru-cache";
 
 import type { Closable, DiskContext } from "./context.ts";
 import { OstError, resultOf } from "./errors.ts";
+import { Intake } from "./intake.ts";
 import type { GroupName } from "./intents.ts";
 import { groupKey, Intents } from "./intents.ts";
 import { OBJECT_BYTES_MAX } from "./layout.ts";
@@ -56,6 +57,8 @@ const ERRORS_MAX = 10;
 export class OstStore {
   readonly #options: StoreOptions;
   readonly #intents: Intents;
+  /** Whether ALLOCATE is served. */
+  readonly intake: Intake;
   readonly #folder: string;
   readonly #directorySync: GroupSync;
   readonly #entries = new SortedObjects<Entry>();
@@ -72,9 +75,10 @@ export class OstStore {
   #sweep: NodeJS.Timeout | undefined;
   #sweeping: Promise<void> = Promise.resolve();
 
-  private constructor(options: StoreOptions, intents: Intents) {
+  private constructor(options: StoreOptions, intents: Intents, intake: Intake) {
     this.#options = options;
     this.#intents = intents;
+    this.intake = intake;
     this.#folder = join(options.disk.dataDir, OBJECTS);
     this.#directorySync = new GroupSync(() => syncDirectory(this.#folder));
     this.#context = this.#makeContext();
@@ -88,7 +92,10 @@ export class OstStore {
     const { intents, left } = await Intents.open(path, (ms) => {
       options.metrics.syncTook(ms);
     });
-    const store = new OstStore(options, intents);
+    const intake = await Intake.load(options.disk.dataDir);
+    const { closedFor } = intake;
+    if (closedFor !== undefined) options.logger.warn("takes no new objects", { closedFor });
+    const store = new OstStore(options, intents, intake);
     await store.#load();
     options.metrics.watch(() => store.status().then((status) => store.#gauges(status)));
     return { store, left };
@@ -146,7 +153,9 @@ export class OstStore {
       capacityBytes: await this.#capacityBytes(),
       usedBytes: this.#usedBytes,
       availableBytes: bavail * bsize,
+      // Of one moment: no object is on its way that is not counted.
       objects: this.#entries.size,
+      ...(this.intake.closedFor === undefined ? {} : { closedFor: this.intake.closedFor }),
       lastErrors: this.#errors,
     };
   }
@@ -161,6 +170,7 @@ export class OstStore {
   async close(): Promise<void> {
     clearInterval(this.#sweep);
     await this.#sweeping;
+    await this.intake.settled();
     if (this.#state === "Serving") {
       this.#state = "Stopping";
       await this.#takeBack(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
@@ -301,6 +311,7 @@ export class OstStore {
   async #allocate(id: ObjectId, sizeBytes: number): Promise<StoreOutcome> {
     this.#context.assertWritable();
     if (this.#entries.get(id) !== undefined) return { result: -errno.EEXIST };
+    if (this.intake.isClosed) return { result: -errno.EROFS };
     if (sizeBytes > OBJECT_BYTES_MAX) return { result: -errno.EFBIG };
     this.#entries.set(id, { kind: "reserved", sizeBytes });
     this.#usedBytes += sizeBytes;

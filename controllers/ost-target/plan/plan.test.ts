@@ -113,6 +113,24 @@ describe("a record that is gone", () => {
   });
 });
 
+describe("a disk that an earlier target closed", () => {
+  const record = { target: "t-uid", incarnation: "i1" };
+  const seen = status({ closedFor: "t0@2029" });
+
+  it("is opened", () => {
+    const at = observed({ record, seen });
+    const order = { kind: "open-disk", target: "a", holder: "t0@2029" };
+    expect(calls(at, plan(at, now, defaults), "")).toEqual([order]);
+  });
+
+  it.each([
+    ["it is another disk", observed({ record: { ...record, incarnation: "i0" }, seen })],
+    ["the spec is refused", observed({ record, seen }, "/etc")],
+  ])("is left alone if %s", (_name, at) => {
+    expect(calls(at, plan(at, now, defaults), "")).toEqual([]);
+  });
+});
+
 describe("restarts", () => {
   const pod = (change: Partial<TargetPod> = {}): TargetPod => ({
     name: "a",

@@ -72,13 +72,30 @@ export interface TargetDefaults {
   readonly allowedPathPrefixes: readonly string[];
 }
 
-/** One call outside of server-side apply. */
-export type TargetCall = {
+/** Deletes the pod if it still is this one. */
+export interface RestartPod {
   readonly kind: "restart-pod";
   readonly namespace: string;
   readonly name: string;
   readonly uid: string;
-};
+}
+
+/** The program of `target` shall take no new objects, for the end that `holder` names. */
+export interface CloseDisk {
+  readonly kind: "close-disk";
+  readonly target: string;
+  readonly holder: string;
+}
+
+/** The program of `target` shall take new objects again if it is closed for `holder`. */
+export interface OpenDisk {
+  readonly kind: "open-disk";
+  readonly target: string;
+  readonly holder: string;
+}
+
+/** One call outside of server-side apply. */
+export type TargetCall = RestartPod | CloseDisk | OpenDisk;
 
 /** The plan. */
 export interface TargetPlan {
@@ -159,19 +176,39 @@ function recordProblem({ record, claim, seen, target }: Observed): Problem | und
 }
 
 /**
- * Calls of a plan: at most one restart. Two targets never restart together, but a pod that serves
- * nothing may always go, and so may one that has just formatted its disk: it is not Ready before it
- * runs without that permission, for a restarted container would format a swapped disk too.
+ * Calls of a plan: a disk that was closed for the end of an earlier target is opened, and at most
+ * one restart. See {@link restart}.
  */
 export function calls(
   observed: Observed,
   next: TargetPlan,
   template: string,
 ): readonly TargetCall[] {
-  const { pod, othersDown } = observed;
-  if (pod === undefined || pod.deleting || next.refusal !== undefined) return [];
+  return [...open(observed, next), ...restart(observed, next, template)];
+}
+
+function open({ seen, target }: Observed, next: TargetPlan): readonly TargetCall[] {
+  if (seen.kind !== "known" || next.refusal !== undefined || next.trouble !== undefined) return [];
+  const { closedFor: holder } = seen.status;
+  if (holder === undefined) return [];
+  return [{ kind: "open-disk", target: target.metadata.name, holder }];
+}
+
+/** True if the pod is not the one that is wanted, whether it may be replaced now or not. */
+export function isOutdated({ pod }: Observed, next: TargetPlan, template: string): boolean {
+  if (pod === undefined || next.refusal !== undefined) return false;
   const otherFormat = pod.mayFormat !== (next.format === "IfBlank");
-  if (pod.template === template && !otherFormat) return [];
+  return pod.template !== template || otherFormat;
+}
+
+/**
+ * Two targets never restart together, but a pod that serves
+ * nothing may always go, and so may one that has just formatted its disk: it is not Ready before it
+ * runs without that permission, for a restarted container would format a swapped disk too.
+ */
+function restart(observed: Observed, next: TargetPlan, template: string): readonly TargetCall[] {
+  const { pod, othersDown } = observed;
+  if (pod === undefined || pod.deleting || !isOutdated(observed, next, template)) return [];
   if (pod.ready && !pod.mayFormat && othersDown.length > 0) return [];
   const { namespace, name, uid } = pod;
   return [{ kind: "restart-pod", namespace, name, uid }];

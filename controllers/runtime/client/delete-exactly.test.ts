@@ -31,16 +31,25 @@ describe("deleteExactly", () => {
     const { server, client } = setUp();
     server.userApply(KINDS.Pod, pod);
     const uid = server.read(KINDS.Pod, key)?.metadata.uid ?? "";
-    await deleteExactly(client, KINDS.Pod, { ...key, uid });
+    expect(await deleteExactly(client, KINDS.Pod, { ...key, uid })).toBe("going");
     expect(server.read(KINDS.Pod, key)).toBeUndefined();
-    await deleteExactly(client, KINDS.Pod, { ...key, uid });
+    expect(await deleteExactly(client, KINDS.Pod, { ...key, uid })).toBe("going");
   });
 
   it("leaves a successor of the same name", async () => {
     const { server, client } = setUp();
     server.userApply(KINDS.Pod, pod);
-    await deleteExactly(client, KINDS.Pod, { ...key, uid: "the one before" });
+    const other = { ...key, uid: "the one before" };
+    expect(await deleteExactly(client, KINDS.Pod, other)).toBe("conflict");
     expect(server.read(KINDS.Pod, key)).toBeDefined();
+  });
+
+  it("does not say that one goes for which the server would not decide", async () => {
+    const { server, client } = setUp();
+    server.userApply(KINDS.Pod, pod);
+    const uid = server.read(KINDS.Pod, key)?.metadata.uid ?? "";
+    server.intercept = () => ({ kind: "answer", status: 409 });
+    expect(await deleteExactly(client, KINDS.Pod, { ...key, uid })).toBe("conflict");
   });
 
   it("throws what the API server refuses for another reason", async () => {

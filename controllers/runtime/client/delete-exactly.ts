@@ -13,17 +13,20 @@ export interface ExactObject {
 }
 
 /**
- * Deletes the object of this uid in the background. Nothing is left to do where it is gone already
- * or another one has its name. Throws what {@link Client.delete} throws otherwise.
+ * Deletes the object of this uid in the background. `going`: it is on its way or gone. `conflict`:
+ * another one has its name, or the server would not decide just now (409 says both); whoever still
+ * sees it after a while asks again. Throws what {@link Client.delete} throws otherwise.
  */
 export async function deleteExactly(
   client: Pick<Client, "delete">,
   kind: Kind,
   { namespace, name, uid }: ExactObject,
-): Promise<void> {
+): Promise<"going" | "conflict"> {
   try {
     await client.delete(kind, { namespace, name }, { uid });
+    return "going";
   } catch (cause) {
     if (!isStatus(cause, 409)) throw cause;
+    return "conflict";
   }
 }

@@ -183,6 +183,7 @@ class Members implements CollectionPort {
 /** Programs on disks that serve whatever they are started on. */
 class Targets implements TargetPort {
   readonly #server: FakeApiServer;
+  readonly #closedFor = new Map<string, string>();
 
   constructor(server: FakeApiServer) {
     this.#server = server;
@@ -195,6 +196,7 @@ class Targets implements TargetPort {
     });
     const target = (record?.data ?? {})["target"];
     if (statusUrl === undefined || target === undefined) return { kind: "absent" };
+    const closedFor = this.#closedFor.get(name);
     return {
       kind: "known",
       status: {
@@ -208,6 +210,7 @@ class Targets implements TargetPort {
         availableBytes: 900,
         objects: 1,
         lastErrors: [],
+        ...(closedFor === undefined ? {} : { closedFor }),
       },
     };
   }
@@ -222,6 +225,12 @@ class Targets implements TargetPort {
 
   restartPod({ namespace, name }: { namespace: string; name: string }): Promise<void> {
     this.#server.userDelete(KINDS.Pod, { namespace, name });
+    return Promise.resolve();
+  }
+
+  turnDisk({ kind, target, holder }: Parameters<TargetPort["turnDisk"]>[0]): Promise<void> {
+    if (kind === "close-disk") this.#closedFor.set(target, holder);
+    else this.#closedFor.delete(target);
     return Promise.resolve();
   }
 }

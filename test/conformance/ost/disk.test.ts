@@ -128,6 +128,67 @@ describe("disks", () => {
   });
 });
 
+describe("a disk that is closed", () => {
+  const other = "0190aaaa-bbbb-7ccc-8ddd-000000000002" as ObjectId;
+  const args = ["--health-listen", "127.0.0.1:0"];
+  const EROFS = -30;
+
+  async function statusOf(port: number): Promise<OstStatus> {
+    return (await (await fetch(`http://127.0.0.1:${port}/status`)).json()) as OstStatus;
+  }
+
+  async function order(port: number, method: string, holder: string): Promise<number> {
+    const url = `http://127.0.0.1:${port}/closed?for=${holder}`;
+    return (await fetch(url, { method })).status;
+  }
+
+  it("takes no new object, also after kill -9; what is there is served until it is released", async () => {
+    const dataDir = scratch.folder();
+    const first = await startOst({ dataDir, args });
+    const before = await RawPeer.connect(first.port);
+    expect(await before.result({ command: "allocate", id, sizeBytes: 4096 })).toBe(0);
+    expect(await order(first.healthPort, "PUT", "uid@then")).toBe(204);
+    expect(await before.result({ command: "allocate", id: other, sizeBytes: 4096 })).toBe(EROFS);
+    expect(await before.result({ command: "allocate", id, sizeBytes: 4096 })).toBe(-17);
+    first.kill("SIGKILL");
+    await first.ended;
+    const second = await startOst({ dataDir, args });
+    const peer = await RawPeer.connect(second.port);
+    const left = { objects: 1, closedFor: "uid@then", state: "Serving" };
+    expect(await statusOf(second.healthPort)).toMatchObject(left);
+    expect(await peer.result({ command: "allocate", id: other, sizeBytes: 4096 })).toBe(EROFS);
+    await peer.result({ command: "set-object", id });
+    expect((await peer.write(0, Buffer.alloc(4096, 7), true)).result).toBe(4096);
+    expect(await peer.result({ command: "release", id })).toBe(0);
+    expect(await statusOf(second.healthPort)).toMatchObject({ objects: 0, closedFor: "uid@then" });
+  });
+
+  it("is opened by whoever names for whom it is closed, and by nobody else", async () => {
+    const dataDir = scratch.folder();
+    const first = await startOst({ dataDir, args });
+    expect(await order(first.healthPort, "PUT", "one")).toBe(204);
+    expect(await order(first.healthPort, "PUT", "two")).toBe(204);
+    expect(await order(first.healthPort, "DELETE", "one")).toBe(409);
+    expect((await statusOf(first.healthPort)).closedFor).toBe("two");
+    expect(await order(first.healthPort, "DELETE", "two")).toBe(204);
+    expect(await order(first.healthPort, "DELETE", "two")).toBe(204);
+    expect(await statusOf(first.healthPort)).not.toHaveProperty("closedFor");
+    await stopOst(first);
+    const second = await startOst({ dataDir, args });
+    const peer = await RawPeer.connect(second.port);
+    expect(await peer.result({ command: "allocate", id, sizeBytes: 4096 })).toBe(0);
+  });
+
+  it("is none before somebody asks for it in good form", async () => {
+    const { healthPort } = await startOst({ dataDir: scratch.folder(), args });
+    expect(await order(healthPort, "POST", "x")).toBe(405);
+    expect(await order(healthPort, "GET", "x")).toBe(405);
+    expect(await order(healthPort, "PUT", "")).toBe(400);
+    expect(await order(healthPort, "PUT", "a/b")).toBe(400);
+    expect(await statusOf(healthPort)).not.toHaveProperty("closedFor");
+  });
+});
+
 describe("damage", () => {
   it("of a block is -EIO, also for a write into it; overwriting it whole heals it", async () => {
     const dataDir = scratch.folder();

@@ -6,6 +6,7 @@ import type { Pod, Service } from "kubernetes-types/core/v1.js";
 
 import type { OstStatus } from "#api/workload/ost.ts";
 import { ostExitCodes, settingsOfEnv } from "#api/workload/ost.ts";
+import type { CloseDisk, OpenDisk } from "#controllers/ost-target/plan/plan.ts";
 import type { Live, ObjectKey } from "#controllers/runtime/index.ts";
 import { keyOf, KINDS } from "#controllers/runtime/index.ts";
 import type { Dice, SimWorld } from "#controllers/runtime/testing/index.ts";
@@ -21,6 +22,8 @@ const RESTART_MS = 10_000;
 export interface Disk {
   superblock?: { readonly cluster: string; readonly target: string; readonly incarnation: string };
   objects: number;
+  /** As the file of this name. */
+  closedFor?: string;
 }
 
 /** A disk was given a superblock. */
@@ -65,14 +68,9 @@ export class Disks {
 
   /** What the program behind this status address says; undefined if nobody answers. */
   status(url: string): OstStatus | undefined {
-    const pod = all(this.#sim.server, KINDS.Pod).find(
-      (found) => found.status?.podIP !== undefined && url.includes(`//${found.status.podIP}:`),
-    );
-    if (pod?.status?.phase !== "Running" || pod.metadata.deletionTimestamp !== undefined) {
-      return undefined;
-    }
-    const { superblock, objects } = this.at(this.pathOf(pod) ?? "");
-    if (superblock === undefined) return undefined;
+    const disk = this.#behind(url);
+    if (disk?.superblock === undefined) return undefined;
+    const { superblock, objects, closedFor } = disk;
     return {
       ...superblock,
       formatVersion: 1,
@@ -82,7 +80,36 @@ export class Disks {
       availableBytes: 900,
       objects,
       lastErrors: [],
+      ...(closedFor === undefined ? {} : { closedFor }),
     };
+  }
+
+  /** As `/closed` of the program behind this status address; false if nobody answers. */
+  turn(url: string, { kind, holder }: CloseDisk | OpenDisk): boolean {
+    const disk = this.#behind(url);
+    if (disk?.superblock === undefined) return false;
+    if (kind === "close-disk") disk.closedFor = holder;
+    else if (disk.closedFor === holder) delete disk.closedFor;
+    return true;
+  }
+
+  /** Clients leave so many objects on a disk; as many as it takes, none if it is not served. */
+  keep(path: string, objects: number): number | undefined {
+    const disk = this.at(path);
+    const isServed = all(this.#sim.server, KINDS.Pod).some(
+      (pod) => isRunning(pod) && isReady(pod) && this.pathOf(pod) === path,
+    );
+    if (!isServed || disk.superblock === undefined) return undefined;
+    const isTaken = disk.closedFor === undefined || objects < disk.objects;
+    if (isTaken) disk.objects = objects;
+    return disk.objects;
+  }
+
+  #behind(url: string): Disk | undefined {
+    const pod = all(this.#sim.server, KINDS.Pod).find(
+      (found) => found.status?.podIP !== undefined && url.includes(`//${found.status.podIP}:`),
+    );
+    return pod === undefined || !isRunning(pod) ? undefined : this.at(this.pathOf(pod) ?? "");
   }
 
   /** The path of the local volume under a pod. */
@@ -195,6 +222,10 @@ export class Disks {
     if (JSON.stringify(pod.status) === JSON.stringify(status)) return;
     this.#sim.server.userPatch(KINDS.Pod, keyOf(pod), { status }, "status", KCM);
   }
+}
+
+function isRunning({ status, metadata }: Live<Pod>): boolean {
+  return status?.phase === "Running" && metadata.deletionTimestamp === undefined;
 }
 
 function isReady(pod: Live<Pod>): boolean {

@@ -20,5 +20,9 @@ export function simTargetPort(host: Host<unknown>, disks: Disks): OperatorTarget
         ? { kind: "unreachable", message: "connection refused" }
         : { kind: "known", status };
     },
+    async tell(url, order) {
+      await sleep(process, dice.int(1, 100));
+      if (!disks.turn(url, order)) throw new Error("connection refused");
+    },
   });
 }

@@ -109,16 +109,11 @@ const ACTIONS: readonly Action<RawstorWorld>[] = [
     name: "objects come and go",
     weight: 10,
     run({ sim, disks }, dice) {
-      // Not on a target that is going: nothing fences its clients yet.
-      const [target] = all(sim.server, TARGETS).filter(
-        ({ metadata }) => metadata.deletionTimestamp === undefined,
-      );
-      const disk = disks.byPath.get(`${PREFIX}/${target?.metadata.name ?? ""}`);
-      if (target === undefined || disk?.superblock === undefined || !isReady(target)) {
-        return "nothing";
-      }
-      disk.objects = dice.pick([0, 1, 5]);
-      return `${disk.objects}`;
+      // Clients learn of a target while it is Ready, and do not hear that it goes.
+      const [target] = all(sim.server, TARGETS).filter(isReady);
+      if (target === undefined) return "nothing";
+      const kept = disks.keep(`${PREFIX}/${target.metadata.name}`, dice.pick([0, 1, 5]));
+      return kept === undefined ? "nothing" : `${target.metadata.name} has ${kept}`;
     },
   },
   {
