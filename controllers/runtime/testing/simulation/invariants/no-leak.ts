@@ -11,10 +11,17 @@ export const noLeak: Invariant<SimWorld> = {
   source: "operators.md section 6: no child leaked after owner gone",
   begin(world, violated) {
     const orphans = new Set<string>();
-    /** Owners that a restored backup does not know: whoever still served them left children. */
+    /**
+     * Owners that a restored backup does not know, or that it does not hold as they were held:
+     * whoever still served them left children, or was not asked when they went.
+     */
     const undone = new Set<string>();
     world.server.storage.subscribe(({ type, stored, previous, actor }) => {
-      if (actor === "restore" && type === "DELETED") undone.add(stored.object.metadata.uid);
+      const { uid: owner, finalizers = [] } = stored.object.metadata;
+      const { finalizers: held = [] } = previous?.object.metadata ?? {};
+      const isLetGo = held.length > 0 && finalizers.length === 0;
+      if (actor === "restore" && (type === "DELETED" || isLetGo)) undone.add(owner);
+      else if (type === "MODIFIED" && finalizers.length > 0) undone.delete(owner);
       if (type !== "MODIFIED" || actor !== "garbage-collector") return;
       const { ownerReferences: before = [] } = previous?.object.metadata ?? {};
       const { uid, ownerReferences: now = [] } = stored.object.metadata;
