@@ -1,6 +1,6 @@
 // The OstTarget controller's port to the world: asks every target's program for its status, tells
-// it whether to take new objects, and deletes pods. Polling stays between the operator and the pods;
-// the API server hears only of changes.
+// it whether to take new objects, and deletes pods. Polling stays between the operator and the
+// pods; the API server hears only of changes.
 import type { Clock, Logger } from "#api/base/index.ts";
 import { errorMessage, PlatformError } from "#api/base/index.ts";
 import type { OstStatus } from "#api/workload/ost.ts";
