@@ -12,7 +12,7 @@ import {
   encodeMoveCommand,
   encodeMoveOutcome,
 } from "#workloads/core/moves/index.ts";
-import type { Responder } from "#workloads/platform/index.ts";
+import type { Responder, StreamClient } from "#workloads/platform/index.ts";
 import { GrpcFailure, replyFailure } from "#workloads/platform/index.ts";
 
 import type { ServedCollection } from "./collection.ts";
@@ -20,6 +20,7 @@ import { refuse } from "./errors.ts";
 import type { Cancel, DataCall } from "./forward.ts";
 import { toLeader } from "./forward.ts";
 import type { Member } from "./member.ts";
+import type { Timers } from "./raft/ports.ts";
 import { replicasOf } from "./replicas.ts";
 
 /** A part that is not answered in this time is sent again. */
@@ -29,10 +30,20 @@ const AGAIN_MS = 25;
 /** ... and at most after. */
 const AGAIN_MAX_MS = 500;
 
+/** The member of the source, as far as reaching a target needs it. */
+export interface MoveTargetHost extends Pick<Member, "incarnation" | "mayGrow"> {
+  readonly owner: Pick<Member["owner"], "ordinal">;
+  readonly peers: { linkTo(member: CollectionMember): Pick<StreamClient, "call"> };
+}
+
+/** The collection whose slots move, as this member serves it. */
+export type MoveCollection = Pick<ServedCollection, "name" | "shards" | "spec">;
+
 /** What a target is reached by. */
 export interface MoveTargetOptions {
-  readonly member: Pick<Member, "incarnation" | "mayGrow" | "owner" | "peers">;
-  readonly collection: ServedCollection;
+  readonly member: MoveTargetHost;
+  readonly timers: Pick<Timers, "after">;
+  readonly collection: MoveCollection;
   readonly partition: number;
   /** Throws if the source has no business with it any more; asked before every attempt. */
   readonly check: () => void;
@@ -58,7 +69,8 @@ export class MoveTarget {
       if (this.#follow(outcome)) continue;
       this.#leader = undefined;
       this.#turn += 1;
-      await new Promise((resolve) => setTimeout(resolve, againMs));
+      const waitMs = againMs;
+      await new Promise<void>((resolve) => void this.#options.timers.after(waitMs, resolve));
     }
   }
 

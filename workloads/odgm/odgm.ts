@@ -28,6 +28,7 @@ import { addDataServices, addLink } from "./services.ts";
 import { SlotMover } from "./slot-mover.ts";
 import { contentDigest } from "./spec.ts";
 import { parseCollections } from "./standalone.ts";
+import { nodeTimers } from "./timers.ts";
 
 /** What the program needs from the process it runs in. */
 export interface OdgmOptions {
@@ -76,7 +77,7 @@ export async function startOdgm(options: OdgmOptions): Promise<RunningOdgm> {
   });
   if (config.role.kind === "standalone") await prepareStandalone(member, config.role, log);
   observeMember(metrics, member);
-  const mover = new SlotMover(member, log);
+  const mover = new SlotMover(member, log, nodeTimers);
   const functions = new FunctionPool();
   const context = { calls: new Calls(member, config, functions), metrics };
   const servers = await startServers(options, { member, context, tls });

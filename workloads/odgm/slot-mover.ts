@@ -11,10 +11,10 @@ import { SlotCopy, slotSet } from "#workloads/core/moves/index.ts";
 import { xxh3 } from "#workloads/platform/hash/index.ts";
 import { GrpcFailure } from "#workloads/platform/index.ts";
 
-import type { ServedCollection } from "./collection.ts";
 import { refuse } from "./errors.ts";
-import type { Member } from "./member.ts";
+import type { MoveCollection, MoveTargetHost } from "./move-target.ts";
 import { MoveTarget } from "./move-target.ts";
+import type { StopTimer, Timers } from "./raft/ports.ts";
 import type { Shard } from "./shards/shard.ts";
 import type { ShardSlots } from "./shards/slots.ts";
 
@@ -55,23 +55,28 @@ export function moveProgressOf(
 }
 
 /** The member, as far as moves need it. */
-export type MoverHost = Pick<
-  Member,
-  "collections" | "incarnation" | "mayGrow" | "noteChange" | "owner" | "peers" | "watch"
->;
+export interface MoverHost extends MoveTargetHost {
+  readonly collections: readonly MoveCollection[];
+  /** Says that {@link moveProgressOf} answers something new. */
+  noteChange(): void;
+  /** Calls back whenever generations, leaders or moves may be others; returns what ends it. */
+  watch(callback: () => void): () => void;
+}
 
 /** See the top of the file. */
 export class SlotMover {
   readonly #member: MoverHost;
   readonly #log: Logger;
+  readonly #timers: Timers;
   readonly #running = new Map<Shard, Moving>();
   readonly #unwatch: () => void;
-  #timer: NodeJS.Timeout | undefined;
+  #stop: StopTimer | undefined;
   #isClosed = false;
 
-  constructor(member: MoverHost, log: Logger) {
+  constructor(member: MoverHost, log: Logger, timers: Timers) {
     this.#member = member;
     this.#log = log;
+    this.#timers = timers;
     this.#unwatch = member.watch(() => this.#look());
     this.#look();
   }
@@ -80,7 +85,7 @@ export class SlotMover {
   close(): void {
     this.#isClosed = true;
     this.#unwatch();
-    clearTimeout(this.#timer);
+    this.#stop?.();
     for (const moving of this.#running.values()) moving.stop();
   }
 
@@ -91,20 +96,23 @@ export class SlotMover {
     );
     for (const { collection, move } of moves) this.#consider(collection, move);
     if (moves.length === 0) return;
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined;
+    this.#stop ??= this.#timers.after(LOOK_MS, () => {
+      this.#stop = undefined;
       this.#look();
-    }, LOOK_MS).unref();
+    });
   }
 
-  #consider(collection: ServedCollection, move: SlotMove): void {
+  #consider(collection: MoveCollection, move: SlotMove): void {
     const shard = collection.shards.find(({ partition }) => partition === move.from);
     if (shard?.slots === undefined || shard.lead.kind !== "here" || this.#running.has(shard))
       return;
+    // A replica of the release before could not read what the move would log.
+    if (!shard.slots.mayMove) return;
     const known = shard.slots.ledger.outgoing.find(({ id }) => id === Number(move.id));
     if (known?.state === "cleaned") return;
     const log = this.#log.child({ move: String(move.id), from: move.from, to: move.to });
-    const parts = { member: this.#member, collection, shard, slots: shard.slots, log };
+    const { slots } = shard;
+    const parts = { member: this.#member, timers: this.#timers, collection, shard, slots, log };
     const moving = new Moving(parts, move);
     this.#running.set(shard, moving);
     void moving.run().finally(() => this.#running.delete(shard));
@@ -116,7 +124,8 @@ class Interrupted extends Error {}
 
 interface MovingParts {
   readonly member: MoverHost;
-  readonly collection: ServedCollection;
+  readonly timers: Timers;
+  readonly collection: MoveCollection;
   readonly shard: Shard;
   readonly slots: ShardSlots;
   readonly log: Logger;
@@ -138,9 +147,9 @@ class Moving {
     this.#parts = parts;
     this.#move = move;
     this.#id = Number(move.id);
-    const { member, collection, slots } = parts;
+    const { member, timers, collection, slots } = parts;
     const check = (): void => this.#check();
-    this.#target = new MoveTarget({ member, collection, partition: move.to, check });
+    this.#target = new MoveTarget({ member, timers, collection, partition: move.to, check });
     this.#copy = new SlotCopy(xxh3, slotSet(move.slots), slots.slotOfRecord);
   }
 
@@ -201,7 +210,7 @@ class Moving {
       const mayEnd = this.#stateWanted() !== SlotMoveState.COPYING;
       if (mayEnd && (isFew || round > ROUNDS_MAX)) break;
       if (!mayEnd) round = 0;
-      await pause(mayEnd ? 1 : ROUND_MS);
+      await this.#pause(mayEnd ? 1 : ROUND_MS);
       this.#check();
     }
     const outcome = await this.#here({ kind: "cut-over", id: this.#id, chain: this.#chain });
@@ -230,7 +239,7 @@ class Moving {
     for (;;) {
       const { kind } = await this.#here({ kind: "clean", id: this.#id });
       if (kind !== "more") return;
-      await pause(CLEAN_MS);
+      await this.#pause(CLEAN_MS);
     }
   }
 
@@ -247,7 +256,7 @@ class Moving {
       const { parts, more } = this.#copy.next(this.#parts.slots.reader);
       for (const part of parts) await this.#send(part);
       if (!more) return;
-      if (parts.length === 0) await turn();
+      if (parts.length === 0) await this.#turn();
     }
   }
 
@@ -272,6 +281,14 @@ class Moving {
     });
   }
 
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => void this.#parts.timers.after(ms, resolve));
+  }
+
+  #turn(): Promise<void> {
+    return new Promise((resolve) => this.#parts.timers.endOfTurn(resolve));
+  }
+
   #stateWanted(): SlotMoveState {
     const { spec } = this.#parts.collection;
     return spec.moves.find(({ id }) => id === this.#move.id)?.state ?? SlotMoveState.COPYING;
@@ -284,12 +301,4 @@ class Moving {
       throw new Interrupted("another member leads the partition");
     }
   }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
-}
-
-function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }

@@ -29,6 +29,8 @@ export interface BasicSlotHost {
 
 /** See the top of the file. */
 export class BasicSlots implements ShardSlots {
+  /** There is one replica. */
+  readonly mayMove = true;
   readonly reader: RecordReader;
   watcher: SlotWatcher | undefined;
   readonly #host: BasicSlotHost;

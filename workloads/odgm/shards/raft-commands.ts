@@ -50,6 +50,19 @@ export type PartitionOutcome =
         "session-expired" | "request-settled" | "key-reused" | "window-full" | "token-stale";
     };
 
+/**
+ * The feature level of a group from which a command of this kind may be proposed: a member of a
+ * release that cannot read it must never find it in its log. What these commands leave in the state
+ * comes by snapshots, which a member below the group's level does not take either.
+ */
+export const COMMAND_LEVELS: Readonly<Record<PartitionCommand["kind"], number>> = {
+  write: 1,
+  "open-session": 1,
+  "close-session": 1,
+  token: 1,
+  move: 3,
+};
+
 const COMMANDS = ["write", "open-session", "close-session", "token", "move"] as const;
 const OUTCOMES = [
   "done",

@@ -20,7 +20,7 @@ import type {
 import type { Timers } from "../raft/ports.ts";
 import { listObjects, listValues, readObject, readValue } from "./objects.ts";
 import type { PartitionOutcome } from "./raft-commands.ts";
-import { decodeOutcome, encodeCommand } from "./raft-commands.ts";
+import { COMMAND_LEVELS, decodeOutcome, encodeCommand } from "./raft-commands.ts";
 import { RaftMachine } from "./raft-machine.ts";
 import { slotOfRecord } from "./raft-records.ts";
 import type { ShardSlots } from "./slots.ts";
@@ -103,10 +103,17 @@ export class RaftShard implements Shard {
       get reader() {
         return group.state;
       },
+      get mayMove() {
+        return group.level >= COMMAND_LEVELS.move;
+      },
       slotOfRecord,
       tokenTerm: 0,
       markOf: (id) => machine.moves.markOf(id),
       run: (command, done) => {
+        if (group.level < COMMAND_LEVELS.move) {
+          done(this.releaseBefore());
+          return;
+        }
         group.propose(encodeCommand({ kind: "move", command }), (outcome) => {
           const decided = this.decided(outcome);
           if ("code" in decided) done(decided);
@@ -119,6 +126,11 @@ export class RaftShard implements Shard {
       // What was applied can be read.
       whenSettled: (done) => done(),
     };
+  }
+
+  private releaseBefore(): GrpcFailure {
+    const text = `partition ${this.partition}: slots move once every replica runs this release`;
+    return refuse("SHARD_NOT_READY", text);
   }
 
   /** Serves by this generation from now on. */

@@ -22,6 +22,8 @@ export interface SlotWatcher {
 
 /** The slots of one shard. */
 export interface ShardSlots {
+  /** Commands may be run: every replica is known to be of a release that can read them. */
+  readonly mayMove: boolean;
   /** As of what is applied here. */
   readonly ledger: SlotLedger;
   /** What can be read now. */
@@ -32,7 +34,10 @@ export interface ShardSlots {
   readonly tokenTerm: number;
   /** Where the object is, as far as known here. */
   markOf(id: string): SlotMark;
-  /** Runs the command where writes are decided; `done` is called once, when it is durable. */
+  /**
+   * Runs the command where writes are decided; `done` is called once, when it is durable.
+   * SHARD_NOT_READY while slots may not move.
+   */
   run(command: MoveCommand, done: (outcome: MoveOutcome | GrpcFailure) => void): void;
   /** Who hears of changes from now on. */
   watch(watcher: SlotWatcher | undefined): void;
