@@ -12,6 +12,10 @@ const LOG = `${RAFT}/log.ts`;
 const inLog = testsOf(`${RAFT}/log.test.ts`);
 const inSteering = testsOf(`${RAFT}/steering.test.ts`);
 const inGrid = testsOf("test/simulation/odgm/grid.test.ts");
+const inApplier = testsOf(`${RAFT}/applier.test.ts`);
+const inLease = testsOf(`${RAFT}/lease-reads.test.ts`);
+const inHost = testsOf(`${RAFT}/host.test.ts`);
+const inTrouble = testsOf(`${RAFT}/trouble.test.ts`);
 const inMachine = testsOf(`${SHARDS}/raft-machine.test.ts`);
 const SEEDS: Killer = inGrid("a grid of whole shard groups keeps its promises");
 
@@ -109,6 +113,47 @@ export const DRIVER_MUTANTS: readonly Mutant[] = [
     killers: [
       inMachine(
         "a write of a session runs once, over a restart too, and is forgotten when it is settled",
+      ),
+    ],
+  },
+  {
+    id: "lease-granted-before-a-stall",
+    breaks: "a leader that stood still answers by a lease that is over",
+    file: `${RAFT}/replica.ts`,
+    find: 'if (ready.kind === "ready" && ready.stillHolds?.() === false) this.read("quorum", done);',
+    replace:
+      'if (ready.kind === "refused" && ready.reason === "failed") this.read("quorum", done);',
+    killers: [
+      inLease(
+        "a read by lease asks a majority if the process stood still until the lease was over",
+      ),
+    ],
+  },
+  {
+    id: "entries-of-a-state-that-was-replaced",
+    breaks: "entries that a snapshot holds already are applied to it again",
+    file: `${RAFT}/applier.ts`,
+    find: "  drop(): void {\n    this.waiting = [];\n    this.next = 0;",
+    replace: "  drop(): void {",
+    killers: [inApplier("applying of what a snapshot replaces never happens")],
+  },
+  {
+    id: "digest-never-taken",
+    breaks: "a replica whose state differs is not found",
+    file: `${RAFT}/applier.ts`,
+    find: "    if (index % settings.digestEntries === 0) this.takeDigest(index);\n",
+    replace: "",
+    killers: [inHost("a state that differs from the leader's is rebuilt")],
+  },
+  {
+    id: "removed-replica-found-again",
+    breaks: "a replica that was removed just now begins with what is being deleted",
+    file: `${RAFT}/gone-logs.ts`,
+    find: "return !this.gone.has(group) && GroupLog",
+    replace: "return GroupLog",
+    killers: [
+      inTrouble(
+        "a replica that was removed just now is not held, and comes back with nothing, although the disk still has it all",
       ),
     ],
   },

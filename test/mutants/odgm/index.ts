@@ -6,6 +6,7 @@ import { DRIVER_MUTANTS } from "./driver.ts";
 import { KV_MUTANTS } from "./kv.ts";
 import { LINKS_MUTANTS } from "./links.ts";
 import { MERGE_MUTANTS } from "./merge.ts";
+import { MOVES_MUTANTS } from "./moves.ts";
 import { MST_MUTANTS } from "./mst.ts";
 import { RAFT_MUTANTS } from "./raft.ts";
 
@@ -15,6 +16,7 @@ export const ODGM_MUTANTS: readonly Mutant[] = [
   ...KV_MUTANTS,
   ...LINKS_MUTANTS,
   ...MERGE_MUTANTS,
+  ...MOVES_MUTANTS,
   ...MST_MUTANTS,
   ...RAFT_MUTANTS,
 ];

@@ -14,6 +14,8 @@ const inGroup = testsOf(`${FOLDER}/group.test.ts`);
 const inLog = testsOf(`${FOLDER}/log.test.ts`);
 const inQuorum = testsOf(`${FOLDER}/quorum.test.ts`);
 const inSessions = testsOf(`${FOLDER}/sessions.test.ts`);
+const inLazy = testsOf(`${FOLDER}/lazy-commit.test.ts`);
+const inSuspect = testsOf(`${FOLDER}/suspect.test.ts`);
 const inCluster = testsOf(`${FOLDER}/cluster.test.ts`);
 const DURABLE = inPaper(
   "durability (figure 2, 5.1) term, vote and log are durable before anything is answered",
@@ -194,7 +196,7 @@ export const RAFT_MUTANTS: readonly Mutant[] = [
     id: "snapshot-behind-the-commit",
     breaks: "an old snapshot takes committed entries away",
     file: FOLLOWER,
-    find: "base.index <= log.committed || (!core.suspect && log.matches(base.index, base.term))",
+    find: "base.index <= log.committed || log.matches(base.index, base.term)",
     replace: "base.index < 0",
     killers: [inPaper("snapshots (7) a snapshot behind the commit index is ignored"), SEEDS],
   },
@@ -229,5 +231,26 @@ export const RAFT_MUTANTS: readonly Mutant[] = [
     find: '    if (sequence < session.settledBelow) return { kind: "settled" };\n',
     replace: "",
     killers: [inSessions("a session forgets what the client has the answer of, and says so")],
+  },
+  {
+    id: "late-snapshot-over-a-newer-log",
+    breaks: "what a suspect replica acknowledged since its loss is gone, and counted all the same",
+    file: FOLLOWER,
+    find: "if (base.index <= log.committed || log.matches(base.index, base.term)) {",
+    replace:
+      "if (base.index <= log.committed || (!core.suspect && log.matches(base.index, base.term))) {",
+    killers: [
+      inSuspect(
+        "a suspect replica that meets a snapshot keeps what it has acknowledged beyond it, and learns what is committed",
+      ),
+    ],
+  },
+  {
+    id: "commit-told-with-the-next-entries-only",
+    breaks: "followers of a lazy leader do not learn of the last write",
+    file: `${FOLDER}/group.ts`,
+    find: "      core.tellsCommit = true;\n      maybeQuiesce(core);",
+    replace: "      maybeQuiesce(core);",
+    killers: [inLazy("a lazy leader tells on the next tick if there are none, once")],
   },
 ];

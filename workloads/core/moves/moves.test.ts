@@ -319,6 +319,17 @@ describe("a move of slots", () => {
     );
   });
 
+  it("sends again what is written behind the copy", () => {
+    const world = new World();
+    world.source.set(recordKeyOf(0, SESSION, "client"), new Uint8Array(1));
+    for (let id = 0; id < 30; id += 1) world.write(`object-${id}`, 1);
+    // Begun, and everything was sent once.
+    for (let step = 0; step < 2; step += 1) world.advance();
+    for (let id = 0; id < 40; id += 3) world.write(`object-${id}`, 2);
+    for (let step = 0; !world.isOver && step < 100; step += 1) world.advance();
+    world.check();
+  });
+
   it("keeps a value that is larger than a part whole", () => {
     const source = new Partition(0);
     const target = new Partition(1);
