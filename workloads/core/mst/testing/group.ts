@@ -226,7 +226,8 @@ export class Group {
   }
 
   #run(member: Member, effects: readonly MstEffect[]): void {
-    for (const effect of effects) {
+    const queue = [...effects];
+    for (const effect of queue) {
       switch (effect.kind) {
         case "send":
           this.messages += 1;
@@ -244,7 +245,8 @@ export class Group {
           // Nothing that was planned before the purge may be stored after it.
           this.commit(member.node);
           this.#purge(member, effect.cut);
-          this.#run(member, member.replica.purged(effect.cut));
+          // A purge takes time: what was ordered with it is done before it has ended.
+          queue.push(...member.replica.purged(effect.cut));
           break;
         case "reserve":
           member.highWater = effect.highWater;
