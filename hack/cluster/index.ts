@@ -6,7 +6,7 @@ import { kindEngine } from "./engines/kind.ts";
 import { kubeconfigEngine } from "./engines/kubeconfig.ts";
 import { localEngine } from "./engines/local/engine.ts";
 import { hostFiles } from "./files.ts";
-import { clusterNames, stateBase } from "./engines/local/state.ts";
+import { clusterNames, clustersOf, stateBase } from "./engines/local/state.ts";
 import type { CommandRunner } from "./run.ts";
 import { hostRunner } from "./run-host.ts";
 
@@ -72,6 +72,17 @@ async function fittingEngine(options: EngineChoice, runner: CommandRunner): Prom
   if (linux && (process.getuid?.() === 0 || options.controlPlaneOnly === true)) return "local";
   const docker = await runner.run(["docker", "info"], { timeoutMs: 10_000 });
   return docker.code === 0 ? "kind" : "local";
+}
+
+/**
+ * Removes the local clusters that were brought up by programs with this `OAAS_CLUSTER_OWNER`, for
+ * when these ended before they could do it.
+ */
+export async function removeClustersOf(owner: string): Promise<void> {
+  for (const name of clustersOf(stateBase(), owner)) {
+    const engine = await chooseEngine({ engine: "local" });
+    await engine.down({ name });
+  }
 }
 
 /** Names of all local clusters of this user, up or left over. */

@@ -1,7 +1,8 @@
 // Starts Jest for some of the projects of jest.config.mjs. Everything that a door may not forget
 // is here: modules as ECMAScript modules, one file at a time where a cluster or a port is shared.
-import { spawn } from "node:child_process";
 import { join } from "node:path";
+
+import { runNode } from "./run-node.ts";
 
 /** The projects of jest.config.mjs, in the order in which `npm test` runs them. */
 export const JEST_PROJECTS = ["unit", "conformance", "simulation", "integration", "e2e"] as const;
@@ -72,7 +73,7 @@ export function jestArguments(
 }
 
 /**
- * Runs Jest with this process's output; resolves to its exit code, 1 if a signal ended it. With
+ * Runs Jest with this process's output; resolves to its exit code, see {@link runNode}. With
  * `--golden` among the arguments golden files are written instead of compared.
  */
 export async function runJest(
@@ -80,37 +81,5 @@ export async function runJest(
   args: readonly string[],
 ): Promise<number> {
   const env = args.includes("--golden") ? { OAAS_GOLDEN: "1" } : {};
-  return runNode(jestArguments(projects, args), env);
-}
-
-/**
- * Runs Node in the repository root; passes SIGTERM and SIGHUP on. Resolves to its exit code. Output
- * is this process's, or is told in one piece at the end if `isQuiet`.
- */
-export async function runNode(
-  args: readonly string[],
-  env: Readonly<Record<string, string>> = {},
-  isQuiet = false,
-): Promise<number> {
-  const child = spawn(process.execPath, args, {
-    cwd: ROOT,
-    stdio: isQuiet ? ["ignore", "pipe", "pipe"] : "inherit",
-    env: { ...process.env, ...env },
-  });
-  const said: Buffer[] = [];
-  child.stdout?.on("data", (chunk: Buffer) => said.push(chunk));
-  child.stderr?.on("data", (chunk: Buffer) => said.push(chunk));
-  const forward = (signal: NodeJS.Signals): void => {
-    child.kill(signal);
-  };
-  process.on("SIGTERM", forward).on("SIGHUP", forward);
-  try {
-    return await new Promise<number>((resolve, reject) => {
-      child.on("error", reject);
-      child.on("close", (code) => resolve(code ?? 1));
-    });
-  } finally {
-    process.off("SIGTERM", forward).off("SIGHUP", forward);
-    if (isQuiet) process.stdout.write(Buffer.concat(said));
-  }
+  return runNode(jestArguments(projects, args), { env });
 }

@@ -3,22 +3,12 @@ import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 
 import { errorMessage } from "#api/base/index.ts";
+import { removeClustersOf } from "#hack/cluster/index.ts";
 
-import {
-  bringUpE2eCluster,
-  FAILURE_LOGS,
-  keepE2eLogs,
-  prepareClusterPrograms,
-  removeE2eCluster,
-} from "./e2e-cluster.ts";
-import {
-  jestArguments,
-  JEST_PROJECTS,
-  leftOut,
-  parallelParts,
-  runNode,
-  type JestProject,
-} from "./jest.ts";
+import { FAILURE_LOGS, keepE2eLogs, removeE2eCluster } from "./e2e-cluster.ts";
+import { jestArguments, JEST_PROJECTS, leftOut, parallelParts, type JestProject } from "./jest.ts";
+import { runNode } from "./run-node.ts";
+import { exitCodeOf, inSequence, Signals } from "./signals.ts";
 import {
   budgetTable,
   closingLine,
@@ -78,17 +68,27 @@ const STEP_BUDGETS_SECONDS: Readonly<Record<string, number>> = {
 const WARM_BUDGET_MINUTES = 37;
 /** With empty caches: the programs of the cluster are built first. */
 const COLD_BUDGET_MINUTES = 45;
+/** Marks the clusters that tests bring up as this run's. */
+const RUN = `test-${process.pid}`;
 
 /**
  * The door with these steps and the command line's `--only a,b`: runs them one after the other, all
- * of them, and tells the result. Returns the exit code, 2 for a command line that means nothing.
+ * of them, and tells the result. Returns the exit code, 2 for a command line that means nothing. A
+ * signal ends all of it: programs are stopped, clusters removed, and no result is told.
  */
 export async function runDoor(
   available: readonly string[],
   args: readonly string[],
 ): Promise<number> {
   const steps = selectSteps(available, args);
-  if (steps !== undefined) return runSteps(steps);
+  if (steps !== undefined) {
+    const signals = new Signals();
+    try {
+      return await runSteps(steps, signals);
+    } finally {
+      signals.close();
+    }
+  }
   console.error(`usage: [--only STEP,STEP], with steps out of ${available.join(",")}`);
   return args.includes("--help") ? 0 : 2;
 }
@@ -107,53 +107,57 @@ export function selectSteps(
   return available.filter((name) => names.includes(name));
 }
 
-async function runSteps(steps: readonly string[]): Promise<number> {
+async function runSteps(steps: readonly string[], signals: Signals): Promise<number> {
   const isCold = !(await hasClusterPrograms());
   await mkdir(REPORTS, { recursive: true });
   await rm(join(ROOT, FAILURE_LOGS), { recursive: true, force: true });
   const results: StepResult[] = [];
   let isPrepared = false;
-  for (const [index, step] of steps.entries()) {
+  const { ended } = signals;
+  const signal = await inSequence(signals, [...steps.entries()], async ([index, step]) => {
     if (!isPrepared && CLUSTER_STEPS.includes(step)) {
-      results.push(await prepare());
+      results.push(await prepare(ended));
       isPrepared = true;
     }
+    if (ended.aborted) return;
     console.log(`\n== ${step} (${index + 1} of ${steps.length}) ==`);
-    const result = await runStep(step);
+    const result = await runStep(step, ended);
+    if (ended.aborted) return;
     results.push(result);
     console.log(
       `== ${step}: ${closingLine([result])}, ${(result.elapsedMs / 1000).toFixed(1)} s ==`,
     );
+  });
+  if (signal !== undefined) {
+    const failures = await failuresOf([() => removeClustersOf(RUN)]);
+    for (const failure of failures) console.log(failure);
+    console.log(`\nended by ${signal}: this run has no result`);
+    return exitCodeOf(signal);
   }
   await tell(results, isCold);
   return results.some((result) => result.failed > 0) ? 1 : 0;
 }
 
 /** Building what is missing is no test: it counts only when it fails. */
-async function prepare(): Promise<StepResult> {
+async function prepare(ended: AbortSignal): Promise<StepResult> {
   const startedMs = performance.now();
-  const result = { step: "programs", passed: 0, failed: 0, skipped: 0, failures: [] };
-  try {
-    await prepareClusterPrograms();
-    return { ...result, elapsedMs: performance.now() - startedMs };
-  } catch (cause) {
-    const failures = [`programs of the cluster: ${errorMessage(cause)}`];
-    return { ...result, failed: 1, failures, elapsedMs: performance.now() - startedMs };
-  }
+  const exitCode = await runNode(["hack/doors/cluster-step.ts", "programs"], { ended });
+  const told = tallyCheck("programs", exitCode, performance.now() - startedMs);
+  return { ...told, passed: 0 };
 }
 
-async function runStep(step: string): Promise<StepResult> {
+async function runStep(step: string, ended: AbortSignal): Promise<StepResult> {
   const startedMs = performance.now();
   const elapsedMs = (): number => performance.now() - startedMs;
   const check = CHECKS[step] ?? PROOFS[step];
   if (check !== undefined) {
-    const exitCode = await runNode(check);
+    const exitCode = await runNode(check, { ended });
     return tallyCheck(step, exitCode, elapsedMs());
   }
   const project = step as JestProject;
-  const early = project === "e2e" ? await failuresOf([bringUpE2eCluster]) : [];
-  const tally = early.length === 0 ? await runProject(project, elapsedMs) : undefined;
-  const isGood = tally?.failed === 0;
+  const early = project === "e2e" ? await failuresOf([() => bringUp(ended)]) : [];
+  const tally = early.length === 0 ? await runProject(project, elapsedMs, ended) : undefined;
+  const isGood = tally?.failed === 0 || ended.aborted;
   const end = [...(isGood ? [] : [keepE2eLogs]), removeE2eCluster];
   const late = project === "e2e" ? await failuresOf(end) : [];
   const failures = [...early, ...(tally?.failures ?? []), ...late];
@@ -162,7 +166,16 @@ async function runStep(step: string): Promise<StepResult> {
   return { step, passed, failed: all, skipped, failures, elapsedMs: elapsedMs() };
 }
 
-async function runProject(project: JestProject, elapsedMs: () => number): Promise<StepResult> {
+async function bringUp(ended: AbortSignal): Promise<void> {
+  const code = await runNode(["hack/doors/cluster-step.ts", "up"], { ended });
+  if (code !== 0) throw new Error("it did not come up, see above");
+}
+
+async function runProject(
+  project: JestProject,
+  elapsedMs: () => number,
+  ended: AbortSignal,
+): Promise<StepResult> {
   const parts = await Promise.all(
     parallelParts(project).map(async (only, index) => {
       const name = index === 0 ? project : `${project}-${index}`;
@@ -170,7 +183,8 @@ async function runProject(project: JestProject, elapsedMs: () => number): Promis
       await rm(reportPath, { force: true });
       const output = ["--json", `--outputFile=${reportPath}`, "--passWithNoTests"];
       const args = jestArguments([project], [...output, ...only, ...leftOut(project)]);
-      const exitCode = await runNode(args, {}, index > 0);
+      const env = { OAAS_CLUSTER_OWNER: RUN };
+      const exitCode = await runNode(args, { env, isQuiet: index > 0, ended });
       const report = await readReport(reportPath);
       return tallyJest({ step: project, exitCode, report, root: ROOT, elapsedMs: elapsedMs() });
     }),

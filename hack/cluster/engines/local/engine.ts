@@ -106,6 +106,7 @@ async function up(context: LocalContext, spec: ClusterSpec): Promise<Cluster> {
     nodeCount === 0 ? ["kube", "etcd"] : undefined,
   );
   const startedAt = performance.now();
+  const owner = process.env["OAAS_CLUSTER_OWNER"];
   const state: ClusterState = {
     name: spec.name,
     slot: await allocateSlot(context.runner, base, spec.name),
@@ -115,6 +116,7 @@ async function up(context: LocalContext, spec: ClusterSpec): Promise<Cluster> {
     disks: { ...DISKS_DEFAULT, ...spec.disks },
     phase: "starting",
     away: {},
+    ...(owner === undefined ? {} : { owner }),
   };
   writeState(base, state);
   try {

@@ -31,6 +31,8 @@ export interface ClusterState {
   readonly phase: "starting" | "up";
   /** Nodes that were switched off or unplugged on purpose. */
   readonly away: Readonly<Record<string, "stopped" | "cut">>;
+  /** Whoever brought it up for itself alone and may end before it could take it down again. */
+  readonly owner?: string;
 }
 
 /** Parent of all local clusters' folders; outside of the checkout, one per user. */
@@ -58,6 +60,11 @@ export function writeState(base: string, state: ClusterState): void {
 export function clusterNames(base: string): readonly string[] {
   if (!existsSync(base)) return [];
   return readdirSync(base).filter((name) => existsSync(join(base, name, "cluster.json")));
+}
+
+/** Names of the clusters with this owner. */
+export function clustersOf(base: string, owner: string): readonly string[] {
+  return clusterNames(base).filter((name) => readState(base, name)?.owner === owner);
 }
 
 /** The slot of cluster `name`; takes a free one if it has none. */
