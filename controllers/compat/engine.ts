@@ -14,7 +14,7 @@ import { heldCredentials } from "#controllers/runtime/client/credentials.ts";
 import { RestClient } from "#controllers/runtime/client/rest-client.ts";
 import type { Transport } from "#controllers/runtime/client/transport.ts";
 import { UndiciTransport } from "#controllers/runtime/client/undici-transport.ts";
-import { createMetrics } from "#controllers/runtime/lifecycle/metrics.ts";
+import { createMetrics } from "#controllers/runtime/base/metrics.ts";
 import type { Priority } from "#controllers/runtime/queue/work-queue.ts";
 import { WorkQueue } from "#controllers/runtime/queue/work-queue.ts";
 

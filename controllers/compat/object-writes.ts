@@ -4,7 +4,7 @@
 
 import type { Live, World } from "#controllers/runtime/index.ts";
 import { ApiError, backoffMs, sleep, TransportError } from "#controllers/runtime/index.ts";
-import { decodeObject } from "#controllers/runtime/cache/decode.ts";
+import { decodeObject } from "#controllers/runtime/kinds/decode.ts";
 import type { Client } from "#controllers/runtime/client/client.ts";
 import type { RestClient } from "#controllers/runtime/client/rest-client.ts";
 import { addFinalizer, removeFinalizer } from "#controllers/runtime/finalizers/finalizers.ts";

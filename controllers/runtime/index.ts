@@ -61,8 +61,8 @@ export type {
 export type { LeaderElectionOptions, ManagerOptions } from "./lifecycle/options.ts";
 export { createJsonLogger } from "./lifecycle/json-logger.ts";
 export type { LogLevel } from "./lifecycle/json-logger.ts";
-export { backoffMs, sleep, systemClock, systemRng, systemTimers } from "./lifecycle/timers.ts";
-export type { CancelTimer, Timers, World } from "./lifecycle/timers.ts";
+export { backoffMs, sleep, systemClock, systemRng, systemTimers } from "./base/timers.ts";
+export type { CancelTimer, Timers, World } from "./base/timers.ts";
 export { Client } from "./client/client.ts";
 export type {
   ApplyOptions,

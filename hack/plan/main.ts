@@ -12,7 +12,7 @@ import { Client, createJsonLogger } from "#controllers/runtime/index.ts";
 import { openCredentials } from "#controllers/runtime/client/credentials.ts";
 import { RestClient } from "#controllers/runtime/client/rest-client.ts";
 import { UndiciTransport } from "#controllers/runtime/client/undici-transport.ts";
-import { createMetrics } from "#controllers/runtime/lifecycle/metrics.ts";
+import { createMetrics } from "#controllers/runtime/base/metrics.ts";
 import type { LiveState } from "#controllers/runtime/plan/live-state.ts";
 import {
   clusterState,

@@ -6,7 +6,7 @@ import { join } from "node:path";
 
 import { describe, expect, it } from "@jest/globals";
 
-import { createMetrics } from "#controllers/runtime/lifecycle/metrics.ts";
+import { createMetrics } from "#controllers/runtime/base/metrics.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 const LINES = readFileSync(join(ROOT, "docs", "runtime.md"), "utf8").split("\n");

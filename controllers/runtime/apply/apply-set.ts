@@ -16,7 +16,7 @@ import type { OwnWrites } from "../controller/own-writes.ts";
 import type { Change, ChangeSet, Child, ChildKind, Refusal } from "../controller/types.ts";
 import type { KubeObject, Live } from "../kinds/kind.ts";
 import { describeObject, keyOf } from "../kinds/kind.ts";
-import type { Metrics } from "../lifecycle/metrics.ts";
+import type { Metrics } from "../base/metrics.ts";
 import { claimOf } from "./claim.ts";
 import type { DecideContext, Held, Planned } from "./decide.ts";
 import { decideChildren, inventoryOf, placeOf } from "./decide.ts";

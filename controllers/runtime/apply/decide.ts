@@ -4,7 +4,7 @@
 
 import { assert, assertNever } from "#api/base/index.ts";
 
-import { isAppliedBy, isHeldBy } from "../cache/decode.ts";
+import { isAppliedBy, isHeldBy } from "../kinds/decode.ts";
 import { ownerIndex } from "../cache/reader.ts";
 import type { Child, ChildKind } from "../controller/types.ts";
 import type { Live, ObjectKey } from "../kinds/kind.ts";

@@ -3,7 +3,7 @@ import { describe, expect, it } from "@jest/globals";
 import { RestClient } from "../client/rest-client.ts";
 import { KINDS } from "../kinds/builtin.ts";
 import type { Live } from "../kinds/kind.ts";
-import { createMetrics } from "../lifecycle/metrics.ts";
+import { createMetrics } from "../base/metrics.ts";
 import { FakeApiServer } from "../testing/fake-api-server.ts";
 import { fakeWorld, settle } from "../testing/fake-clock.ts";
 import { memoryLogger } from "../testing/memory-logger.ts";

@@ -12,8 +12,8 @@ import { compileFieldSelector, compileSelector } from "../client/paths.ts";
 import type { RestClient } from "../client/rest-client.ts";
 import type { Live, ObjectKey } from "../kinds/kind.ts";
 import { keyOf, kindId } from "../kinds/kind.ts";
-import type { Metrics } from "../lifecycle/metrics.ts";
-import type { World } from "../lifecycle/timers.ts";
+import type { Metrics } from "../base/metrics.ts";
+import type { World } from "../base/timers.ts";
 import { Reflector } from "./reflector.ts";
 import { Store } from "./store.ts";
 

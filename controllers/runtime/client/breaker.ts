@@ -6,8 +6,8 @@
 import type { Logger } from "#api/base/index.ts";
 import { errorMessage } from "#api/base/index.ts";
 
-import type { World } from "../lifecycle/timers.ts";
-import { backoffMs } from "../lifecycle/timers.ts";
+import type { World } from "../base/timers.ts";
+import { backoffMs } from "../base/timers.ts";
 import { CircuitOpenError, TransportError } from "./errors.ts";
 import type { ApiRequest, ApiResponse, Transport, WatchResponse } from "./transport.ts";
 

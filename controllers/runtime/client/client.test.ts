@@ -3,7 +3,7 @@ import { describe, expect, it } from "@jest/globals";
 import { KINDS } from "../kinds/builtin.ts";
 import { openFence } from "../lifecycle/fence.ts";
 import { LeaseFence } from "../lifecycle/fence.ts";
-import { createMetrics } from "../lifecycle/metrics.ts";
+import { createMetrics } from "../base/metrics.ts";
 import { FakeApiServer } from "../testing/fake-api-server.ts";
 import { fakeWorld } from "../testing/fake-clock.ts";
 import { memoryLogger } from "../testing/memory-logger.ts";

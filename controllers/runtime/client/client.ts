@@ -5,7 +5,7 @@ import { assert } from "#api/base/index.ts";
 import type { KindId } from "#api/meta/index.ts";
 import type { ObjectMeta } from "kubernetes-types/meta/v1.js";
 
-import { decodeObject } from "../cache/decode.ts";
+import { decodeObject } from "../kinds/decode.ts";
 import { KINDS } from "../kinds/builtin.ts";
 import type { Kind, KubeObject, Live, ObjectKey } from "../kinds/kind.ts";
 import { isOfKind, keyOf } from "../kinds/kind.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 
 import { KINDS } from "../kinds/builtin.ts";
-import { createMetrics } from "../lifecycle/metrics.ts";
+import { createMetrics } from "../base/metrics.ts";
 import { openFence } from "../lifecycle/fence.ts";
 import { FakeApiServer } from "../testing/fake-api-server.ts";
 import { fakeWorld } from "../testing/fake-clock.ts";

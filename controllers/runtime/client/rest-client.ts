@@ -6,10 +6,10 @@ import type { Attributes, Span } from "@opentelemetry/api";
 
 import type { Logger } from "#api/base/index.ts";
 
-import type { Metrics } from "../lifecycle/metrics.ts";
-import type { World } from "../lifecycle/timers.ts";
-import { backoffMs, sleep } from "../lifecycle/timers.ts";
-import { traced } from "../lifecycle/tracing.ts";
+import type { Metrics } from "../base/metrics.ts";
+import type { World } from "../base/timers.ts";
+import { backoffMs, sleep } from "../base/timers.ts";
+import { traced } from "../base/tracing.ts";
 import { ApiError, CircuitOpenError, TransportError } from "./errors.ts";
 import { Reachability } from "./reachability.ts";
 import type { RequestLogEntry } from "./request-log.ts";

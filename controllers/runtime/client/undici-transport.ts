@@ -11,7 +11,7 @@ import Agent from "undici/lib/dispatcher/agent.js";
 
 import { errorMessage } from "#api/base/index.ts";
 
-import { traceHeaders } from "../lifecycle/tracing.ts";
+import { traceHeaders } from "../base/tracing.ts";
 import type { Access, Credentials } from "./credentials.ts";
 import { TransportError } from "./errors.ts";
 import type { StopSignal, Exchanged } from "./exchange.ts";

@@ -8,7 +8,7 @@ import { apiVersionOf } from "#api/meta/index.ts";
 import { migrateManagedFields } from "../apply/migrate.ts";
 import { plain } from "../apply/plain.ts";
 import { contentHash } from "../apply/stamp.ts";
-import { isHeldBy } from "../cache/decode.ts";
+import { isHeldBy } from "../kinds/decode.ts";
 import type { Difference } from "../apply/match.ts";
 import { exactDifferences } from "../apply/match.ts";
 import type { Informers } from "../cache/informers.ts";
@@ -17,7 +17,7 @@ import type { OwnWrites } from "../controller/own-writes.ts";
 import type { Outcome } from "../controller/types.ts";
 import type { Kind, Live } from "../kinds/kind.ts";
 import { keyOf } from "../kinds/kind.ts";
-import type { Metrics } from "../lifecycle/metrics.ts";
+import type { Metrics } from "../base/metrics.ts";
 
 /** Settings of a {@link StatusWriter}; one per controller. */
 export interface StatusWriterOptions {

@@ -3,7 +3,7 @@
 // after a grace its worker is given back. Its key stays taken until it really ends, so that an
 // object never has two passes, and an aborted signal lets none of its writes through.
 
-import type { Timers } from "../lifecycle/timers.ts";
+import type { Timers } from "../base/timers.ts";
 
 /** Limits of a pass. */
 export interface PassLimit {

@@ -5,7 +5,7 @@
 
 import type { Clock, Logger } from "#api/base/index.ts";
 
-import type { Metrics } from "../lifecycle/metrics.ts";
+import type { Metrics } from "../base/metrics.ts";
 import type { BudgetPolicy } from "../queue/budget.ts";
 import { Budget } from "../queue/budget.ts";
 import type { ChangeSet } from "./types.ts";

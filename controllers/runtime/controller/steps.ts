@@ -16,7 +16,7 @@ import type { StatusWriter } from "../conditions/status-writer.ts";
 import { findUnsupported } from "../fields/unsupported.ts";
 import type { Kind, Live, ObjectKey } from "../kinds/kind.ts";
 import { keyText } from "../kinds/kind.ts";
-import type { World } from "../lifecycle/timers.ts";
+import type { World } from "../base/timers.ts";
 import type { OwnWrites } from "./own-writes.ts";
 import type { Rest } from "./rest.ts";
 import type { Teller } from "./tell.ts";

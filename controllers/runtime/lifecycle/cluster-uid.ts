@@ -4,8 +4,8 @@ import { errorMessage } from "#api/base/index.ts";
 
 import type { Client } from "../client/client.ts";
 import { KINDS } from "../kinds/builtin.ts";
-import type { Timers } from "./timers.ts";
-import { sleep, systemTimers } from "./timers.ts";
+import type { Timers } from "../base/timers.ts";
+import { sleep, systemTimers } from "../base/timers.ts";
 
 const RETRY_MS = 2_000;
 

@@ -16,9 +16,9 @@ import type { WriteFence } from "../client/rest-client.ts";
 import { RestClient } from "../client/rest-client.ts";
 import type { Transport } from "../client/transport.ts";
 import { UndiciTransport } from "../client/undici-transport.ts";
-import type { Metrics } from "./metrics.ts";
+import type { Metrics } from "../base/metrics.ts";
 import { TellingClient } from "./telling-client.ts";
-import type { World } from "./timers.ts";
+import type { World } from "../base/timers.ts";
 
 /** What all clusters of a manager share. */
 export interface ClusterDefaults {

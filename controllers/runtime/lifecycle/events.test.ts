@@ -8,7 +8,7 @@ import { FakeApiServer } from "../testing/fake-api-server.ts";
 import { fakeWorld } from "../testing/fake-clock.ts";
 import { memoryLogger } from "../testing/memory-logger.ts";
 import { EventRecorder } from "./events.ts";
-import { createMetrics } from "./metrics.ts";
+import { createMetrics } from "../base/metrics.ts";
 
 function setUp() {
   const world = fakeWorld();

@@ -13,10 +13,10 @@ import type { Client } from "../client/client.ts";
 import { ApiError, isStatus, TransportError } from "../client/errors.ts";
 import { KINDS } from "../kinds/builtin.ts";
 import type { KubeObject, Live } from "../kinds/kind.ts";
-import type { Metrics } from "./metrics.ts";
+import type { Metrics } from "../base/metrics.ts";
 import { microTime } from "./micro-time.ts";
-import type { CancelTimer, World } from "./timers.ts";
-import { backoffMs, sleep } from "./timers.ts";
+import type { CancelTimer, World } from "../base/timers.ts";
+import { backoffMs, sleep } from "../base/timers.ts";
 
 /** One thing to tell about an object. */
 export interface EventInput {

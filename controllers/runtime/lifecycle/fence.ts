@@ -4,7 +4,7 @@
 
 import type { WriteFence } from "../client/rest-client.ts";
 import { NotLeaderError } from "../client/errors.ts";
-import type { CancelTimer, World } from "./timers.ts";
+import type { CancelTimer, World } from "../base/timers.ts";
 
 /** Opened for one term at a time by the elector. Closed at first. */
 export class LeaseFence implements WriteFence {

@@ -13,11 +13,11 @@ import type { Informer } from "../cache/informers.ts";
 import { KINDS } from "../kinds/builtin.ts";
 import type { KubeObject, Live, ObjectKey } from "../kinds/kind.ts";
 import type { LeaseFence } from "./fence.ts";
-import type { Metrics } from "./metrics.ts";
+import type { Metrics } from "../base/metrics.ts";
 import { microTime } from "./micro-time.ts";
 import type { LeaderElectionOptions } from "./options.ts";
-import type { World } from "./timers.ts";
-import { sleep, whenAborted } from "./timers.ts";
+import type { World } from "../base/timers.ts";
+import { sleep, whenAborted } from "../base/timers.ts";
 
 /** What an elector needs. */
 export interface ElectorOptions extends LeaderElectionOptions {

@@ -2,7 +2,7 @@
 // stopped process) is forgiven; a loop that is late again and again does not get its work done,
 // renews no lease in time, and is better restarted.
 
-import type { CancelTimer, World } from "./timers.ts";
+import type { CancelTimer, World } from "../base/timers.ts";
 
 const PERIOD_MS = 1_000;
 /** Late by this much in each of the last periods. */

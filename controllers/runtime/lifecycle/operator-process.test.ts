@@ -12,7 +12,7 @@ import { memoryLogger } from "../testing/memory-logger.ts";
 import { WIDGET, widget, widgetController } from "../testing/widgets.ts";
 import { Manager } from "./operator-process.ts";
 import type { ManagerOptions } from "./options.ts";
-import { sleep } from "./timers.ts";
+import { sleep } from "../base/timers.ts";
 
 const leaderElection = { leaseName: "op", leaseNamespace: "system" };
 const PASS_MS = 5_000;

@@ -23,13 +23,13 @@ import type { HealthServer } from "./health.ts";
 import { serveHealth } from "./health.ts";
 import { LeaderElector } from "./leader-election.ts";
 import { LoopWatch } from "./loop-watch.ts";
-import type { Metrics } from "./metrics.ts";
-import { beginCounting, createMetrics } from "./metrics.ts";
+import type { Metrics } from "../base/metrics.ts";
+import { beginCounting, createMetrics } from "../base/metrics.ts";
 import type { ManagerOptions } from "./options.ts";
 import { shardFilter, shardLeaseName } from "./shard.ts";
-import type { World } from "./timers.ts";
-import { Slices } from "./slices.ts";
-import { sleep, systemClock, systemRng, systemTimers, whenAborted } from "./timers.ts";
+import type { World } from "../base/timers.ts";
+import { Slices } from "../base/slices.ts";
+import { sleep, systemClock, systemRng, systemTimers, whenAborted } from "../base/timers.ts";
 
 /** Something that runs beside the controllers, such as a server that reads the caches. */
 export interface Runnable {

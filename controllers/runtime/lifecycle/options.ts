@@ -7,7 +7,7 @@ import type { ClusterConfig } from "../client/config.ts";
 import type { RequestLogEntry } from "../client/request-log.ts";
 import type { Transport } from "../client/transport.ts";
 import type { ShardOptions } from "./shard.ts";
-import type { Timers } from "./timers.ts";
+import type { Timers } from "../base/timers.ts";
 
 /** Settings of a manager. */
 export interface ManagerOptions {

@@ -3,7 +3,7 @@
 
 import type { KindId } from "#api/meta/index.ts";
 
-import { decodeObject } from "../cache/decode.ts";
+import { decodeObject } from "../kinds/decode.ts";
 import type { Client } from "../client/client.ts";
 import { isStatus, TransportError } from "../client/errors.ts";
 import { compileSelector } from "../client/paths.ts";

@@ -7,7 +7,7 @@ import { RestClient } from "../client/rest-client.ts";
 import type { Controller } from "../controller/types.ts";
 import { KINDS } from "../kinds/builtin.ts";
 import type { KubeObject } from "../kinds/kind.ts";
-import { createMetrics } from "../lifecycle/metrics.ts";
+import { createMetrics } from "../base/metrics.ts";
 import { memoryLogger } from "../testing/memory-logger.ts";
 import type { RunningManager, Widget, WidgetWorld } from "../testing/widgets.ts";
 import { inShop, WIDGET, widget, widgetController, widgetWorld } from "../testing/widgets.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 
-import { createMetrics } from "../lifecycle/metrics.ts";
+import { createMetrics } from "../base/metrics.ts";
 import { fakeWorld } from "../testing/fake-clock.ts";
 import type { Priority } from "./work-queue.ts";
 import { WorkQueue } from "./work-queue.ts";

@@ -3,9 +3,9 @@
 // go first, but every eighth turn the longest waiting key of the lowest level goes, so that a flood
 // of edits does not starve a resync.
 
-import type { Metrics } from "../lifecycle/metrics.ts";
-import type { CancelTimer, World } from "../lifecycle/timers.ts";
-import { backoffMs } from "../lifecycle/timers.ts";
+import type { Metrics } from "../base/metrics.ts";
+import type { CancelTimer, World } from "../base/timers.ts";
+import { backoffMs } from "../base/timers.ts";
 
 /** How urgent a key is. `edit` is a user's change, `background` is start-up and resync. */
 export type Priority = "edit" | "change" | "background";

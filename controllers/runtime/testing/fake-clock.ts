@@ -4,7 +4,7 @@
 import type { Clock } from "#api/base/index.ts";
 import { seededRng } from "#api/base/testing/seeded-rng.ts";
 
-import type { CancelTimer, Timers, World } from "../lifecycle/timers.ts";
+import type { CancelTimer, Timers, World } from "../base/timers.ts";
 
 interface Entry {
   readonly atMs: number;

@@ -11,7 +11,7 @@ import type {
   WatchResponse,
 } from "../../client/transport.ts";
 import type { Manager } from "../../lifecycle/operator-process.ts";
-import type { CancelTimer, Timers } from "../../lifecycle/timers.ts";
+import type { CancelTimer, Timers } from "../../base/timers.ts";
 import type { FakeApiServer } from "../fake-api-server.ts";
 import type { FakeClock } from "../fake-clock.ts";
 

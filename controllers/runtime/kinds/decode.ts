@@ -4,7 +4,7 @@
 import type { KindId } from "#api/meta/index.ts";
 import { apiVersionOf } from "#api/meta/index.ts";
 
-import type { Live } from "../kinds/kind.ts";
+import type { Live } from "./kind.ts";
 
 interface ManagerEntry {
   readonly manager: string;
