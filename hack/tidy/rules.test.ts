@@ -33,6 +33,8 @@ describe("layers", () => {
     ["workloads/s3-gateway/main.ts", "workloads/rawstor/index.ts"],
     ["workloads/sdk/samples/echo/main.ts", "workloads/sdk/index.ts"],
     ["controllers/runtime/a.test.ts", "controllers/runtime/testing/b.ts"],
+    ["controllers/runtime/cache/a.ts", "controllers/runtime/client/b.ts"],
+    ["controllers/runtime/index.ts", "controllers/runtime/lifecycle/b.ts"],
     ["test/e2e/a.test.ts", "hack/cluster/index.ts"],
     ["hack/images/a.ts", "api/base/index.ts"],
   ])("%s may import %s", (from, to) => {
@@ -49,6 +51,7 @@ describe("layers", () => {
     ["controllers/opackage/reconcile.ts", "workloads/core/raft/index.ts"],
     ["controllers/runtime/a.ts", "controllers/runtime/testing/b.ts"],
     ["controllers/runtime/a.ts", "controllers/runtime/b.test.ts"],
+    ["controllers/runtime/cache/a.ts", "controllers/runtime/lifecycle/b.ts"],
     ["operators/oaas/main.ts", "operators/rawstor/options.ts"],
     ["operators/oaas/main.ts", "workloads/platform/grpc/client.ts"],
     ["workloads/core/raft/a.ts", "workloads/platform/files/b.ts"],
@@ -61,6 +64,12 @@ describe("layers", () => {
     ["operators/oaas/main.ts", "hack/images/index.ts"],
   ])("%s may not import %s", (from, to) => {
     expect(refusalOf(from, to)).toBeDefined();
+  });
+
+  it("of the runtime share their types", () => {
+    const to = "controllers/runtime/controller/types.ts";
+    expect(refusalOf("controllers/runtime/cache/a.ts", to, true)).toBeUndefined();
+    expect(refusalOf("controllers/runtime/cache/a.ts", to)).toBeDefined();
   });
 
   it("sees subpath, relative, dynamic and type imports, and re-exports", () => {

@@ -49,6 +49,25 @@ const ALLOWED: Readonly<Record<Layer, readonly Layer[]>> = {
   "6 tools": [],
 };
 
+/**
+ * Folders of controllers/runtime, from the bottom: values come from earlier ones only. Types may be
+ * named everywhere: what a controller says is a word of all folders.
+ */
+const RUNTIME_FOLDERS: readonly string[] = [
+  "base",
+  "kinds",
+  "queue",
+  "fields",
+  "client",
+  "cache",
+  "finalizers",
+  "apply",
+  "conditions",
+  "controller",
+  "lifecycle",
+  "plan",
+];
+
 /** Layers that compile without Node and know no clock, randomness or I/O. */
 const PURE: readonly Layer[] = ["0 base", "1 api", "2c objects", "2c pure kind", "2d core"];
 
@@ -114,9 +133,9 @@ export function resolveImport(from: string, specifier: string): string | undefin
 /** Imports that go the wrong way. */
 export function checkLayers(files: readonly FileFacts[]): readonly Finding[] {
   return files.flatMap((file) =>
-    (file.syntax?.imports ?? []).flatMap(({ specifier, line }) => {
+    (file.syntax?.imports ?? []).flatMap(({ specifier, line, isTypeOnly }) => {
       const target = resolveImport(file.path, specifier);
-      const message = target === undefined ? undefined : refusalOf(file.path, target);
+      const message = target === undefined ? undefined : refusalOf(file.path, target, isTypeOnly);
       return message === undefined
         ? []
         : [{ rule: "layers" as const, path: file.path, line, message }];
@@ -124,16 +143,25 @@ export function checkLayers(files: readonly FileFacts[]): readonly Finding[] {
   );
 }
 
-/** Why `from` may not import `to`; undefined if it may. */
-export function refusalOf(from: string, to: string): string | undefined {
+/** Why `from` may not import `to`; undefined if it may. `isTypeOnly`: nothing of it at run time. */
+export function refusalOf(from: string, to: string, isTypeOnly = false): string | undefined {
   const source = placeOf(from);
   const target = placeOf(to);
   if (source === undefined || target === undefined || source.layer === "6 tools") return undefined;
   if (target.layer === "6 tools") return `${to} is for tests and tools only`;
+  if (!isTypeOnly && isUpwardInRuntime(from, to)) return `${to} is above ${from}`;
   if (isSameUnit(source, target)) return undefined;
   if (ALLOWED[source.layer].includes(target.layer)) return undefined;
   if (source.layer === target.layer) return `${source.unit} may not import ${target.unit}`;
   return `layer ${source.layer} may not import layer ${target.layer} (${to})`;
+}
+
+function isUpwardInRuntime(from: string, to: string): boolean {
+  const [source = -1, target = -1] = [from, to].map((path) => {
+    const [top, unit, folder = ""] = path.split("/");
+    return top === "controllers" && unit === "runtime" ? RUNTIME_FOLDERS.indexOf(folder) : -1;
+  });
+  return source >= 0 && target > source;
 }
 
 /** Within a unit everything goes, except that the pure files of a kind do not know the others. */
