@@ -149,12 +149,25 @@ export const KIND_MUTANTS: readonly Mutant[] = [
     id: "target-goes-with-objects",
     breaks: "a target is let go although objects are on its disk",
     file: "controllers/ost-target/plan/finalize.ts",
-    find: "  if (objects === 0) return done;\n",
-    replace: "  if (objects >= 0) return done;\n",
+    find: "  if (isClosed && objects === 0) return done;\n",
+    replace: "  if (isClosed) return done;\n",
     killers: [
-      inFinalize("a target waits, naming the way out, while objects are on it"),
+      inFinalize("a target waits, naming the way out, while some are left"),
       inTargetWhole(
         "a target that is deleted waits while objects are on it; without them it goes and only the record stays",
+      ),
+    ],
+  },
+  {
+    id: "target-goes-on-an-old-count",
+    breaks: "a target is let go on a count of its objects from when new ones were still taken",
+    file: "controllers/ost-target/plan/finalize.ts",
+    find: "  if (isClosed && objects === 0) return done;\n",
+    replace: "  if (objects === 0) return done;\n",
+    killers: [
+      inFinalize("a target waits, naming the way out, while objects may still come"),
+      inTargetWhole(
+        "a target that is deleted waits until its program has taken the order to take nothing new, and is counted after",
       ),
     ],
   },
