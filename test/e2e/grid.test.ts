@@ -128,26 +128,48 @@ describe("a grid of three nodes, under load", () => {
   });
 });
 
-describe("a disk that fills", () => {
-  it("takes no new data, lets deletes pass, says whose it is, and recovers", async () => {
+describe("disks that fill", () => {
+  const spare = Array.from({ length: PARTITIONS }, (_, at) => idIn("spare", at, PARTITIONS));
+
+  /** New data is refused by every partition, and deletes pass. */
+  async function refused(): Promise<void> {
+    const { message } = await grid.notReady("StorageFull", 30_000);
+    expect(message).toMatch(/the disk of member [01] is full/);
+    await eventually("a refusal by every partition", 30_000, async () => {
+      const codes = await Promise.all(spare.map((id) => grid.put(id)));
+      return codes.every((code) => code === "507 STORAGE_FULL") ? true : undefined;
+    });
+    for (const id of spare) expect(await grid.remove(id)).toBe("204");
+    say(`full: ${message}; ${traffic.takeCodes().join(", ")}`);
+  }
+
+  it("one of three is not led from any more, and data grows until nothing fits on it", async () => {
     const place = await placeOf(0);
-    const spare = Array.from({ length: PARTITIONS }, (_, at) => idIn("spare", at, PARTITIONS));
-    for (const id of spare) expect(await grid.put(id)).toBe("200");
     try {
-      await fillDisk(world, place, 90);
-      const { message } = await grid.notReady("StorageFull", 30_000);
-      expect(message).toContain("the disk of member 0 is full");
-      const refused = await eventually("a refusal", 30_000, async () => {
-        const codes = await Promise.all(spare.map((id) => grid.put(id)));
-        return codes.filter((code) => code === "507 STORAGE_FULL").length === 1 ? codes : undefined;
+      await lose("a disk at 90 %", async () => {
+        await fillDisk(world, place, 90);
+        await grid.says("FullyReplicated", "the disk of member 0 is full", 30_000);
+        // Member 0 leads nothing any more.
+        await grid.balanced(false, 30_000);
       });
+      for (const id of spare) expect(await grid.put(id)).toBe("200");
       await fillDisk(world, place, 100);
-      await delay(2_000);
-      expect(refused.filter((code) => code === "200")).toHaveLength(PARTITIONS - 1);
-      for (const id of spare) expect(await grid.remove(id)).toBe("204");
-      say(`full: ${message}; ${traffic.takeCodes().join(", ")}`);
+      await refused();
     } finally {
       await freeDisk(world, place);
+    }
+    await grid.whole(60_000, 3);
+    await grid.balanced(true, 30_000);
+    for (const id of spare) expect(await grid.put(id)).toBe("200");
+  });
+
+  it("two of three refuse new data, let deletes pass, and recover", async () => {
+    const full = [await placeOf(0), await placeOf(1)];
+    try {
+      for (const place of full) await fillDisk(world, place, 90);
+      await refused();
+    } finally {
+      for (const place of full) await freeDisk(world, place);
     }
     await grid.whole(60_000, 3);
     for (const id of spare) expect(await grid.put(id)).toBe("200");

@@ -118,8 +118,11 @@ export function statusOf(member: Member, version: string): MemberStatus {
 function shardStatus(member: Member, shard: Shard): ShardStatus {
   const { standing } = shard;
   const isReady = standing.kind === "ready";
-  const full = member.mayGrow ? "" : "the disk is full: only deletes pass";
-  const open = member.mayGrow ? ShardState.READY : ShardState.STORAGE_FULL;
+  // Who leads speaks for the partition, everybody else for its own disk.
+  const leads = shard instanceof RaftShard && shard.lead.kind === "here";
+  const mayGrow = leads ? shard.hasRoom : member.mayGrow;
+  const full = mayGrow ? "" : "the disk is full: only deletes pass";
+  const open = mayGrow ? ShardState.READY : ShardState.STORAGE_FULL;
   const view = shard instanceof RaftShard ? shard.view() : undefined;
   const closed = view?.standing === "failed" ? ShardState.FAILED : ShardState.STARTING;
   return create(ShardStatusSchema, {

@@ -8,6 +8,7 @@ import type { KvEngine, Store, StoreWrite } from "#workloads/core/store/index.ts
 
 import { Ballast } from "./ballast.ts";
 import { Housekeeping } from "./housekeeping.ts";
+import type { DiskRoom } from "./raft/frames.ts";
 
 /**
  * The same store; `onFailure` is told once if it fails, before any caller is, and `onCommitted` of
@@ -50,6 +51,8 @@ const SAMPLE_SHARE = 0.005;
 
 /** What was full has room again below this part of the limit: not over and over with one write. */
 const ROOM_SHARE = 0.98;
+/** Overfull is who has used so much of what the limit leaves. */
+const LEFT_SHARE = 2 / 3;
 
 /** Says whether writes may make the store larger. Deletes always may run. */
 export class StorageGuard {
@@ -60,10 +63,10 @@ export class StorageGuard {
   readonly #limit: number;
   readonly #capacityBytes: number | undefined;
   readonly #log: Logger;
-  readonly #onChange: (isFull: boolean) => void;
+  readonly #onChange: (disk: DiskRoom) => void;
   readonly #timer: NodeJS.Timeout;
   #level: StorageLevel = { capacityBytes: 0, usedBytes: 0 };
-  #full = false;
+  #disk: DiskRoom = "room";
   #writtenBytes = 0;
 
   constructor(options: {
@@ -74,8 +77,8 @@ export class StorageGuard {
     /** Of the store alone; absent = the file system counts. */
     readonly capacityBytes: number | undefined;
     readonly log: Logger;
-    /** Told whenever {@link isFull} changes. */
-    readonly onChange: (isFull: boolean) => void;
+    /** Told whenever what the disk can take has changed. */
+    readonly onChange: (disk: DiskRoom) => void;
   }) {
     this.#folder = options.folder;
     this.#store = options.store;
@@ -96,7 +99,7 @@ export class StorageGuard {
 
   /** As of the last sample. */
   get isFull(): boolean {
-    return this.#full;
+    return this.#disk !== "room";
   }
 
   /** So many bytes went to the disk. */
@@ -114,15 +117,18 @@ export class StorageGuard {
       this.#log.warn("cannot measure the disk", { error: errorMessage(cause) });
       return;
     }
-    const full = isFull(this.#level, this.#limit * (this.#full ? ROOM_SHARE : 1));
+    const disk = diskRoom(this.#level, this.#limit, this.#disk);
+    const full = disk !== "room";
     if (full) this.#settle();
     else await this.#ballast.load();
-    if (full === this.#full) return;
-    this.#full = full;
+    if (disk === this.#disk) return;
+    const wasFull = this.isFull;
+    this.#disk = disk;
+    this.#onChange(disk);
+    if (full === wasFull) return;
     const fields = { ...this.#level, limit: this.#limit };
     if (full) this.#log.warn("storage full: growth is refused", fields);
     else this.#log.info("storage has room again", fields);
-    this.#onChange(full);
   }
 
   close(): void {
@@ -153,7 +159,15 @@ export class StorageGuard {
   }
 }
 
-/** Has `limit` of the capacity been reached? */
-export function isFull(level: StorageLevel, limit: number): boolean {
-  return level.capacityBytes > 0 && level.usedBytes >= level.capacityBytes * limit;
+/**
+ * What a disk at this level can take. `limit` is the share of the capacity from which it is full;
+ * who was anything but `room` stays so until it is clearly below.
+ */
+export function diskRoom(level: StorageLevel, limit: number, before: DiskRoom): DiskRoom {
+  const { capacityBytes, usedBytes } = level;
+  if (capacityBytes <= 0) return "room";
+  const isOver = (share: number, was: boolean): boolean =>
+    usedBytes >= capacityBytes * share * (was ? ROOM_SHARE : 1);
+  if (isOver(limit + (1 - limit) * LEFT_SHARE, before === "overfull")) return "overfull";
+  return isOver(limit, before !== "room") ? "full" : "room";
 }

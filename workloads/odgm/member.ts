@@ -396,8 +396,8 @@ export class Member {
       limit: this.#options.storageLimit,
       capacityBytes: this.#options.storageCapacityBytes,
       log,
-      onChange: (isFull) => {
-        groups.setFull(isFull);
+      onChange: (disk) => {
+        groups.setDisk(disk);
         this.#changed();
       },
     });

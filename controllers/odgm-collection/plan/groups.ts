@@ -209,9 +209,8 @@ function raftGroup(context: Context): PlainSeen {
   const settled = hasReached(raft, committed, wanted);
   const { state } = leading.shard;
   const serving = state === ShardState.STORAGE_FULL || state === ShardState.READY;
-  // Data grows while a majority has room, whoever leads.
-  const roomy = replicas.filter((replica) => replica.serves && !replica.full);
-  const full = replicas.some((replica) => replica.full) && roomy.length * 2 <= replicas.length;
+  // The leader speaks for the partition: it knows which disks stand in the way of more data.
+  const full = state === ShardState.STORAGE_FULL;
   return {
     partition,
     replicas,
@@ -254,7 +253,12 @@ function raftReplica(
   if (raft === undefined) return { ...seen, caughtUp: false };
   const { ordinal, incarnation } = seen;
   const isVoter = raft.voters.includes(incarnation);
-  if (ordinal === leading?.ordinal) return { ...seen, caughtUp: seen.serves && isVoter };
+  if (ordinal === leading?.ordinal) {
+    // Others say it of their own disks; it may have had room for all of them.
+    const isOthers = othersFull(context, ordinal);
+    const own = isOthers ? { ...seen, full: false, message: "" } : seen;
+    return { ...own, caughtUp: seen.serves && isVoter };
+  }
   const known = raft.members.find((other) => other.incarnation === incarnation);
   const lagEntries = Number(known?.lagEntries ?? 0n);
   const caughtUp = seen.serves && isVoter && known?.caughtUp === true;
@@ -268,6 +272,12 @@ function raftReplica(
           ? `member ${ordinal} is ${lagEntries} entries behind`
           : `its leader does not hear member ${ordinal}`;
   return { ...seen, lagEntries, caughtUp, message };
+}
+
+function othersFull({ told }: Context, ordinal: number): boolean {
+  return told.some(
+    (report) => report.ordinal !== ordinal && report.shard.state === ShardState.STORAGE_FULL,
+  );
 }
 
 function movingMessage(

@@ -74,6 +74,29 @@ export class Collection {
     );
   }
 
+  /** Waits until the message of a condition contains this. */
+  async says(type: string, text: string, deadlineMs: number): Promise<void> {
+    await eventually(
+      `${type}: ${text}`,
+      deadlineMs,
+      async () => {
+        const found = condition(await this.get(), type);
+        return found?.message.includes(text) === true ? true : undefined;
+      },
+      async () => JSON.stringify((await this.get()).status, null, 1),
+    );
+  }
+
+  /** Waits until every member leads its share of the partitions, or not. */
+  async balanced(isSo: boolean, deadlineMs: number): Promise<void> {
+    await eventually(
+      `leadersBalanced: ${isSo}`,
+      deadlineMs,
+      async () => ((await this.get()).status?.["leadersBalanced"] === isSo ? true : undefined),
+      async () => JSON.stringify((await this.get()).status, null, 1),
+    );
+  }
+
   /** What its stores were named when they were formatted, as the record has them. */
   async incarnations(): Promise<readonly string[]> {
     const uuid = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;

@@ -6,7 +6,7 @@ import type { MemberId } from "#workloads/core/raft/index.ts";
 import { PeerBoard } from "./board.ts";
 
 const PEER = "peer" as MemberId;
-const NOTE = { isResigned: false, isFull: false };
+const NOTE = { isResigned: false, disk: "room" } as const;
 
 function board(): PeerBoard {
   const made = new PeerBoard();

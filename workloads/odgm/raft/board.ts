@@ -4,7 +4,7 @@
 // process costs no election timeout.
 import type { MemberId } from "#workloads/core/raft/index.ts";
 
-import type { PeerNote } from "./frames.ts";
+import type { DiskRoom, PeerNote } from "./frames.ts";
 
 /** A member is spoken to at least this often ... */
 const PING_MS = 250;
@@ -52,7 +52,7 @@ export class PeerBoard {
         lostAtMs: undefined,
         isGone: false,
         isDown: false,
-        note: { isResigned: false, isFull: false },
+        note: { isResigned: false, disk: "room" },
         unansweredBytes: 0,
       });
     }
@@ -67,7 +67,7 @@ export class PeerBoard {
     const peer = this.peers.get(member);
     if (peer === undefined) return { wasDown: false, isNews: false };
     const wasDown = peer.isDown;
-    const isNews = peer.note.isResigned !== note.isResigned || peer.note.isFull !== note.isFull;
+    const isNews = peer.note.isResigned !== note.isResigned || peer.note.disk !== note.disk;
     peer.heardAtMs = nowMs;
     peer.lostAtMs = undefined;
     peer.isGone = false;
@@ -112,13 +112,13 @@ export class PeerBoard {
     return this.peers.get(member)?.note.isResigned ?? false;
   }
 
-  isFull(member: MemberId): boolean {
-    return this.peers.get(member)?.note.isFull ?? false;
+  diskOf(member: MemberId): DiskRoom {
+    return this.peers.get(member)?.note.disk ?? "room";
   }
 
   /** True if anybody's disk is full. */
   get isAnyFull(): boolean {
-    for (const { note } of this.peers.values()) if (note.isFull) return true;
+    for (const { note } of this.peers.values()) if (note.disk !== "room") return true;
     return false;
   }
 

@@ -20,14 +20,20 @@ const KEY_BYTES_MAX = 2048;
 const NAME_BYTES_MAX = 64;
 const RESIGNED = 1;
 const FULL = 2;
+const OVERFULL = 4;
 
 /** What a member says of itself with everything it says. */
 export interface PeerNote {
   /** It takes no leadership now. */
   readonly isResigned: boolean;
-  /** Its disk is full: data had better grow, and be led, elsewhere. */
-  readonly isFull: boolean;
+  readonly disk: DiskRoom;
 }
+
+/**
+ * What a disk can take. Who is `full` had better not lead: data may grow without its vote.
+ * `overfull` is so near to the end that whatever makes the data larger may cost the store.
+ */
+export type DiskRoom = "room" | "full" | "overfull";
 
 /** A record of a snapshot; without a value it is to be removed. */
 export interface SnapshotItem {
@@ -123,14 +129,16 @@ export function itemBytes(item: SnapshotItem): number {
   return item.key.byteLength + (item.value?.byteLength ?? 0) + 16;
 }
 
-function noteByte({ isResigned, isFull }: PeerNote): number {
-  return (isResigned ? RESIGNED : 0) | (isFull ? FULL : 0);
+function noteByte({ isResigned, disk }: PeerNote): number {
+  const full = disk === "room" ? 0 : disk === "full" ? FULL : FULL | OVERFULL;
+  return (isResigned ? RESIGNED : 0) | full;
 }
 
 /** What a later release says beside these is left alone. */
 function readNote(reader: ByteReader): PeerNote {
   const bits = reader.byte();
-  return { isResigned: (bits & RESIGNED) > 0, isFull: (bits & FULL) > 0 };
+  const disk = (bits & OVERFULL) > 0 ? "overfull" : (bits & FULL) > 0 ? "full" : "room";
+  return { isResigned: (bits & RESIGNED) > 0, disk };
 }
 
 function readBody(reader: ByteReader, kind: HostMessage["kind"]): HostMessage | undefined {

@@ -5,6 +5,7 @@ import { assert } from "#api/base/index.ts";
 import { seededRng } from "#api/base/testing/seeded-rng.ts";
 import type { GroupId, MemberId } from "#workloads/core/raft/index.ts";
 
+import type { DiskRoom } from "./frames.ts";
 import type { Group } from "./group.ts";
 import { TestGrid } from "./testing/grid.ts";
 import { Words } from "./testing/words.ts";
@@ -35,7 +36,11 @@ class Disks {
   }
 
   setFull(id: MemberId, isFull: boolean): void {
-    this.grid.members.get(id)?.host.setFull(isFull);
+    this.setDisk(id, isFull ? "full" : "room");
+  }
+
+  setDisk(id: MemberId, disk: DiskRoom): void {
+    this.grid.members.get(id)?.host.setDisk(disk);
   }
 
   async ledBy(id: MemberId): Promise<void> {
@@ -114,6 +119,18 @@ describe("data may grow", () => {
     disks.grid.isolate(B, true);
     await disks.room(A, false);
     disks.grid.isolate(B, false);
+    await disks.room(A, true);
+  });
+
+  it("not while one is overfull that takes everything in; of who is away it is not the disk", async () => {
+    const disks = await ledByA(8);
+    disks.setDisk(C, "overfull");
+    await disks.room(A, false);
+    disks.grid.isolate(C, true);
+    await disks.room(A, true);
+    disks.grid.isolate(C, false);
+    await disks.room(A, false);
+    disks.setDisk(C, "full");
     await disks.room(A, true);
   });
 

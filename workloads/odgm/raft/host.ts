@@ -22,7 +22,7 @@ import {
 import type { StoreWrite } from "#workloads/core/store/index.ts";
 
 import { PeerBoard } from "./board.ts";
-import type { HostMessage, PeerNote } from "./frames.ts";
+import type { DiskRoom, HostMessage, PeerNote } from "./frames.ts";
 import { decodeAnswer, decodeMessage, encodeAnswer, encodeMessage, partsOf } from "./frames.ts";
 import { GoneLogs } from "./gone-logs.ts";
 import type { Group, GroupOptions } from "./group.ts";
@@ -84,7 +84,7 @@ export class GroupHost implements ReplicaHost<Replica> {
   private tickedAtMs: number;
   private ticks = 0;
   private resignedUntilMs = 0;
-  private hasFullDisk = false;
+  private diskHere: DiskRoom = "room";
 
   constructor(self: MemberId, world: GroupWorld) {
     this.self = self;
@@ -143,10 +143,10 @@ export class GroupHost implements ReplicaHost<Replica> {
     this.reconsider();
   }
 
-  /** Its disk is full, or has room again: who is full leads only what nobody else can lead. */
-  setFull(isFull: boolean): void {
-    if (isFull === this.hasFullDisk) return;
-    this.hasFullDisk = isFull;
+  /** What its disk can take now: who is full leads only what nobody else can lead. */
+  setDisk(disk: DiskRoom): void {
+    if (disk === this.diskHere) return;
+    this.diskHere = disk;
     this.reconsider();
   }
 
@@ -165,8 +165,8 @@ export class GroupHost implements ReplicaHost<Replica> {
     return this.world.clock.monotonicMs() < this.resignedUntilMs;
   }
 
-  get isFull(): boolean {
-    return this.hasFullDisk;
+  get disk(): DiskRoom {
+    return this.diskHere;
   }
 
   /** Ends all groups and timers; what is on its way to the disk still gets there. */
@@ -362,7 +362,7 @@ export class GroupHost implements ReplicaHost<Replica> {
   }
 
   private get note(): PeerNote {
-    return { isResigned: this.isResigned, isFull: this.isFull };
+    return { isResigned: this.isResigned, disk: this.disk };
   }
 
   private heard(member: MemberId, note: PeerNote): void {

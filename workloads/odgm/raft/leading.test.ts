@@ -51,8 +51,11 @@ class TestReplica implements LeadingReplica {
 function leading(wanted: readonly MemberId[] = ALL) {
   const replica = new TestReplica();
   const host = {
-    ...{ self: SELF, isResigned: false, isFull: false, nowMs: () => 10_000 },
-    board: { isAnyFull: false, isDown: () => false, isFull: () => false, isResigned: () => false },
+    ...{ self: SELF, isResigned: false, disk: "room" as const, nowMs: () => 10_000 },
+    board: {
+      ...{ diskOf: () => "room" as const, isAnyFull: false },
+      ...{ isDown: () => false, isResigned: () => false },
+    },
   };
   return { replica, leading: new Leading(replica, host, { generation: 1n, members: wanted }) };
 }

@@ -13,6 +13,7 @@ import type {
 import { isQuorum, membersOf } from "#workloads/core/raft/index.ts";
 
 import type { PeerBoard } from "./board.ts";
+import type { DiskRoom } from "./frames.ts";
 import type { GroupView, ReadReady, WantedGroup } from "./group.ts";
 import { isReached, nextStep } from "./steering.ts";
 
@@ -44,8 +45,8 @@ export interface LeadingReplica {
 export interface LeadingHost {
   readonly self: MemberId;
   readonly isResigned: boolean;
-  readonly isFull: boolean;
-  readonly board: Pick<PeerBoard, "isAnyFull" | "isDown" | "isFull" | "isResigned">;
+  readonly disk: DiskRoom;
+  readonly board: Pick<PeerBoard, "diskOf" | "isAnyFull" | "isDown" | "isResigned">;
   nowMs(): number;
 }
 
@@ -128,29 +129,37 @@ export class Leading {
   }
 
   private get delayTicks(): number {
-    const { isResigned, isFull, self } = this.host;
+    const { isResigned, disk, self } = this.host;
     if (isResigned) return RESIGNED_TICKS;
-    if (isFull) return FULL_TICKS;
+    if (disk !== "room") return FULL_TICKS;
     return this.wanted.members[0] === self ? 0 : DELAY_TICKS;
   }
 
   /**
    * False at a leader where no majority of the voters is there and has room: what it commits would
-   * wait for a disk that is full, and deletes behind it.
+   * wait for a disk that is full, and deletes behind it. Nor may data grow while a voter that takes
+   * everything in is overfull.
    */
   get hasRoom(): boolean {
     const { host, replica } = this;
     const { board, self } = host;
-    if (!host.isFull && !board.isAnyFull) return true;
+    if (host.disk === "room" && !board.isAnyFull) return true;
+    if (!replica.isLeading) return true;
     const { config } = replica;
-    const isFull = (member: MemberId): boolean => this.isFull(member);
-    if (!replica.isLeading || ![...config.voters, ...config.outgoing].some(isFull)) return true;
+    const voters = [...config.voters, ...config.outgoing];
+    if (!voters.some((member) => this.isFull(member))) return true;
     const isThere = (member: MemberId): boolean => member === self || !board.isDown(member);
-    return isQuorum(config, (member) => isThere(member) && !isFull(member));
+    if (voters.some((member) => isThere(member) && this.diskOf(member) === "overfull"))
+      return false;
+    return isQuorum(config, (member) => isThere(member) && !this.isFull(member));
   }
 
   private isFull(member: MemberId): boolean {
-    return member === this.host.self ? this.host.isFull : this.host.board.isFull(member);
+    return this.diskOf(member) !== "room";
+  }
+
+  private diskOf(member: MemberId): DiskRoom {
+    return member === this.host.self ? this.host.disk : this.host.board.diskOf(member);
   }
 
   /** Takes one step towards what is wanted; false if there is nothing left to do. */
@@ -166,7 +175,7 @@ export class Leading {
     switch (next.kind) {
       case "settled":
         // Who is full looks again: somebody with room may catch up.
-        if (this.isConfigKnown) return host.isFull;
+        if (this.isConfigKnown) return host.disk !== "room";
         this.makeKnown();
         return true;
       case "wait":

@@ -3,6 +3,7 @@ import type { MemberId, RaftNode, RequestId } from "#workloads/core/raft/index.t
 import type { StoreWrite } from "#workloads/core/store/index.ts";
 
 import type { PeerBoard } from "./board.ts";
+import type { DiskRoom } from "./frames.ts";
 import type { GoneLogs } from "./gone-logs.ts";
 import type { GroupWorld } from "./ports.ts";
 
@@ -16,7 +17,7 @@ export interface ReplicaHost<R> {
   readonly board: PeerBoard;
   readonly gone: GoneLogs;
   readonly isResigned: boolean;
-  readonly isFull: boolean;
+  readonly disk: DiskRoom;
   nowMs(): number;
   nextRequest(): RequestId;
   /** Something was stepped outside of a turn. */

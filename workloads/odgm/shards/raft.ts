@@ -139,6 +139,11 @@ export class RaftShard implements Shard {
     this.group.setWanted(settings.wanted);
   }
 
+  /** False at the leader where writes that could make the data larger are refused. */
+  get hasRoom(): boolean {
+    return this.group.hasRoom;
+  }
+
   get objects(): number {
     return this.machine.objects;
   }
@@ -273,7 +278,7 @@ export class RaftShard implements Shard {
 
   write(write: ObjectWrite, options: WriteOptions, done: (outcome: WriteOutcome) => void): void {
     // Whether the disk here is full says little: a majority has to have room.
-    if (!this.group.hasRoom && mayGrow(write)) {
+    if (!this.hasRoom && mayGrow(write)) {
       done({ kind: "growth-refused" });
       return;
     }
