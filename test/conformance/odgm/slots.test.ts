@@ -369,7 +369,7 @@ describe.each<readonly [string, number, Shape, boolean]>([
       resolvedClassJson: JSON.stringify({ consistency: "Strong" }),
       options: {},
     },
-    false,
+    true,
   ],
   [
     "Basic",
