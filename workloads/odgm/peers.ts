@@ -44,6 +44,8 @@ export class Peers {
       target: {
         address,
         ...(tls === undefined ? {} : { tls: { folder: tls.folder, serverIdentity: tls.identity } }),
+        // A member that was away is spoken to again soon; two minutes is what grpc-js waits.
+        options: { "grpc.max_reconnect_backoff_ms": 1_000 },
       },
       log: calm(log.child({ peer: address })),
     });
