@@ -216,6 +216,11 @@ export class Informers {
     for (const informer of this.#of(kind)) informer.store.deleted(key, uid, writer);
   }
 
+  /** What the caches of this kind show of a namespace cannot be right: they are listed anew. */
+  doubt(kind: KindId, namespace: string): void {
+    for (const informer of this.#of(kind)) informer.store.doubt(namespace);
+  }
+
   /** Functions have no name to compare by: the first one seen is 1, the next one 2. */
   #shapeOf(transform: Transform | undefined): number {
     if (transform === undefined) return 0;

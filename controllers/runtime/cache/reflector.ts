@@ -10,7 +10,8 @@
 // - After a break the server's data may be older than what was seen (a backup of etcd): a watch
 //   from a version that it has not reached again is accepted and silent, so the version is asked
 //   for. Where versions were given out anew before that, an own write that the watch should have
-//   told long ago shows it, or else the hourly list. Source: docs/decisions/0017.
+//   told long ago shows it, or children that are collected as soon as they are made, or else the
+//   hourly list. Source: docs/decisions/0017.
 // Lists ask for the most recent state (no resourceVersion), so a lagging server cannot take the
 // store back in time.
 
@@ -362,7 +363,7 @@ export class Reflector {
       response.close();
     }
     if (signal.aborted) return;
-    if (this.#isDoubted) throw new RelistNeeded("rewound", "a write was never told");
+    if (this.#isDoubted) throw new RelistNeeded("rewound", "the server contradicts the cache");
     if (silent) throw new TransportError("watch was silent for too long");
     if (collecting !== undefined) throw new TransportError("streaming list ended half-way");
   }

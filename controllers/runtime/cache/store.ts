@@ -268,6 +268,12 @@ export class Store {
     this.#rewound.add(namespace ?? "");
   }
 
+  /** What is here of this namespace contradicts what the server does: only a list helps. */
+  doubt(namespace: string): void {
+    this.rewound(this.#progress.has("") ? undefined : namespace);
+    for (const listener of this.#doubtListeners) listener(namespace);
+  }
+
   /** False if the store knows as much as, or more than, this answer to an own write. */
   #isNews(object: Live): boolean {
     const { uid, namespace = "", resourceVersion } = object.metadata;
@@ -278,8 +284,7 @@ export class Store {
     if (!this.#isPassed(object)) return order === undefined || order > 0;
     if (order === undefined || order <= 0) return false;
     // The watch is beyond a state of this object that it has never told.
-    this.rewound(this.#progress.has("") ? undefined : namespace);
-    for (const listener of this.#doubtListeners) listener(namespace);
+    this.doubt(namespace);
     return true;
   }
 

@@ -16,6 +16,9 @@ const WRITES: BudgetPolicy = { burst: 30, refillMs: 10_000 };
 const PASSES: BudgetPolicy = { burst: 100, refillMs: 1_000 };
 /** Passes with calls outside Kubernetes: what a call makes may be undone as fast as it is seen. */
 const CALLS: BudgetPolicy = { burst: 30, refillMs: 2_000 };
+/** Passes that make children again: some ten seconds of them, which is more than a late watch. */
+const REMADE: BudgetPolicy = { burst: 15, refillMs: 60_000 };
+const DOUBT_EVERY_MS = 300_000;
 const SOON_MS = 1_000;
 const WARN_EVERY_MS = 300_000;
 const SWEEP_AT = 1_024;
@@ -39,6 +42,8 @@ export class Rest {
   readonly #children: Budget;
   readonly #calls: Budget;
   readonly #passes: Budget;
+  readonly #remade: Budget;
+  #doubtedAtMs = Number.NEGATIVE_INFINITY;
   readonly #warnedAtMs = new Map<string, number>();
 
   constructor(options: RestOptions) {
@@ -47,6 +52,7 @@ export class Rest {
     this.#children = new Budget(WRITES, options.clock);
     this.#calls = new Budget(CALLS, options.clock);
     this.#passes = new Budget(PASSES, options.clock);
+    this.#remade = new Budget(REMADE, options.clock);
   }
 
   /** False if this status, which differs at `paths`, is to be written later. */
@@ -72,6 +78,21 @@ export class Rest {
     return this.#children.waitMs(key);
   }
 
+  /**
+   * Children were made again that had been there. True if that goes on and on, so that their owner
+   * may be gone and the garbage collector takes what is made for it: time to look whether the cache
+   * is right. Not more often than every five minutes, for it may as well be somebody who deletes.
+   */
+  remadeChildren(key: string, remade: ChangeSet["changes"]): boolean {
+    if (this.#remade.take(key)) return false;
+    const names = remade.map(({ kind, name }) => `${kind} ${name}`);
+    this.#restless(key, "children", names);
+    const nowMs = this.#options.clock.monotonicMs();
+    if (nowMs - this.#doubtedAtMs < DOUBT_EVERY_MS) return false;
+    this.#doubtedAtMs = nowMs;
+    return true;
+  }
+
   /** False if calls were made so often lately that the object has to wait for its next change. */
   mayCallAgain(key: string): boolean {
     if (this.#calls.take(key)) return true;
@@ -93,7 +114,7 @@ export class Rest {
   }
 
   get #budgets(): readonly Budget[] {
-    return [this.#status, this.#children, this.#calls, this.#passes];
+    return [this.#status, this.#children, this.#calls, this.#passes, this.#remade];
   }
 
   #restless(key: string, what: What, paths: readonly string[]): void {

@@ -144,8 +144,13 @@ export class Steps {
 
   /** Events about what was done to children, and peace for whom somebody fights with. */
   tell(pass: Pass, changeSet: ChangeSet): void {
-    const fought = changeSet.changes.some((one) => one.action === "Reverted" || one.again === true);
-    if (fought) this.#options.contested(pass.key);
+    const { contested, informers, rest } = this.#options;
+    const remade = changeSet.changes.filter((one) => one.again === true);
+    const fought = remade.length > 0 || changeSet.changes.some((one) => one.action === "Reverted");
+    if (fought) contested(pass.key);
+    if (remade.length > 0 && rest.remadeChildren(keyText(pass.key), remade)) {
+      informers.doubt(this.kind, pass.key.namespace);
+    }
     this.#options.teller.changes(pass.live, changeSet);
   }
 

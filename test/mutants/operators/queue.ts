@@ -167,6 +167,19 @@ export const QUEUE_MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    id: "children-made-for-nobody",
+    breaks:
+      "children are made for an owner that a backup has undone, as fast as they are collected",
+    file: "controllers/runtime/controller/rest.ts",
+    find: "    if (this.#remade.take(key)) return false;\n",
+    replace: "    if (this.#remade.take(key) || remade.length > 0) return false;\n",
+    killers: [
+      inRestless(
+        "a controller without rest whose object a backup has undone unseen soon sees that it is gone",
+      ),
+    ],
+  },
+  {
     id: "own-write-hides-more-work",
     breaks: "what follows from a pass's own writes waits for somebody else's change",
     file: "controllers/runtime/controller/driver.ts",
