@@ -166,6 +166,19 @@ describe("own writes", () => {
     expect(versionIn(store)).toBeUndefined();
   });
 
+  it("a confirmed deletion is not forgotten by a list from before the object was made", () => {
+    const { store } = openStore();
+    const mark = store.mark();
+    store.wrote(object(8), "me");
+    store.deleted(key, "u1", "me");
+    store.replace([], "7", undefined, mark);
+    store.put(object(8));
+    expect(versionIn(store)).toBeUndefined();
+    // One that could show it, and does not, is the last word.
+    store.replace([], "9", undefined, mark);
+    expect(store.pending).toBe(0);
+  });
+
   it("the end of a predecessor does not remove what was made anew", () => {
     const { store } = openStore();
     store.put(object(5));

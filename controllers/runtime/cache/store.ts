@@ -221,7 +221,8 @@ export class Store {
     for (const [text, floor] of [...this.#floors]) {
       if (listed.has(text) || floor.kind === "written") continue;
       if (namespace !== undefined && floor.namespace !== namespace) continue;
-      if (floor.kind === "left" && isNewer(floor.version, version)) continue;
+      // The list may be older than the object whose end we know.
+      if (isNewer(floor.version, version)) continue;
       this.#floors.delete(text);
     }
     for (const change of told) this.#tell(change);
