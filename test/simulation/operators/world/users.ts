@@ -49,6 +49,8 @@ export class Users {
   #recordGone = false;
   /** Packages whose last spec cannot become Ready: refused, suspended or disabled. */
   readonly #spoilt = new Set<Shape["name"]>();
+  /** What messages asked for the last time. */
+  readonly #advised = new Set<string>();
   readonly #wanted = new Map<Shape, Spec | undefined>();
   readonly #server: FakeApiServer;
   readonly #cluster: SimCluster;
@@ -148,14 +150,23 @@ export class Users {
     }
   }
 
-  /** Sets the annotations that Stalled or Ready messages of collections ask for; says which. */
+  /**
+   * Sets the annotations that Stalled or Ready messages of collections ask for, and have asked for
+   * when this was called before: while caches are late, a message may be over in a moment. Says
+   * which.
+   */
   followAdvice(): readonly string[] {
+    const before = new Set(this.#advised);
+    this.#advised.clear();
     return all(this.#server, COLLECTIONS).flatMap((collection) => {
       const said = conditionsOf(collection).map((condition) => condition.message ?? "");
       const asked = adviceIn(said.join("\n"));
       if (asked === undefined) return [];
       const { name, value } = asked;
       if (collection.metadata.annotations?.[name] === value) return [];
+      const advice = `${collection.metadata.uid} ${name}=${value}`;
+      this.#advised.add(advice);
+      if (!before.has(advice)) return [];
       const patch = { metadata: { annotations: { [name]: value } } };
       this.#server.userPatch(COLLECTIONS, keyOf(collection), patch);
       return [`advice: ${collection.metadata.name}: ${name}=${value}`];
