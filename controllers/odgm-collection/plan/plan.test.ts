@@ -310,6 +310,14 @@ describe("restarts", () => {
   const set = { replicas: 2, updateRevision: "r2" };
   const identity = record();
 
+  it("are looked at again: the server may not have decided about the pod", () => {
+    const renewal = { ...certificate, renewAtMs: now.getTime() + 60_000 };
+    const both = { ...served({ set, pods: [pod(0), pod(1)] }), certificate: renewal };
+    expect(plan(both, now).wakeAtMs).toBe(now.getTime() + 5_000);
+    const pods = [pod(0, { revision: "r2" }), pod(1, { revision: "r2" })];
+    expect(plan({ ...both, pods }, now).wakeAtMs).toBe(renewal.renewAtMs);
+  });
+
   it("take one serving pod, and only while all others serve", () => {
     const both = served({ set, pods: [pod(0), pod(1)] });
     expect(plan(both, now).calls).toEqual([{ kind: "restart-pod", name: "cart-1", uid: "p1" }]);

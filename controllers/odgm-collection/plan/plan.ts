@@ -26,7 +26,7 @@ import { planMembers } from "./members.ts";
 import { metaSeen } from "./meta.ts";
 import { isEvacuated, planNodes } from "./nodes.ts";
 import type { IdentityRecord, Observed } from "./observed.ts";
-import { planRestart } from "./restart.ts";
+import { LOOK_AGAIN_MS, planRestart } from "./restart.ts";
 import { collectionIdentity } from "./san.ts";
 
 /** The plan. */
@@ -99,7 +99,17 @@ export function plan(observed: Observed, now: Date): CollectionPlan {
   const areWhole = groups.every(isWhole);
   const isQuiet = progress === undefined && meta.isWhole && areWhole;
   const restarts = nodes.nodes === 0 ? { calls: [] } : planRestart(observed, inTrouble, isQuiet);
-  const wakeAtMs = earliest(certificate.wakeAtMs, now, restarts.wakeAfterMs);
+  const calls: readonly CollectionCall[] = [
+    ...certificate.calls,
+    ...planVolumes(observed, record),
+    ...members.calls,
+    ...generation.calls,
+    ...nodes.calls,
+    ...restarts.calls,
+  ];
+  // The server may not have decided about a deletion (409), and nobody tells that nothing came of it.
+  const wakeAfterMs = calls.some(isDeletion) ? LOOK_AGAIN_MS : restarts.wakeAfterMs;
+  const wakeAtMs = earliest(certificate.wakeAtMs, now, wakeAfterMs);
   return {
     ...stay,
     identity: members.record,
@@ -108,18 +118,15 @@ export function plan(observed: Observed, now: Date): CollectionPlan {
       progress === undefined &&
       members.troubles.length === 0 &&
       (committed === undefined || areWhole),
-    calls: [
-      ...certificate.calls,
-      ...planVolumes(observed, record),
-      ...members.calls,
-      ...generation.calls,
-      ...nodes.calls,
-      ...restarts.calls,
-    ],
+    calls,
     troubles: members.troubles,
     ...(progress === undefined ? {} : { progress }),
     ...(wakeAtMs === undefined ? {} : { wakeAtMs }),
   };
+}
+
+function isDeletion({ kind }: CollectionCall): boolean {
+  return kind === "restart-pod" || kind === "delete-claim";
 }
 
 /** Of a record that is to be rebuilt and no store has said yet to whom it belongs. */

@@ -11,8 +11,8 @@ import type { Observed, ObservedPod } from "./observed.ts";
 
 /** How long a member leads nothing once it was asked: its pod is gone by then. */
 const RESIGN_SECONDS = 60;
-/** How soon it is looked at again whether a member still leads. */
-const LOOK_AGAIN_MS = 5_000;
+/** How soon it is looked at again whether a member still leads, or a pod is still there. */
+export const LOOK_AGAIN_MS = 5_000;
 
 /** What is done next about pods of an old revision. */
 export interface RestartPlan {
