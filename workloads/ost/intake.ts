@@ -4,7 +4,12 @@
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 
-import { replaceFile, syncDirectory, toFilesError } from "#workloads/platform/files/index.ts";
+import {
+  isNoSuchFile,
+  replaceFile,
+  syncDirectory,
+  toFilesError,
+} from "#workloads/platform/files/index.ts";
 
 const CLOSED = "closed";
 
@@ -26,7 +31,7 @@ export class Intake {
     try {
       return new Intake(dataDir, (await readFile(path, "utf8")).trim());
     } catch (cause: unknown) {
-      if (isMissing(cause)) return new Intake(dataDir, undefined);
+      if (isNoSuchFile(cause)) return new Intake(dataDir, undefined);
       throw toFilesError(`read ${path}`, cause);
     }
   }
@@ -85,8 +90,4 @@ export class Intake {
     this.#last = done.catch(() => undefined); // Whoever asked for the change has its error.
     return done;
   }
-}
-
-function isMissing(cause: unknown): boolean {
-  return cause instanceof Error && "code" in cause && cause.code === "ENOENT";
 }

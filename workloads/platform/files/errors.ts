@@ -24,6 +24,11 @@ export function toFilesError(what: string, cause: unknown): FilesError {
   return new FilesError(full ? "FILES_NO_SPACE" : "FILES_IO", `${what}: ${message}`, cause);
 }
 
+/** True of a file operation that failed because there is no such file. */
+export function isNoSuchFile(cause: unknown): boolean {
+  return hasCode(cause) && cause.code === "ENOENT";
+}
+
 /** Does it name its kind, as errors of Node do? Not `instanceof`: they may be of another realm. */
 function hasCode(cause: unknown): cause is { readonly code: unknown } {
   return typeof cause === "object" && cause !== null && "code" in cause;

@@ -8,7 +8,7 @@ export {
   syncDirectory,
   writeFullySync,
 } from "./durable.ts";
-export { FilesError, toFilesError } from "./errors.ts";
+export { FilesError, isNoSuchFile, toFilesError } from "./errors.ts";
 export type { FilesErrorCode } from "./errors.ts";
 export { GroupSync } from "./group-sync.ts";
 export { lockExclusive, punchHole, readCached, reserveSpace } from "./libc.ts";
