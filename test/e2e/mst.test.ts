@@ -53,10 +53,12 @@ describe("a class without consistency and with two replicas", () => {
   it("is planned as Mst with a pod for each, and says so", async () => {
     const odgm = await collection();
     expect(odgm.spec).toMatchObject({ shardType: "Mst", replicas: 2 });
-    expect(condition(odgm, "FullyReplicated")).toMatchObject({
-      status: "True",
-      message: "every partition has its 2 replicas",
+    // It serves before its replicas have heard each other for the first time.
+    const whole = await eventually("replicas that have heard each other", 30_000, async () => {
+      const found = condition(await collection(), "FullyReplicated");
+      return found?.status === "True" ? found : undefined;
     });
+    expect(whole.message).toBe("every partition has its 2 replicas");
     const nodes = (await world.kube.list("pods", ODGM)).map((pod) => pod.spec?.["nodeName"]);
     expect(new Set(nodes).size).toBe(2);
   });
