@@ -107,7 +107,7 @@ export function plan(observed: Observed, now: Date): CollectionPlan {
     ...nodes.calls,
     ...restarts.calls,
   ];
-  // The server may not have decided about a deletion (409), and nobody tells that nothing came of it.
+  // The server may not have decided about a deletion (409): nobody tells that nothing came of it.
   const wakeAfterMs = calls.some(isDeletion) ? LOOK_AGAIN_MS : restarts.wakeAfterMs;
   const wakeAtMs = earliest(certificate.wakeAtMs, now, wakeAfterMs);
   return {
