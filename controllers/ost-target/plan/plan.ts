@@ -202,9 +202,9 @@ export function isOutdated({ pod }: Observed, next: TargetPlan, template: string
 }
 
 /**
- * Two targets never restart together, but a pod that serves
- * nothing may always go, and so may one that has just formatted its disk: it is not Ready before it
- * runs without that permission, for a restarted container would format a swapped disk too.
+ * Two targets never restart together, but a pod that serves nothing may always go, and so may one
+ * that has just formatted its disk: it is not Ready before it runs without that permission, for a
+ * restarted container would format a swapped disk too.
  */
 function restart(observed: Observed, next: TargetPlan, template: string): readonly TargetCall[] {
   const { pod, othersDown } = observed;

@@ -35,7 +35,7 @@ export interface StoreChange {
 /** Must not throw; if it does, it is logged and the others are still told. */
 export type StoreListener = (change: StoreChange) => void;
 
-/** Told of the namespace of an own write that contradicts what the watch has told. */
+/** Told of the namespace about which the cache turned out to be wrong. */
 export type DoubtListener = (namespace: string) => void;
 
 interface Floor {
