@@ -291,6 +291,17 @@ describe("status of", () => {
     });
   });
 
+  it("says nothing of bytes that its members do not count", () => {
+    const uncounted = withShards(ShardState.READY).map((shard) => ({ ...shard, bytes: 0n }));
+    const observed = observe({
+      identity: formatted,
+      members: serving(() => ({ shards: uncounted })),
+    });
+    const { fields } = computeStatus(observed, plan(observed, now));
+    expect(fields.objects).toBeGreaterThan(0);
+    expect(fields).not.toHaveProperty("bytes");
+  });
+
   it("counts nothing at rest and troubles nobody", () => {
     const observed = observe({ spec: { nodes: 0 }, pods: [], identity: formatted });
     const { fields } = computeStatus(observed, plan(observed, now));

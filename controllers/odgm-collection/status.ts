@@ -196,6 +196,11 @@ function drafts(
   ];
 }
 
+/** Objects without bytes were not counted: members count those of Raft partitions alone. */
+function bytes(summary: Summary): Pick<CollectionFields, "bytes"> {
+  return summary.bytes === 0 && summary.objects > 0 ? {} : { bytes: summary.bytes };
+}
+
 /** Only what there is: a collection of one replica each has no lag. */
 function lag({ lagEntries, lagMs }: Summary): Pick<CollectionFields, "lagEntries" | "lagMs"> {
   return { ...(lagEntries === 0 ? {} : { lagEntries }), ...(lagMs === 0 ? {} : { lagMs }) };
@@ -227,7 +232,7 @@ export function computeStatus(
         ? {}
         : { assignmentGeneration: Number(plan.committed.generation) }),
       // Nobody counts what rests.
-      ...(rests ? {} : { bytes: summary.bytes, objects: summary.objects, ...lag(summary) }),
+      ...(rests ? {} : { objects: summary.objects, ...bytes(summary), ...lag(summary) }),
       service: collectionNames(namespace, name).service,
     },
     conditions: drafts(observed, plan, dataReady(observed, plan, summary), summary),

@@ -218,7 +218,7 @@ export interface OdgmCollectionStatus extends StatusBase {
   readonly leadersBalanced?: boolean;
   /** Generation of the assignment that the pods serve by. */
   readonly assignmentGeneration?: Int64;
-  /** Bytes of live data, over all partitions, one replica each. */
+  /** Bytes of live data, over all partitions, one replica each. Absent if they are not counted. */
   readonly bytes?: Int64;
   /** Objects, over all partitions. */
   readonly objects?: Int64;
